@@ -1,0 +1,1 @@
+"""memstored: a managed Redis service that anyone can run."""
