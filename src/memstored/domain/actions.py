@@ -1,0 +1,131 @@
+"""What the control loop may do, one act each. Decided in `plan`, carried out in `control.act`.
+
+The actions of one decision do not depend on each other and may be done at the same time. Every one
+may be repeated without harm; whether it worked is seen in the next look, never assumed.
+"""
+
+from dataclasses import dataclass
+
+from memstored.domain.words import NodeId
+
+__all__ = [
+    "Action",
+    "Admit",
+    "Destroy",
+    "Detach",
+    "Equip",
+    "Fence",
+    "Follow",
+    "Launch",
+    "NodeCommand",
+    "Pause",
+    "Point",
+    "Promote",
+    "Release",
+    "Reserve",
+    "Stamp",
+    "Unpause",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Reserve the addresses that stay for the life of the set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the set's addresses back; they rest before another set gets them (H22)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start the node's server, fenced. The intent was committed before."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Make sure that the node can no longer take a write, and prove it."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Remove what is left of a node that is gone."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Equip:
+    """Give the node the set's replication identity, live (S1)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Make the node a replica of the primary (`REPLICAOF host port`)."""
+
+    node: NodeId
+    primary: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Make the node a replica of nobody: it keeps data, replid and offset, and takes no writes (H1)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """`REPLICAOF NO ONE` for the heir of a committed promotion."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Hold back writes for a moment: a courtesy to clients, not the write stop (H8)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Unpause:
+    """Let writes through again."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Produce something in the primary's stream that these replicas, now synced, must reach (H5)."""
+
+    primary: NodeId
+    replicas: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Let tenants in at this node."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Give the primary and the reader address to these nodes, taking them from the ones before (S8)."""
+
+    primary: NodeId | None
+    reader: NodeId | None
+
+
+NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit
+"""What is asked of one node over its link."""
+Action = NodeCommand | Reserve | Release | Point | Launch | Fence | Destroy | Stamp
+"""Everything."""

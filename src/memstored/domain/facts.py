@@ -1,0 +1,154 @@
+"""What was seen of nodes and addresses: never what was sent, never what was hoped for.
+
+Built in one place from what Redis says (`ReplicationFacts.from_info`) and handed to `plan.decide`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from memstored.domain.words import NodeId
+
+NOWHERE = ("127.0.0.1", 1)
+"""Following this address is following nobody: data, replid and offset stay, writes are refused (H1)."""
+
+
+class Life(StrEnum):
+    """Whether a node lives. Only `GONE` is a proof: its whole process group is empty (H7, H15)."""
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    BUSY = "busy"
+    SILENT = "silent"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSeen:
+    """A replica as its primary sees it: the stream offset it last acknowledged, in bytes."""
+
+    host: str
+    port: int
+    state: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationFacts:
+    """A node's own account of its replication, from `INFO replication` and `loading` of `INFO`.
+
+    `offset` is `slave_repl_offset` on a replica and `master_repl_offset` on a master (bytes). A replica
+    whose full sync failed shows offset 1 or less whatever else it claims (H2). `link_down_for` is in whole
+    seconds. `agrees` is false when a replica's two offsets differ.
+    """
+
+    is_master: bool
+    replid: str
+    offset: int
+    replid2: str = "0" * 40
+    second_offset: int = -1
+    following: tuple[str, int] | None = None
+    link_up: bool = False
+    link_down_for: int = 0
+    syncing: bool = False
+    loading: bool = False
+    agrees: bool = True
+    replicas: tuple[ReplicaSeen, ...] = ()
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether the node is a replica that follows nobody."""
+        return self.following == NOWHERE
+
+    @classmethod
+    def from_info(cls, info: Mapping[str, str]) -> Self:
+        """Read the facts from the `key:value` lines of `INFO` (at least the replication section)."""
+        is_master = info["role"] == "master"
+        own = int(info["master_repl_offset"])
+        offset = own if is_master else int(info["slave_repl_offset"])
+        return cls(
+            is_master=is_master,
+            replid=info["master_replid"],
+            offset=offset,
+            replid2=info.get("master_replid2", "0" * 40),
+            second_offset=int(info.get("second_repl_offset", "-1")),
+            following=None if is_master else (info["master_host"], int(info["master_port"])),
+            link_up=info.get("master_link_status") == "up",
+            link_down_for=max(0, int(info.get("master_link_down_since_seconds", "0"))),
+            syncing=info.get("master_sync_in_progress", "0") == "1",
+            loading=info.get("loading", "0") == "1",
+            agrees=offset == own,
+            replicas=tuple(_replicas(info)),
+        )
+
+
+def _replicas(info: Mapping[str, str]) -> list[ReplicaSeen]:
+    count = int(info.get("connected_slaves", "0"))
+    rows = (info.get(f"slave{i}") for i in range(count))
+    return [_replica(row) for row in rows if row is not None]
+
+
+def _replica(row: str) -> ReplicaSeen:
+    parts = dict(part.split("=", 1) for part in row.split(","))
+    return ReplicaSeen(
+        host=parts["ip"], port=int(parts["port"]), state=parts["state"], offset=int(parts["offset"])
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """What is seen of one node now.
+
+    `life_since` and `read_at` are monotonic seconds: when the present `life` began and when
+    `replication` was read. `run_id` is part of a node's identity: another one is another, empty server.
+    `equipped`: it has the set's replication identity; `admitted`: tenants can log in; `paused`: this
+    controller holds its writes back; `bound`: the IPv4 addresses it answers at. `stamp`: a stream
+    offset produced after its present sync, which proves a copy once reached (H5).
+    `launching`: a launch is under way; `remains`: something of it is left where it lived; `error`: the
+    engine's own words when it could not be launched.
+    """
+
+    life: Life = Life.UNKNOWN
+    life_since: float = 0.0
+    address: str | None = None
+    run_id: str | None = None
+    replication: ReplicationFacts | None = None
+    read_at: float = 0.0
+    equipped: bool = False
+    admitted: bool = False
+    paused: bool = False
+    bound: frozenset[str] = frozenset()
+    stamp: int | None = None
+    launching: bool = False
+    remains: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFacts:
+    """The addresses reserved for the set and who answers at them now, as far as it is seen.
+
+    `error` says why an address could not be given to its holder (S8: a reason shown, not a gap).
+    """
+
+    primary: str | None = None
+    reader: str | None = None
+    reserved: bool = False
+    primary_at: NodeId | None = None
+    reader_at: NodeId | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFacts:
+    """All that is seen of a set in one look. `now` is monotonic seconds, `wall` seconds since 1970."""
+
+    now: float
+    wall: float
+    nodes: Mapping[NodeId, NodeFacts] = field(default_factory=dict)
+    endpoints: EndpointFacts = EndpointFacts()
+
+    def of(self, node_id: NodeId) -> NodeFacts:
+        """The facts of one node; all unknown when nothing was seen of it yet."""
+        return self.nodes.get(node_id, NodeFacts())

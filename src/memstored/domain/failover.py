@@ -1,0 +1,221 @@
+"""What follows the loss of a primary: settle, detach, compare, promote (S3, S4, S5, S6, S7).
+
+The order is that of HAZARDS H1 and H3: the old primary is proven gone, then every replica has seen the
+end of its stream (so that all that was sent is read), then all stand still, then they are compared.
+"""
+
+from dataclasses import replace
+
+from memstored.domain.actions import Detach, Fence, Promote
+from memstored.domain.facts import Life
+from memstored.domain.model import Node, Promotion
+from memstored.domain.succession import Succession, Unfit, choose_heir, unfitness
+from memstored.domain.turn import AT_ONCE, Turn
+from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
+
+__all__ = [
+    "begin_promotion",
+    "braked",
+    "keep_after_all",
+    "mark_lost",
+    "primary_is_lost",
+    "promotion_wanted",
+    "succeed",
+    "watch_silent_primary",
+]
+
+DEFER = 0.1
+"""Seconds after the loss in which what was seen is recorded together with the promotion, not before it."""
+STREAM_END = 2.0
+"""Seconds to wait for a replica to notice that its primary's stream ended (normally under 7 ms, H3)."""
+
+
+def primary_is_lost(turn: Turn) -> bool:
+    """Whether the lineage's primary is proven gone (or its row already is)."""
+    primary = turn.set.primary
+    return primary is None or primary.lost
+
+
+def promotion_wanted(turn: Turn) -> bool:
+    """Whether a dead primary is to be replaced: HA is on, or its owner asked for it (API.md 2.6, 9)."""
+    operation = turn.set.operation
+    asked = operation is not None and operation.kind is OperationKind.PROMOTE
+    return turn.set.recovery_enabled or asked
+
+
+def watch_silent_primary(turn: Turn, primary: Node) -> None:
+    """Fence a primary that hangs, once a whole copy stands ready (S3), never the last one (S6)."""
+    if turn.seen(primary).life is not Life.SILENT or not promotion_wanted(turn):
+        return
+    copies = [n for n in turn.replicas() if turn.up(n) and _may_inherit(turn, n)]
+    if copies:
+        turn.do(Fence(primary.id))
+
+
+def _may_inherit(turn: Turn, node: Node) -> bool:
+    return unfitness(turn.lineage, node, turn.seen(node)) is None
+
+
+def succeed(turn: Turn) -> None:
+    """Bring a set whose primary is gone a step nearer to a new one."""
+    if not turn.set.opened:
+        _begin_anew(turn)
+        return
+    if not promotion_wanted(turn):
+        _give_up_growth(turn)
+        return
+    turn.look(AT_ONCE)
+    holders = [n for n in turn.replicas() if n.whole]
+    if not _settled(turn, holders):
+        turn.defer = turn.facts.now - _lost_since(turn) < DEFER
+        return
+    operation = turn.set.operation
+    succession = choose_heir(turn.set, turn.facts, prefer=operation.node if operation else None)
+    if succession.heir is None:
+        _no_heir(turn, succession)
+    elif not braked(turn):
+        _promote(turn, succession)
+
+
+def _begin_anew(turn: Turn) -> None:
+    """Nobody was let in yet, so there is no data: another node may begin the history."""
+    for node in turn.set.nodes:
+        turn.amend_node(node.id, whole=False)
+    turn.amend(lineage=None)
+
+
+def _give_up_growth(turn: Turn) -> None:
+    """Without a primary there is nobody to copy from: a replica that was being added is taken back."""
+    operation = turn.set.operation
+    if operation is None or operation.kind is not OperationKind.ADD_REPLICA or operation.node is None:
+        return
+    why = "The primary died before the new replica held a copy; the replica was taken back."
+    turn.amend(operation=operation.ended(turn.facts.wall, why), replicas=turn.set.replicas - 1)
+    turn.amend_node(operation.node, removing=True)
+    turn.tell(EventName.NODE_ADD, why, node=operation.node, outcome=Outcome.FAILURE)
+
+
+def _settled(turn: Turn, holders: list[Node]) -> bool:
+    """Whether every copy that lives was asked and stands still, nowhere, with all that was sent to it.
+
+    A copy that does not answer is waited for until it counts as silent, then fenced: so a write
+    confirmed by `WAIT w` survives the loss of the primary and of any w - 1 replicas (S5).
+    """
+    settled = True
+    for node in holders:
+        settled &= _settle(turn, node, others=[n for n in holders if n.id != node.id])
+    return settled
+
+
+def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
+    seen = turn.seen(node)
+    if seen.life is Life.SILENT:
+        if any(turn.up(other) and _may_inherit(turn, other) for other in others):
+            turn.do(Fence(node.id))
+        return False
+    if not turn.up(node) or seen.replication is None:
+        return False
+    if seen.replication.is_master or seen.replication.nowhere:
+        return True
+    if seen.replication.loading or seen.replication.syncing:
+        return True
+    if _stream_ended(turn, node):
+        turn.do(Detach(node.id))
+    return False
+
+
+def _stream_ended(turn: Turn, node: Node) -> bool:
+    seen = turn.seen(node)
+    lost_since = _lost_since(turn)
+    assert seen.replication is not None
+    read_after = seen.read_at >= lost_since and not seen.replication.link_up
+    return read_after or turn.facts.now - lost_since > STREAM_END
+
+
+def _lost_since(turn: Turn) -> float:
+    """When the primary was seen to be gone (monotonic seconds); long ago, when its row is gone too."""
+    primary = turn.set.primary
+    return turn.seen(primary).life_since if primary is not None else 0.0
+
+
+def _no_heir(turn: Turn, succession: Succession) -> None:
+    """Say that all copies are lost, but not while one may still finish loading or answer (S6)."""
+    hopeful = (Unfit.LOADING, Unfit.UNREACHABLE)
+    waiting = [n for n in turn.replicas() if n.whole and succession.unfit.get(n.id) in hopeful]
+    if waiting:
+        return
+    turn.amend(status=SetState.FAILED)
+    turn.tell(
+        EventName.FAILOVER,
+        "No node with the data is left: memory was the only place it was.",
+        cause=EventName.NODE_DOWN,
+        outcome=Outcome.FAILURE,
+    )
+
+
+def recent_failovers(turn: Turn) -> tuple[float, ...]:
+    """The times of the failovers within the brake's window."""
+    since = turn.facts.wall - turn.rules.brake_window
+    return tuple(t for t in turn.set.failovers if t > since)
+
+
+def braked(turn: Turn) -> bool:
+    """Whether this set failed over too often in a short time: then something it holds kills it (H25)."""
+    return len(recent_failovers(turn)) >= turn.rules.brake_count
+
+
+def _promote(turn: Turn, succession: Succession) -> None:
+    heir = succession.heir
+    assert heir is not None
+    lost = turn.lineage.primary
+    turn.amend(failovers=(*recent_failovers(turn), turn.facts.wall))
+    node = turn.set.node(heir)
+    turn.tell(
+        EventName.FAILOVER,
+        f"{node.name if node else heir} holds the most data (offset {succession.offset}) and takes over.",
+        node=heir,
+        cause=EventName.NODE_DOWN,
+    )
+    begin_promotion(turn, Promotion(heir=heir, source=lost, sent=True, started_at=turn.facts.wall))
+
+
+def begin_promotion(turn: Turn, promotion: Promotion) -> None:
+    """Record that `NO ONE` is about to be sent, with a new epoch, and send it (S7, H9)."""
+    heir = turn.set.node(promotion.heir)
+    if heir is not None and heir.removing:
+        keep_after_all(turn, heir, "It holds the most data and becomes the primary, so it stays.")
+    turn.amend_lineage(
+        epoch=turn.lineage.epoch + 1,
+        promotion=replace(promotion, sent=True),
+        watermark=max(turn.lineage.watermark, _offset(turn, promotion)),
+    )
+    turn.do(Promote(promotion.heir))
+    turn.look(AT_ONCE)
+
+
+def _offset(turn: Turn, promotion: Promotion) -> int:
+    seen = turn.facts.of(promotion.heir).replication
+    return seen.offset if seen else 0
+
+
+def keep_after_all(turn: Turn, node: Node, why: str) -> None:
+    """Take back the removal of a node whose data is needed, and say so to who asked for it (S6)."""
+    turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
+    turn.amend(replicas=turn.set.replicas + 1)
+    operation = turn.set.operation
+    if operation is not None and operation.node == node.id:
+        turn.amend(operation=operation.ended(turn.facts.wall, why))
+        turn.tell(EventName.NODE_DELETE, why, node=node.id, outcome=Outcome.FAILURE)
+
+
+def mark_lost(turn: Turn, node: Node) -> None:
+    """Record the death of a node; whoever was asked to remove it needs no alarm."""
+    turn.amend_node(node.id, status=NodeState.FAILED)
+    if node.removing:
+        return
+    turn.tell(
+        EventName.NODE_DOWN,
+        f"{node.name} ({node.role.value}) is gone.",
+        node=node.id,
+        outcome=Outcome.FAILURE,
+    )

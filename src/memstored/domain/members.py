@@ -1,0 +1,236 @@
+"""The nodes of a set: planned, launched, attached, proven whole, admitted, removed, replaced.
+
+Pure. A node goes one way: planned, launched (once, S2), up, following, whole (H5), admitted (S1); or it
+is lost, what is left of it removed, and another node takes its place.
+"""
+
+from dataclasses import replace
+
+from memstored.domain.actions import Admit, Destroy, Equip, Fence, Follow, Launch, Stamp
+from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
+from memstored.domain.failover import keep_after_all, mark_lost, primary_is_lost
+from memstored.domain.model import Launches, Node
+from memstored.domain.naming import node_id, node_name
+from memstored.domain.turn import SOON, Turn
+from memstored.domain.words import EventName, NodeState, Role
+
+__all__ = [
+    "admit_members",
+    "attach_replicas",
+    "equip_members",
+    "launch_members",
+    "record_members",
+    "tidy_members",
+]
+
+BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before the next launch after so many failed ones in a row; the last one repeats."""
+
+
+def creating(turn: Turn) -> bool:
+    """Whether the set is still being made, so that a lost node is simply replaced."""
+    return not turn.set.opened
+
+
+def record_members(turn: Turn) -> None:
+    """Record what is seen of each node: its address, who it is, its death, a failed launch."""
+    for node in turn.set.nodes:
+        if not node.lost:
+            _record(turn, node, turn.seen(node))
+
+
+def _record(turn: Turn, node: Node, seen: NodeFacts) -> None:
+    if seen.error is not None and node.address is None and not seen.launching:
+        _record_failed_launch(turn, node, seen.error)
+    elif seen.life is Life.GONE and node.launched:
+        mark_lost(turn, node)
+    elif node.run_id is not None and seen.run_id not in (None, node.run_id):
+        turn.do(Fence(node.id))
+    else:
+        _record_arrival(turn, node, seen)
+
+
+def _record_failed_launch(turn: Turn, node: Node, error: str) -> None:
+    failures = turn.set.launches.failures + 1
+    wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+    turn.amend(launches=Launches(failures=failures, error=error, retry_at=turn.facts.wall + wait))
+    turn.amend_node(node.id, status=NodeState.FAILED)
+
+
+def _record_arrival(turn: Turn, node: Node, seen: NodeFacts) -> None:
+    changes: dict[str, object] = {}
+    if node.address is None and seen.address is not None:
+        changes |= {"address": seen.address, "status": NodeState.STARTING}
+    if node.run_id is None and seen.run_id is not None and seen.life is Life.UP:
+        changes |= {"run_id": seen.run_id}
+    if changes:
+        turn.amend_node(node.id, **changes)
+
+
+def launch_members(turn: Turn) -> None:
+    """Start every planned node: the intent first, then the act, which may be repeated (S2)."""
+    for node in turn.set.nodes:
+        if node.lost or node.removing or node.address is not None:
+            continue
+        if not node.launched:
+            turn.amend_node(node.id, launched=True, status=NodeState.PROVISIONING)
+        seen = turn.seen(node)
+        if not seen.launching and seen.error is None:
+            turn.do(Launch(node.id))
+
+
+def equip_members(turn: Turn) -> None:
+    """Give every node that answers the set's replication identity: any of them may become primary."""
+    for node in turn.set.nodes:
+        if turn.up(node) and not turn.seen(node).equipped:
+            turn.do(Equip(node.id))
+
+
+def attach_replicas(turn: Turn, primary: Node) -> None:
+    """Make every replica follow the primary and prove its copy; one new copy at a time once opened.
+
+    A full sync costs the primary a fork and a stream: a healing set never makes it pay twice at once.
+    """
+    unstamped: list[Node] = []
+    may_begin = not (turn.set.opened and any(_copying(turn, n, primary) for n in turn.replicas()))
+    for node in turn.replicas():
+        seen = turn.seen(node)
+        if not turn.up(node) or not seen.equipped or node.removing or seen.replication is None:
+            continue
+        if not _follows(turn, seen.replication, primary):
+            if node.whole or may_begin:
+                turn.do(Follow(node.id, primary.id))
+                may_begin = may_begin and (node.whole or not turn.set.opened)
+        else:
+            _prove(turn, node, seen.replication, unstamped)
+    if unstamped:
+        turn.do(Stamp(primary.id, tuple(n.id for n in unstamped)))
+
+
+def _follows(turn: Turn, seen: ReplicationFacts, primary: Node) -> bool:
+    return seen.following == (primary.address, turn.set.port)
+
+
+def _copying(turn: Turn, node: Node, primary: Node) -> bool:
+    seen = turn.seen(node).replication
+    return seen is not None and turn.up(node) and not node.whole and _follows(turn, seen, primary)
+
+
+def _prove(turn: Turn, node: Node, seen: ReplicationFacts, unstamped: list[Node]) -> None:
+    stamp = turn.seen(node).stamp
+    if seen.syncing and node.whole:
+        turn.amend_node(node.id, whole=False)
+    elif node.whole:
+        return
+    elif not seen.link_up or seen.loading or seen.syncing:
+        turn.look(SOON)
+    elif stamp is None:
+        unstamped.append(node)
+        turn.look(SOON)
+    elif seen.offset >= stamp and seen.replid == turn.lineage.replid:
+        turn.amend_node(node.id, whole=True)
+    else:
+        turn.look(SOON)
+
+
+def admit_members(turn: Turn) -> None:
+    """Let tenants in where the truth is or a whole copy of it; record who serves."""
+    for node in turn.set.nodes:
+        if not turn.up(node) or node.removing:
+            continue
+        serves = node.id == turn.lineage.primary or node.whole
+        if serves and not turn.seen(node).admitted:
+            turn.do(Admit(node.id))
+        elif serves and node.status is not NodeState.RUNNING:
+            turn.amend_node(node.id, status=NodeState.RUNNING)
+
+
+def tidy_members(turn: Turn) -> None:
+    """Remove what was asked to go and what is dead, and put another node in a lost one's place."""
+    for node in turn.set.nodes:
+        if node.removing:
+            _withdraw(turn, node)
+        elif node.lost and _to_be_replaced(turn, node):
+            _replace(turn, node)
+    if turn.set.launches.failures and all(n.status is NodeState.RUNNING for n in turn.set.nodes):
+        turn.amend(launches=Launches())
+
+
+def _to_be_replaced(turn: Turn, lost: Node) -> bool:
+    operation = turn.set.operation
+    being_added = operation is not None and operation.node == lost.id
+    return creating(turn) or turn.set.recovery_enabled or being_added
+
+
+def _withdraw(turn: Turn, node: Node) -> None:
+    """End a node that was asked to go, once no address leads to it (S8)."""
+    ends = turn.facts.endpoints
+    if _last_copy(turn, node):
+        keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
+        return
+    if node.id in (ends.primary_at, ends.reader_at) and not node.lost:
+        return
+    if turn.seen(node).remains or turn.seen(node).launching:
+        turn.do(Destroy(node.id))
+    else:
+        turn.amend(nodes=tuple(n for n in turn.set.nodes if n.id != node.id))
+
+
+def _last_copy(turn: Turn, node: Node) -> bool:
+    """Whether the data would be gone with this node, whatever was asked (S6)."""
+    if node.lost or not turn.set.opened or turn.set.lineage is None:
+        return False
+    holders = [n for n in turn.set.nodes if not n.lost and (n.whole or n.id == turn.lineage.primary)]
+    return [n.id for n in holders] == [node.id]
+
+
+def _replace(turn: Turn, lost: Node) -> None:
+    """Put a new node in the place of a lost one: one at a time once opened, later after failures.
+
+    Not while writes wait for a failover: removing and launching cost what it needs.
+    """
+    if turn.set.opened and (primary_is_lost(turn) or _moving(turn)):
+        return
+    if turn.seen(lost).remains:
+        turn.do(Destroy(lost.id))
+        return
+    if turn.facts.wall < turn.set.launches.retry_at:
+        turn.look(turn.set.launches.retry_at - turn.facts.wall)
+        return
+    coming = any(not n.lost and not n.removing and not n.whole for n in turn.replicas())
+    if turn.set.opened and coming:
+        return
+    _plan_replacement(turn, lost)
+
+
+def _moving(turn: Turn) -> bool:
+    """Whether the primary address is on its way to its node, and nothing is known to be in its way."""
+    ends, lineage = turn.facts.endpoints, turn.set.lineage
+    return ends.error is None and lineage is not None and ends.primary_at != lineage.primary
+
+
+def _plan_replacement(turn: Turn, lost: Node) -> None:
+    number = turn.set.next_number
+    heir_of_role = lost.role if turn.set.lineage is None else Role.REPLICA
+    fresh = Node(
+        id=node_id(turn.set.id, number),
+        number=number,
+        name=node_name(turn.set.name, number),
+        subnet_id=lost.subnet_id,
+        role=heir_of_role,
+        status=NodeState.INIT,
+        created_at=turn.facts.wall,
+    )
+    others = [n for n in turn.set.nodes if n.id != lost.id]
+    turn.amend(next_number=number + 1)
+    turn.set = turn.set.with_nodes([*others, fresh])
+    operation = turn.set.operation
+    if operation is not None and operation.node == lost.id:
+        turn.amend(operation=replace(operation, node=fresh.id))
+    if turn.set.opened:
+        turn.tell(
+            EventName.NODE_RECOVERY,
+            f"{fresh.name} takes the place of {lost.name}.",
+            node=fresh.id,
+            cause=EventName.NODE_DOWN,
+        )

@@ -1,0 +1,304 @@
+"""The set as the store keeps it: one frozen aggregate of set, nodes, lineage and running operation.
+
+Everything that changes a set, whether a caller's request (`domain.requests`) or the control loop
+(`domain.plan`), is a pure function from one `InstanceSet` to the next; `store.sets` commits the
+difference only when the revision it was made from is still the stored one.
+Times are seconds since 1970 (UTC) with fractions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from memstored.domain.words import (
+    EventName,
+    NodeId,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Outcome,
+    Role,
+    SetId,
+    SetState,
+)
+
+__all__ = [
+    "BackupSchedule",
+    "EventDraft",
+    "InstanceSet",
+    "Launches",
+    "Lineage",
+    "Node",
+    "Operation",
+    "Promotion",
+    "Reason",
+    "Step",
+    "TenantUser",
+    "Vips",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a set is not `Running`, in words for its owner (S10).
+
+    `since` is the time the state began; `trying` what is being done; `next` what will happen then.
+    """
+
+    code: str
+    message: str
+    since: float
+    trying: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSchedule:
+    """`cron` names an hour in KST (`* 1 * * *`); `retention_limit` is in days, 1 to 35."""
+
+    cron: str
+    retention_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantUser:
+    """The one user of a set; `password_hash` is the SHA-256 in 64 lower-case hex digits."""
+
+    name: str
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vips:
+    """The addresses (IPv4, no port) that stay for the life of the set; no reader for one node."""
+
+    primary: str
+    reader: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One Redis server, from its planning to its end. It is never started twice (S2).
+
+    `launched` is committed before the launch is tried; `address` (IPv4) and `run_id` are what was
+    then observed. `whole` says that it acknowledged something produced after its sync, so it holds a
+    copy (S4, H5). `removing` is the wish, by a user or by healing, that it goes away.
+    """
+
+    id: NodeId
+    number: int
+    name: str
+    subnet_id: str
+    role: Role
+    status: NodeState
+    created_at: float
+    launched: bool = False
+    address: str | None = None
+    run_id: str | None = None
+    whole: bool = False
+    removing: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the node is known to be dead; nothing brings it back."""
+        return self.status in (NodeState.FAILED, NodeState.TERMINATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A change of primary under way, committed before it is acted on (S7).
+
+    `source` is the primary before. While `sent` is false only the old primary was touched and the
+    change may be abandoned. Once true, `REPLICAOF NO ONE` may have reached the heir: forward, or the
+    heir is proven gone (H9). `epoch` is raised with `sent`. Abandoning after the old primary was
+    stopped is itself a promotion, of the old primary.
+    """
+
+    heir: NodeId
+    source: NodeId
+    sent: bool
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Whose data is the truth: recorded before it is acted on, compared before anyone is trusted.
+
+    Offsets are in bytes of the replication stream and continue over a promotion. `ancestor` is the
+    replid before the last promotion and `fork` the last offset that the two histories share: a node of
+    that replid at or below it holds a true prefix. `watermark` is a floor of what was once reached.
+    """
+
+    epoch: int
+    primary: NodeId
+    replid: str
+    watermark: int = 0
+    ancestor: str | None = None
+    fork: int = 0
+    promotion: Promotion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One named part of an operation."""
+
+    name: str
+    state: OperationState = OperationState.PENDING
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A long change of a set. `node` is the node it is about, where there is one."""
+
+    id: str
+    kind: OperationKind
+    state: OperationState
+    steps: tuple[Step, ...]
+    started_at: float
+    actor: str
+    request_id: str | None = None
+    node: NodeId | None = None
+    finished_at: float | None = None
+    error: str | None = None
+
+    @property
+    def step(self) -> str:
+        """The name of the step that is running or comes next; the last one's when all are done."""
+        open_states = (OperationState.RUNNING, OperationState.PENDING)
+        return next((s.name for s in self.steps if s.state in open_states), self.steps[-1].name)
+
+    @property
+    def percent(self) -> int:
+        """Finished steps of all, 0 to 100."""
+        if self.state is OperationState.SUCCEEDED:
+            return 100
+        done = sum(s.state is OperationState.SUCCEEDED for s in self.steps)
+        return 100 * done // len(self.steps)
+
+    def at(self, name: str, now: float) -> Self:
+        """This operation with step `name` running and all before it done; never goes back."""
+        index = next(i for i, s in enumerate(self.steps) if s.name == name)
+        return replace(self, steps=tuple(_walked(s, i, index, now) for i, s in enumerate(self.steps)))
+
+    def ended(self, now: float, error: str | None = None) -> Self:
+        """This operation finished: succeeded, or failed with `error` at the step it was in."""
+        state = OperationState.FAILED if error else OperationState.SUCCEEDED
+        steps = tuple(_closed(s, now, failed=bool(error)) for s in self.steps)
+        return replace(self, state=state, steps=steps, finished_at=now, error=error)
+
+
+def _walked(step: Step, index: int, current: int, now: float) -> Step:
+    if step.state in (OperationState.SUCCEEDED, OperationState.FAILED):
+        return step
+    if index < current:
+        return replace(
+            step, state=OperationState.SUCCEEDED, started_at=step.started_at or now, finished_at=now
+        )
+    if index == current and step.state is OperationState.PENDING:
+        return replace(step, state=OperationState.RUNNING, started_at=now)
+    return step
+
+
+def _closed(step: Step, now: float, *, failed: bool) -> Step:
+    if step.finished_at is not None:
+        return step
+    if not failed:
+        return replace(
+            step, state=OperationState.SUCCEEDED, started_at=step.started_at or now, finished_at=now
+        )
+    if step.state is OperationState.RUNNING:
+        return replace(step, state=OperationState.FAILED, finished_at=now)
+    return step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launches:
+    """How launching goes: consecutive failures, the last one's words, and when to try again."""
+
+    failures: int = 0
+    error: str | None = None
+    retry_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDraft:
+    """An audit line to be written with the change it belongs to; the store adds id and time.
+
+    `cause` names the event that led to it: the newest of that name of the same set.
+    """
+
+    name: EventName
+    message: str
+    outcome: Outcome = Outcome.SUCCESS
+    actor: str = "memstored"
+    request_id: str | None = None
+    node: NodeId | None = None
+    cause: EventName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSet:
+    """A managed Redis: what was asked for, and what is recorded of how far it is.
+
+    `replicas` is the number of nodes asked for, primary included (the API's word). `nodes` holds every
+    node that is not `Terminated`, by number. `next_number` numbers the next node; numbers are never
+    reused. `opened` tells that tenants were let in once: before that there is no data to lose.
+    `failovers` are the times of recent ones, for the brake (H25). `revision` is the store's.
+    """
+
+    id: SetId
+    project_id: str
+    name: str
+    description: str | None
+    replicas: int
+    flavor_id: str
+    memory: int
+    recovery_enabled: bool
+    tls_enabled: bool
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    backup_schedule: BackupSchedule | None
+    user: TenantUser | None
+    parameter_group_id: str
+    port: int
+    version: str
+    creator: str
+    created_at: float
+    updated_at: float
+    status: SetState
+    reason: Reason | None
+    next_number: int
+    nodes: tuple[Node, ...] = ()
+    vips: Vips | None = None
+    lineage: Lineage | None = None
+    operation: Operation | None = None
+    opened: bool = False
+    launches: Launches = Launches()
+    failovers: tuple[float, ...] = ()
+    revision: int = 0
+
+    @property
+    def deleting(self) -> bool:
+        """Whether the set is on its way out; nothing turns that back."""
+        return self.status in (SetState.TERMINATING, SetState.TERMINATED)
+
+    @property
+    def primary(self) -> Node | None:
+        """The node that the lineage names, while it is still one of the set's nodes."""
+        if self.lineage is None:
+            return None
+        return self.node(self.lineage.primary)
+
+    def node(self, node_id: NodeId) -> Node | None:
+        """The node of that id, or None when the set has none such (any more)."""
+        return next((n for n in self.nodes if n.id == node_id), None)
+
+    def with_node(self, node: Node) -> Self:
+        """This set with `node` in the place of the one of the same id."""
+        return replace(self, nodes=tuple(node if n.id == node.id else n for n in self.nodes))
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Self:
+        """This set with exactly these nodes, in the order of their numbers."""
+        return replace(self, nodes=tuple(sorted(nodes, key=lambda n: n.number)))

@@ -1,0 +1,161 @@
+"""What to do next for a set: the one decision of the control loop.
+
+`decide` is pure: the same set, facts and rules give the same decision. Asked anew at every turn, it looks
+at everything that is, so a crash between any two steps only means that the next turn goes on from there.
+For a healthy set it decides nothing.
+"""
+
+from memstored.domain.actions import Destroy, Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.facts import Life, SetFacts
+from memstored.domain.failover import (
+    begin_promotion,
+    primary_is_lost,
+    promotion_wanted,
+    succeed,
+    watch_silent_primary,
+)
+from memstored.domain.members import (
+    admit_members,
+    attach_replicas,
+    equip_members,
+    launch_members,
+    record_members,
+    tidy_members,
+)
+from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
+from memstored.domain.pointing import keep_pointed
+from memstored.domain.progress import judge
+from memstored.domain.promotion import begin_switchover, carry_promotion
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.turn import SOON, Decision, Turn
+from memstored.domain.words import EventName, Role, SetState
+
+__all__ = ["decide"]
+
+
+def decide(instance_set: InstanceSet, facts: SetFacts, rules: FailoverSettings) -> Decision:
+    """Decide the next step of a set from what is recorded and what is seen."""
+    turn = Turn(instance_set, facts, rules)
+    if instance_set.status is SetState.TERMINATED:
+        return turn.decision()
+    if instance_set.deleting:
+        _dissolve(turn)
+    elif instance_set.status is not SetState.FAILED:
+        _advance(turn)
+    judge(turn)
+    return turn.decision()
+
+
+def _advance(turn: Turn) -> None:
+    record_members(turn)
+    equip_members(turn)
+    if turn.set.lineage is None:
+        _begin_history(turn)
+    elif turn.lineage.promotion is not None:
+        carry_promotion(turn, turn.lineage.promotion)
+    elif primary_is_lost(turn):
+        succeed(turn)
+        if turn.set.opened and not promotion_wanted(turn):
+            keep_pointed(turn)
+    else:
+        _keep(turn)
+    if not turn.defer and (turn.set.lineage is None or turn.lineage.promotion is None):
+        tidy_members(turn)
+        launch_members(turn)
+
+
+def _dissolve(turn: Turn) -> None:
+    """End every node, then give the addresses back, then the set is gone."""
+    left = [n for n in turn.set.nodes if turn.seen(n).remains or turn.seen(n).launching]
+    for node in left:
+        turn.do(Destroy(node.id))
+    if left:
+        return
+    if turn.facts.endpoints.reserved:
+        turn.do(Release())
+        return
+    turn.amend(status=SetState.TERMINATED, nodes=())
+    turn.tell(EventName.DELETE_COMPLETE, "The set is gone.", cause=EventName.DELETE)
+
+
+def _begin_history(turn: Turn) -> None:
+    """Reserve the addresses; then the first node's empty data is the truth of epoch 1."""
+    turn.look(SOON)
+    ends = turn.facts.endpoints
+    if turn.set.vips is None:
+        if ends.reserved and ends.primary is not None:
+            turn.amend(vips=Vips(primary=ends.primary, reader=ends.reader))
+        else:
+            turn.do(Reserve())
+    first = next((n for n in turn.set.nodes if n.role is Role.PRIMARY and not n.lost), None)
+    if first is None:
+        _name_another(turn)
+        return
+    seen = turn.seen(first)
+    if turn.set.vips is None or not turn.up(first) or not seen.equipped or seen.replication is None:
+        return
+    if seen.replication.is_master:
+        turn.amend(lineage=Lineage(epoch=1, primary=first.id, replid=seen.replication.replid))
+        turn.amend_node(first.id, whole=True)
+    else:
+        turn.do(Promote(first.id))
+
+
+def _name_another(turn: Turn) -> None:
+    """Nobody holds data yet: any other node that is not lost may be the first."""
+    other = next((n for n in turn.set.nodes if not n.lost and not n.removing), None)
+    if other is not None:
+        turn.name_primary(other.id)
+
+
+def _keep(turn: Turn) -> None:
+    """Keep a set whose primary is not known to be dead as it should be."""
+    primary = turn.set.primary
+    assert primary is not None
+    if not turn.up(primary):
+        watch_silent_primary(turn, primary)
+        return
+    seen = turn.seen(primary).replication
+    assert seen is not None
+    if not seen.is_master:
+        _restore_primary(turn, primary)
+        return
+    if seen.replid != turn.lineage.replid:
+        turn.amend_lineage(replid=seen.replid)
+    _keep_members(turn, primary)
+
+
+def _keep_members(turn: Turn, primary: Node) -> None:
+    if turn.seen(primary).equipped:
+        attach_replicas(turn, primary)
+    _fence_silent(turn)
+    if not turn.set.opened and _complete(turn):
+        turn.amend(opened=True)
+    if turn.set.opened:
+        admit_members(turn)
+        if turn.seen(primary).admitted:
+            keep_pointed(turn)
+    if turn.seen(primary).paused:
+        turn.do(Unpause(primary.id))
+    begin_switchover(turn)
+
+
+def _restore_primary(turn: Turn, primary: Node) -> None:
+    """Everyone is a replica: the recorded primary was stopped by somebody who then ended (H6)."""
+    back = Promotion(heir=primary.id, source=primary.id, sent=True, started_at=turn.facts.wall)
+    begin_promotion(turn, back)
+
+
+def _complete(turn: Turn) -> bool:
+    """Whether every node of a set in the making holds the (empty) truth."""
+    nodes = [n for n in turn.set.nodes if not n.removing]
+    return all(n.id == turn.lineage.primary or n.whole for n in nodes) and all(not n.lost for n in nodes)
+
+
+def _fence_silent(turn: Turn) -> None:
+    """A replica that hangs while the truth is well is ended, to be replaced."""
+    if not turn.set.recovery_enabled:
+        return
+    for node in turn.replicas():
+        if turn.seen(node).life is Life.SILENT:
+            turn.do(Fence(node.id))

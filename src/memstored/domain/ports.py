@@ -1,0 +1,164 @@
+"""What the control loop asks of a node over the wire; a real and a simulated wire offer it.
+
+The real one is `redis.link`; the simulated one ships in `runtime.fake` and proves logic, not Redis.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from memstored.domain.facts import ReplicationFacts
+from memstored.domain.model import TenantUser
+from memstored.domain.words import NodeId
+
+__all__ = ["Identity", "Link", "LinkTrouble", "Target", "Wire"]
+
+
+class LinkTrouble(Exception):
+    """A command could not be carried out or its answer did not come: look again before believing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A Redis user of the service's own: control (per controller, S7) or replication."""
+
+    user: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`."""
+
+    node: NodeId
+    host: str
+    port: int
+    version: str
+    control: Identity
+
+
+class Link(Protocol):
+    """The standing connection to one node. It connects again by itself until it is closed.
+
+    The readings are those of the last answer; they are None, empty or false until there was one.
+    Commands raise `LinkTrouble` when they fail or time out; every one is safe to repeat.
+    """
+
+    @property
+    def connected(self) -> bool:
+        """Whether the node answered on the present connection."""
+        ...
+
+    @property
+    def unanswered(self) -> int:
+        """Probes in a row that got no answer at all; any answer, even an error, sets it to 0 (H15)."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether the last answer was `-BUSY` (a script runs) or the node is loading."""
+        ...
+
+    @property
+    def run_id(self) -> str | None:
+        """`run_id` of the server behind the present connection."""
+        ...
+
+    @property
+    def process_id(self) -> int | None:
+        """`process_id` of the server behind the present connection."""
+        ...
+
+    @property
+    def replication(self) -> ReplicationFacts | None:
+        """The last reading of `INFO replication`."""
+        ...
+
+    @property
+    def read_at(self) -> float:
+        """Monotonic seconds at which `replication` was asked for (not answered): facts are no younger."""
+        ...
+
+    @property
+    def equipped(self) -> bool:
+        """Whether the node has the set's replication identity."""
+        ...
+
+    @property
+    def admitted(self) -> bool:
+        """Whether tenants can log in."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether this link holds the node's writes back."""
+        ...
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The addresses the node listens at (`CONFIG GET bind`)."""
+        ...
+
+    def probe(self) -> None:
+        """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
+        ...
+
+    async def refresh(self) -> None:
+        """Read the replication facts anew and wait for the answer."""
+        ...
+
+    async def equip(self, replication: Identity) -> None:
+        """Make the replication user, and use it when following (`masteruser`, `masterauth`)."""
+        ...
+
+    async def admit(self, user: TenantUser | None) -> None:
+        """Create the tenant's user (None: the default user without a password) with its commands."""
+        ...
+
+    async def shut(self) -> None:
+        """Switch all tenants' users off and end their connections (H13)."""
+        ...
+
+    async def follow(self, host: str, port: int) -> None:
+        """`REPLICAOF host port`."""
+        ...
+
+    async def detach(self) -> None:
+        """`REPLICAOF 127.0.0.1 1`: nowhere (H1)."""
+        ...
+
+    async def promote(self) -> None:
+        """`REPLICAOF NO ONE`."""
+        ...
+
+    async def pause(self, milliseconds: int) -> None:
+        """`CLIENT PAUSE milliseconds WRITE`."""
+        ...
+
+    async def unpause(self) -> None:
+        """`CLIENT UNPAUSE`."""
+        ...
+
+    async def bind(self, addresses: tuple[str, ...]) -> None:
+        """`CONFIG SET bind`: listen at exactly these addresses (IPv4), the node's own first."""
+        ...
+
+    async def end_through(self, address: str, port: int) -> None:
+        """End every client connection that came in through that address (`CLIENT KILL LADDR`, H13)."""
+        ...
+
+    async def stamp(self) -> int:
+        """Produce something in the stream (`PUBLISH`) and return `master_repl_offset` after it."""
+        ...
+
+    def close(self) -> None:
+        """End the connection and do not connect again."""
+        ...
+
+
+class Wire(Protocol):
+    """Opens links."""
+
+    def open(self, target: Target, changed: Callable[[NodeId], None]) -> Link:
+        """Begin to connect at once; call `changed` when a reading changed or the stream ended."""
+        ...

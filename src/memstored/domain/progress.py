@@ -1,0 +1,447 @@
+"""How a set stands and how far its operation is, in the API's words, with the reason (API.md 9, S10).
+
+The last rule of every turn: it reads what the turn decided and what is seen, and writes state, reason
+and operation; it decides no act.
+"""
+
+from dataclasses import dataclass
+
+from memstored.domain.facts import Life
+from memstored.domain.failover import braked, primary_is_lost, promotion_wanted
+from memstored.domain.model import Operation, Reason, Step
+from memstored.domain.naming import operation_id
+from memstored.domain.pointing import choose_reader, pointed
+from memstored.domain.turn import SOON, Turn
+from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
+
+__all__ = ["judge"]
+
+OUT_OF_STEP = 5
+"""Seconds that a replica's link may be down before the set is shown as degraded."""
+
+HEALING = (SetState.RECOVERING, SetState.SCALING_OUT)
+STATES = {
+    OperationKind.ADD_REPLICA: SetState.SCALING_HORIZONTAL,
+    OperationKind.DELETE_NODE: SetState.SCALING_HORIZONTAL,
+    OperationKind.PROMOTE: SetState.SWITCHING_OVER,
+    OperationKind.MODIFY: SetState.MODIFYING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A state and why: `code` is empty exactly for `Running`."""
+
+    state: SetState
+    code: str = ""
+    message: str = ""
+    trying: str = ""
+    next: str = ""
+
+
+RUNNING = Standing(SetState.RUNNING)
+
+
+def judge(turn: Turn) -> None:
+    """Write the set's state, reason and operation as they are after this turn."""
+    if turn.set.status is SetState.TERMINATED:
+        return
+    if turn.set.deleting:
+        _advance_deletion(turn)
+        return
+    _advance_operation(turn)
+    standing = _standing(turn)
+    _record(turn, standing)
+    _record_healing(turn)
+    if standing.state not in (SetState.RUNNING, SetState.FAILED):
+        turn.look(SOON * (8 if standing.state is SetState.WARNING else 1))
+
+
+def _advance_deletion(turn: Turn) -> None:
+    operation = turn.set.operation
+    if operation is not None and operation.kind is OperationKind.DELETE:
+        remains = any(turn.seen(n).remains for n in turn.set.nodes)
+        turn.amend(operation=operation.at("withdraw" if remains else "remove", turn.facts.wall))
+    turn.look(SOON)
+
+
+# How far the operation is
+
+
+def _advance_operation(turn: Turn) -> None:
+    operation = turn.set.operation
+    if operation is None:
+        return
+    if operation.state is not OperationState.RUNNING:
+        turn.amend(operation=None)
+        return
+    step = _STEPS[operation.kind](turn, operation)
+    if step is None:
+        turn.amend(operation=operation.ended(turn.facts.wall))
+        if operation.kind is OperationKind.CREATE:
+            turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
+    else:
+        turn.amend(operation=operation.at(step, turn.facts.wall))
+
+
+def _creation(turn: Turn, _operation: Operation) -> str | None:
+    if turn.set.lineage is None:
+        return "provision"
+    if not turn.set.opened:
+        return "replicate"
+    return None if _served(turn) else "open"
+
+
+def _served(turn: Turn) -> bool:
+    """Whether every node serves and the addresses lead where they should."""
+    running = all(n.status is NodeState.RUNNING for n in turn.set.nodes)
+    primary = turn.set.primary
+    return running and primary is not None and pointed(turn, primary.id, choose_reader(turn))
+
+
+def _growth(turn: Turn, operation: Operation) -> str | None:
+    node = turn.set.node(operation.node) if operation.node else None
+    if node is None or node.status is NodeState.RUNNING:
+        return None
+    if node.run_id is None:
+        return "provision"
+    return "open" if node.whole else "replicate"
+
+
+def _removal(turn: Turn, operation: Operation) -> str | None:
+    node = turn.set.node(operation.node) if operation.node else None
+    if node is None:
+        return None
+    ends = turn.facts.endpoints
+    return "withdraw" if node.id in (ends.primary_at, ends.reader_at) else "remove"
+
+
+def _switchover(turn: Turn, operation: Operation) -> str | None:
+    lineage, primary = turn.set.lineage, turn.set.primary
+    if lineage is None or primary is None:
+        return "promote"
+    if lineage.promotion is None:
+        moved = primary.id == operation.node
+        done = moved and pointed(turn, primary.id, choose_reader(turn))
+        return None if done else ("move_address" if moved else "stop_writes")
+    if lineage.promotion.sent:
+        return "promote"
+    seen = turn.seen(primary).replication
+    return "catch_up" if seen is not None and not seen.is_master else "stop_writes"
+
+
+def _modification(_turn: Turn, _operation: Operation) -> str | None:
+    return None
+
+
+def _failover(turn: Turn, _operation: Operation) -> str | None:
+    if turn.set.lineage is None:
+        return "fence"
+    if turn.lineage.promotion is not None:
+        return "promote"
+    if primary_is_lost(turn):
+        return "compare"
+    return None if _whole_again(turn) or not turn.set.recovery_enabled else "restore"
+
+
+def _healing(turn: Turn, _operation: Operation) -> str | None:
+    if _whole_again(turn) or not turn.set.recovery_enabled:
+        return None
+    coming = [n for n in turn.set.nodes if not n.lost and n.status is not NodeState.RUNNING]
+    return "replicate" if coming and all(n.run_id for n in coming) else "provision"
+
+
+def _whole_again(turn: Turn) -> bool:
+    return len(turn.set.nodes) >= turn.set.replicas and _served(turn)
+
+
+_STEPS = {
+    OperationKind.CREATE: _creation,
+    OperationKind.ADD_REPLICA: _growth,
+    OperationKind.DELETE_NODE: _removal,
+    OperationKind.PROMOTE: _switchover,
+    OperationKind.MODIFY: _modification,
+    OperationKind.FAILOVER: _failover,
+    OperationKind.HEAL: _healing,
+    OperationKind.DELETE: _removal,
+}
+
+
+# How the set stands
+
+
+def _standing(turn: Turn) -> Standing:
+    if turn.set.status is SetState.FAILED:
+        return _failed()
+    if not turn.set.opened:
+        return _standing_in_making(turn)
+    operation = turn.set.operation
+    standing = _primary_trouble(turn)
+    if standing is None and operation is not None and operation.state is OperationState.RUNNING:
+        making = operation.kind is OperationKind.CREATE
+        standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
+    return standing or _members_trouble(turn) or RUNNING
+
+
+def _failed() -> Standing:
+    return Standing(
+        SetState.FAILED,
+        "all_copies_lost",
+        "No node with the data is left; memory was the only place it was.",
+        "nothing: what was lost can not be brought back",
+        "Delete the set and make a new one.",
+    )
+
+
+def _standing_in_making(turn: Turn) -> Standing:
+    launches = turn.set.launches
+    if launches.failures:
+        return _launch_trouble(turn)
+    if turn.facts.endpoints.error:
+        return _endpoint_trouble(turn)
+    if turn.set.lineage is None:
+        return Standing(
+            SetState.PROVISIONING,
+            "provisioning",
+            "The nodes are being started.",
+            "starting nodes",
+            "They will be joined by replication.",
+        )
+    return Standing(
+        SetState.REPLICATING,
+        "replicating",
+        "The replicas are being attached to the primary.",
+        "attaching replicas",
+        "The set takes writes as soon as every replica holds a copy.",
+    )
+
+
+def _launch_trouble(turn: Turn) -> Standing:
+    launches = turn.set.launches
+    wait = max(0, round(launches.retry_at - turn.facts.wall))
+    return Standing(
+        SetState.WARNING,
+        "launch_failed",
+        f"A node could not be started ({launches.failures} times in a row): {launches.error}",
+        "starting another node, with growing pauses",
+        f"The next try is in about {wait} s." if wait else "The next try is under way.",
+    )
+
+
+def _endpoint_trouble(turn: Turn) -> Standing:
+    return Standing(
+        SetState.WARNING,
+        "endpoint_unavailable",
+        f"An address could not be given to its node: {turn.facts.endpoints.error}",
+        "giving it again",
+        "The address leads to the node as soon as it is free.",
+    )
+
+
+def _primary_trouble(turn: Turn) -> Standing | None:
+    if turn.set.lineage is None:
+        return None
+    promotion = turn.lineage.promotion
+    operation = turn.set.operation
+    planned = operation is not None and operation.kind is OperationKind.PROMOTE
+    if promotion is not None and not planned:
+        return _recovering("promoting a replica")
+    if primary_is_lost(turn):
+        return _lost_primary(turn)
+    primary = turn.set.primary
+    if primary is not None and turn.seen(primary).life is Life.SILENT:
+        return _silent_primary(turn)
+    return None
+
+
+def _recovering(trying: str) -> Standing:
+    return Standing(
+        SetState.RECOVERING,
+        "primary_lost",
+        "The primary is gone; writes are refused until a replica has taken over.",
+        trying,
+        "The primary address leads to the new primary; then a new node restores the count.",
+    )
+
+
+def _lost_primary(turn: Turn) -> Standing:
+    if promotion_wanted(turn):
+        if braked(turn):
+            return Standing(
+                SetState.WARNING,
+                "poison",
+                "The set lost too many primaries in a short time: something it holds or is asked ends them.",
+                "nothing, so that the remaining copies stay alive",
+                "Failover goes on by itself once the time of the last ones has passed.",
+            )
+        return _recovering("comparing the replicas")
+    return Standing(
+        SetState.WARNING,
+        "primary_failed",
+        "The primary is gone and high availability is off, so nothing takes its place by itself.",
+        "nothing: this is left to you",
+        "Promote a replica (PATCH .../primary) to take writes again.",
+    )
+
+
+def _silent_primary(turn: Turn) -> Standing:
+    if promotion_wanted(turn):
+        return Standing(
+            SetState.RECOVERING,
+            "primary_silent",
+            "The primary lives but has not answered for too long.",
+            "ending it, once a whole replica stands ready",
+            "A replica takes over.",
+        )
+    return Standing(
+        SetState.WARNING,
+        "primary_silent",
+        "The primary lives but has not answered for too long; high availability is off.",
+        "asking it again",
+        "It may come back; or promote a replica.",
+    )
+
+
+def _under_operation(turn: Turn, operation: Operation) -> Standing | None:
+    state = STATES.get(operation.kind)
+    if state is None:
+        return None
+    if turn.set.launches.failures:
+        return _launch_trouble(turn)
+    why = turn.set.reason
+    if why is not None and turn.set.status is state:
+        return Standing(state, why.code, why.message, why.trying, why.next)
+    return Standing(
+        state,
+        operation.kind.value,
+        f"The operation {operation.kind.value} is under way.",
+        operation.step,
+        "The set is Running when it is done.",
+    )
+
+
+def _members_trouble(turn: Turn) -> Standing | None:
+    if turn.set.launches.failures:
+        return _launch_trouble(turn)
+    lost = [n.name for n in turn.set.nodes if n.lost]
+    missing = lost or len(turn.set.nodes) < turn.set.replicas
+    coming = [n.name for n in turn.set.nodes if not n.lost and n.status is not NodeState.RUNNING]
+    if turn.set.recovery_enabled and (missing or coming):
+        return _healing_standing(coming)
+    if missing or coming:
+        return _degraded(lost or coming)
+    return _out_of_step(turn)
+
+
+def _healing_standing(coming: list[str]) -> Standing:
+    if coming:
+        return Standing(
+            SetState.SCALING_OUT,
+            "replacing_node",
+            f"A node was lost; {', '.join(coming)} takes its place.",
+            "copying the data to it",
+            "The set is Running when it holds a copy.",
+        )
+    return Standing(
+        SetState.RECOVERING,
+        "node_lost",
+        "A node was lost; another will take its place.",
+        "removing what is left of it",
+        "A new node is started.",
+    )
+
+
+def _degraded(names: list[str]) -> Standing:
+    return Standing(
+        SetState.WARNING,
+        "node_failed",
+        f"{', '.join(names)} does not serve, and high availability is off.",
+        "nothing: this is left to you",
+        "Delete the failed node and add a replica.",
+    )
+
+
+def _out_of_step(turn: Turn) -> Standing | None:
+    if turn.facts.endpoints.error:
+        return _endpoint_trouble(turn)
+    late = [n.name for n in turn.replicas() if _link_down_long(turn, n.id)]
+    if not late:
+        return None
+    return Standing(
+        SetState.WARNING,
+        "replica_out_of_step",
+        f"{', '.join(late)} does not receive the primary's stream.",
+        "the replica connects again by itself",
+        "The set is Running when its link is up.",
+    )
+
+
+def _link_down_long(turn: Turn, node_id: object) -> bool:
+    seen = next((f.replication for n, f in turn.facts.nodes.items() if n == node_id), None)
+    return seen is not None and not seen.link_up and seen.link_down_for > OUT_OF_STEP
+
+
+def _record(turn: Turn, standing: Standing) -> None:
+    before = turn.set.reason
+    state = standing.state
+    if state is SetState.WARNING and _nothing_left(turn):
+        turn.amend(status=SetState.FAILED)
+        standing, state = _failed(), SetState.FAILED
+    if state is SetState.FAILED and turn.set.operation is not None:
+        turn.amend(operation=turn.set.operation.ended(turn.facts.wall, standing.message))
+    reason = None
+    if standing.code:
+        same = before is not None and before.code == standing.code and turn.set.status is state
+        since = before.since if same and before is not None else turn.facts.wall
+        reason = Reason(
+            code=standing.code,
+            message=standing.message,
+            since=since,
+            trying=standing.trying,
+            next=standing.next,
+        )
+    if state is not turn.set.status:
+        turn.amend(updated_at=turn.facts.wall)
+    if (state, reason) != (turn.set.status, before):
+        turn.amend(status=state, reason=reason)
+
+
+def _nothing_left(turn: Turn) -> bool:
+    """HA off: whether the last node that held the data is gone (API.md 9)."""
+    if not turn.set.opened or not primary_is_lost(turn):
+        return False
+    return not any(n.whole for n in turn.replicas())
+
+
+def _record_healing(turn: Turn) -> None:
+    """Give the service's own repair an operation, so that it too shows its progress and its length."""
+    if turn.set.operation is None and turn.set.status in HEALING:
+        failover = primary_is_lost(turn) or turn.lineage.promotion is not None
+        kind = OperationKind.FAILOVER if failover else OperationKind.HEAL
+        names = ("fence", "compare", "promote", "restore") if failover else ("provision", "replicate")
+        operation = Operation(
+            id=operation_id(turn.set.id, turn.set.revision),
+            kind=kind,
+            state=OperationState.RUNNING,
+            steps=tuple(Step(name=n) for n in names),
+            started_at=turn.facts.wall,
+            actor="memstored",
+        )
+        turn.amend(operation=operation)
+        step = _STEPS[kind](turn, operation)
+        turn.amend(operation=operation.at(step or names[-1], turn.facts.wall))
+    elif _just_healed(turn):
+        turn.tell(
+            EventName.RECOVERY_COMPLETE,
+            "Every node serves again.",
+            cause=EventName.NODE_DOWN,
+            outcome=Outcome.SUCCESS,
+        )
+
+
+def _just_healed(turn: Turn) -> bool:
+    operation = turn.set.operation
+    if operation is None or turn.set.status is not SetState.RUNNING:
+        return False
+    ended = operation.state is not OperationState.RUNNING
+    return ended and operation.kind in (OperationKind.FAILOVER, OperationKind.HEAL)

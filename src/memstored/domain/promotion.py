@@ -1,0 +1,179 @@
+"""A change of primary under way: carrying through what was recorded, planned or not (S7, S9, H8, H9).
+
+Planned: pause, old primary to nowhere (the write stop), its final offset, the target reaches it or the
+old primary becomes primary again, target `NO ONE`, re-point all, move the address. Until `NO ONE` may
+have been sent the change can be abandoned; after it there is only forward, or the heir proven gone.
+"""
+
+from memstored.domain.actions import Detach, Fence, Follow, Pause, Point, Promote, Unpause
+from memstored.domain.facts import Life, ReplicationFacts
+from memstored.domain.failover import begin_promotion, primary_is_lost
+from memstored.domain.model import Lineage, Node, Promotion
+from memstored.domain.pointing import choose_reader
+from memstored.domain.turn import AT_ONCE, SOON, Turn
+from memstored.domain.words import EventName, OperationKind, Outcome
+
+__all__ = ["begin_switchover", "carry_promotion"]
+
+CATCH_UP = 1.5
+"""Seconds that a planned promotion may hold writes back before it is abandoned."""
+READY = 5.0
+"""Seconds to wait for a target that is momentarily not in step before the request is given up."""
+
+
+def begin_switchover(turn: Turn) -> None:
+    """Start what a caller asked for, once the target is in step with its primary."""
+    operation, primary = turn.set.operation, turn.set.primary
+    if operation is None or operation.kind is not OperationKind.PROMOTE or primary is None:
+        return
+    target = turn.set.node(operation.node) if operation.node else None
+    if target is None or target.lost:
+        abandon(turn, "The target is gone; the primary stays what it was.")
+    elif target.id == primary.id:
+        return
+    elif _in_step(turn, target, primary):
+        promotion = Promotion(heir=target.id, source=primary.id, sent=False, started_at=turn.facts.wall)
+        turn.amend_lineage(promotion=promotion)
+        turn.do(Pause(primary.id))
+        turn.look(AT_ONCE)
+    elif turn.facts.wall - operation.started_at > READY:
+        abandon(turn, "The target is not in step with the primary; nothing was changed.")
+    else:
+        turn.look(SOON)
+
+
+def _in_step(turn: Turn, target: Node, primary: Node) -> bool:
+    seen = turn.seen(target)
+    follows = seen.replication is not None and seen.replication.following == (
+        turn.seen(primary).address or primary.address,
+        turn.set.port,
+    )
+    in_reach = target.whole and turn.up(target) and turn.up(primary) and not target.removing
+    return in_reach and follows and seen.replication is not None and seen.replication.link_up
+
+
+def abandon(turn: Turn, why: str) -> None:
+    """Give up what the caller asked for and say so; the data is where it was."""
+    operation = turn.set.operation
+    if operation is None or operation.kind is not OperationKind.PROMOTE:
+        return
+    turn.amend(operation=operation.ended(turn.facts.wall, why))
+    turn.tell(EventName.SWITCHOVER, why, node=operation.node, outcome=Outcome.FAILURE)
+
+
+def carry_promotion(turn: Turn, promotion: Promotion) -> None:
+    """Bring a recorded change of primary a step further."""
+    turn.look(AT_ONCE)
+    heir = turn.set.node(promotion.heir)
+    if heir is None or heir.lost:
+        turn.amend_lineage(promotion=None)
+        abandon(turn, "The target died; the primary before it takes its place again.")
+    elif promotion.sent:
+        _forward(turn, heir)
+    elif primary_is_lost(turn):
+        turn.amend_lineage(promotion=None)
+    else:
+        _planned(turn, promotion, heir)
+
+
+def _forward(turn: Turn, heir: Node) -> None:
+    """`NO ONE` may have reached the heir: only it can be primary of this epoch."""
+    seen = turn.seen(heir)
+    if turn.up(heir) and seen.replication is not None:
+        if seen.replication.is_master:
+            conclude(turn, heir, seen.replication)
+        else:
+            turn.do(Promote(heir.id))
+    elif seen.life is Life.SILENT and _another_copy(turn, heir):
+        turn.do(Fence(heir.id))
+
+
+def _another_copy(turn: Turn, heir: Node) -> bool:
+    return any(n.whole and turn.up(n) for n in turn.set.nodes if n.id != heir.id)
+
+
+def conclude(turn: Turn, heir: Node, seen: ReplicationFacts) -> None:
+    """Record the new truth, then let writes at it: the address moves after the commit (S7, S8).
+
+    The primary before, where it still lives, stands at the end of its own history: a whole copy.
+    """
+    before = turn.lineage
+    returned = before.primary == heir.id
+    turn.amend(
+        lineage=Lineage(
+            epoch=before.epoch,
+            primary=heir.id,
+            replid=seen.replid,
+            watermark=max(before.watermark, seen.second_offset - 1),
+            ancestor=seen.replid2,
+            fork=seen.second_offset - 1,
+        )
+    )
+    turn.name_primary(heir.id)
+    turn.amend_node(heir.id, whole=True)
+    turn.amend_node(before.primary, whole=True)
+    _announce(turn, heir, returned=returned)
+    if turn.set.opened:
+        turn.do(Point(heir.id, choose_reader(turn)))
+    for node in turn.replicas():
+        if turn.up(node) and not node.removing:
+            turn.do(Follow(node.id, heir.id))
+
+
+def _announce(turn: Turn, heir: Node, *, returned: bool) -> None:
+    operation = turn.set.operation
+    planned = operation is not None and operation.kind is OperationKind.PROMOTE
+    if returned:
+        abandon(turn, "The target did not catch up in time; the primary stays what it was, nothing is lost.")
+    elif planned and operation is not None and operation.node == heir.id:
+        turn.tell(EventName.SWITCHOVER, f"{heir.name} is the primary now.", node=heir.id)
+    else:
+        abandon(turn, f"The primary died; {heir.name}, which held more data, has taken over.")
+        turn.tell(
+            EventName.FAILOVER_COMPLETE,
+            f"{heir.name} is the primary of epoch {turn.lineage.epoch}.",
+            node=heir.id,
+            cause=EventName.FAILOVER,
+        )
+
+
+def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
+    """Before `NO ONE`: stop the writes, let the target reach the end, or go back."""
+    primary = turn.set.primary
+    assert primary is not None
+    seen = turn.seen(primary).replication
+    if not turn.up(primary) or seen is None:
+        return
+    late = turn.facts.wall - promotion.started_at > CATCH_UP
+    if seen.is_master:
+        _before_stop(turn, primary, target, late=late)
+    elif _caught_up(turn, primary, target):
+        begin_promotion(turn, promotion)
+    elif late or not _still_coming(turn, target):
+        turn.amend_lineage(promotion=None)
+        back = Promotion(heir=primary.id, source=primary.id, sent=True, started_at=turn.facts.wall)
+        begin_promotion(turn, back)
+
+
+def _before_stop(turn: Turn, primary: Node, target: Node, *, late: bool) -> None:
+    if late:
+        turn.amend_lineage(promotion=None)
+        turn.do(Unpause(primary.id))
+        abandon(turn, "The target did not catch up in time; nothing was changed.")
+    elif not turn.seen(primary).paused:
+        turn.do(Pause(primary.id))
+    elif _caught_up(turn, primary, target):
+        turn.do(Detach(primary.id))
+
+
+def _caught_up(turn: Turn, primary: Node, target: Node) -> bool:
+    """Whether the target holds all that the stopped (or held) primary has."""
+    end, at = turn.seen(primary).replication, turn.seen(target).replication
+    if end is None or at is None or not turn.up(target) or at.is_master:
+        return False
+    return at.replid == end.replid and at.agrees and at.offset >= end.offset
+
+
+def _still_coming(turn: Turn, target: Node) -> bool:
+    at = turn.seen(target).replication
+    return turn.up(target) and at is not None and at.link_up

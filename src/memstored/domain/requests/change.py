@@ -1,0 +1,81 @@
+"""What every request has in common: who asks, what could not be read, and what comes out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from memstored.domain.errors import Detail, InvalidRequest
+from memstored.domain.model import EventDraft, InstanceSet, Operation, Reason, Step
+from memstored.domain.naming import operation_id
+from memstored.domain.words import EventName, NodeId, OperationKind, OperationState
+
+__all__ = ["Call", "Change", "Misread", "begun", "event", "reason", "refusal", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who asks (a user name), in which request, and when (seconds since 1970, UTC)."""
+
+    actor: str
+    request_id: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misread:
+    """What of a body could not be read: the faults, and the top-level fields they are in.
+
+    Those fields hold stand-ins, so no rule that looks at one of them is asked.
+    """
+
+    faults: tuple[Detail, ...] = ()
+    fields: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The set as it will be, and the audit lines to write with it; unchanged when there are none."""
+
+    after: InstanceSet
+    events: tuple[EventDraft, ...] = ()
+
+
+def refused(field: str, code: str, message: str) -> InvalidRequest:
+    """The refusal for one reason."""
+    return refusal([Detail(field, code, message)])
+
+
+def refusal(details: Sequence[Detail]) -> InvalidRequest:
+    """The refusal for all of these reasons at once."""
+    message = details[0].message if len(details) == 1 else "Correct everything that details lists."
+    return InvalidRequest(message, details=details)
+
+
+def begun(
+    instance_set: InstanceSet,
+    call: Call,
+    kind: OperationKind,
+    steps: Iterable[str],
+    node: NodeId | None = None,
+) -> Operation:
+    """The operation that begins with this change, in its first step."""
+    operation = Operation(
+        id=operation_id(instance_set.id, instance_set.revision),
+        kind=kind,
+        state=OperationState.RUNNING,
+        steps=tuple(Step(name=name) for name in steps),
+        started_at=call.at,
+        actor=call.actor,
+        request_id=call.request_id,
+        node=node,
+    )
+    return operation.at(operation.steps[0].name, call.at)
+
+
+def reason(kind: OperationKind, call: Call, message: str, *, trying: str, then: str) -> Reason:
+    """Why a set is not `Running` while an operation of that kind is under way (S10)."""
+    return Reason(code=kind.value, message=message, since=call.at, trying=trying, next=then)
+
+
+def event(name: EventName, call: Call, message: str, node: NodeId | None = None) -> EventDraft:
+    """The audit line for what this caller asked."""
+    return EventDraft(name=name, message=message, actor=call.actor, request_id=call.request_id, node=node)

@@ -1,0 +1,172 @@
+"""What a caller orders with `POST /v1/instance-sets`, and what of it can not be had here (API.md 2.1).
+
+The fields are well-formed when an `Order` is made; the rules of this page are those that MemStore answers
+with 422. Each names the fields that it looks at, so that it is not asked about a field that was malformed.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from memstored.domain.catalogue import Catalogue, family_of
+from memstored.domain.errors import Detail
+from memstored.domain.model import BackupSchedule
+from memstored.domain.settings import Quotas
+
+__all__ = ["Login", "Offer", "Order", "unknown_security_groups", "unmet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The user that is to be made, with the password in the form it was sent in."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A set that somebody wants. `replicas` counts all nodes; the subnet lists hold ids."""
+
+    name: str
+    description: str | None
+    replicas: int
+    flavor_id: str
+    recovery_enabled: bool
+    subnets: tuple[str, ...]
+    primary_subnet: str
+    replica_subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    backup_schedule: BackupSchedule | None
+    user: Login | None
+    tls_enabled: bool
+    parameter_group_id: str
+    port: int
+    project_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What is to be had here: the catalogue, the engine versions, and the quotas of the project."""
+
+    catalogue: Catalogue
+    versions: Collection[str]
+    quotas: Quotas
+
+
+SHA_256 = re.compile(r"[0-9a-fA-F]{64}")
+"""The form of a password that Redis itself stores: its SHA-256 in hex (API.md 5)."""
+
+FEWEST_WITH_REPLICA = 2
+
+
+def unmet(order: Order, offer: Offer, misread: Collection[str] = ()) -> list[Detail]:
+    """Every rule that the order breaks, less those about a misread field."""
+    asked = (rule for fields, rule in _RULES if not fields.intersection(misread))
+    return [detail for rule in asked for detail in rule(order, offer)]
+
+
+def _flavor(order: Order, offer: Offer) -> Iterator[Detail]:
+    if offer.catalogue.flavor(order.flavor_id) is None:
+        yield Detail("flavorId", "unknown_flavor", "Take a flavor from GET /v1/redis/flavors.")
+
+
+def _subnets(order: Order, offer: Offer) -> Iterator[Detail]:
+    for index, subnet_id in enumerate(order.subnets):
+        if offer.catalogue.subnet(subnet_id) is None:
+            message = "Take a subnet from GET /v1/redis/subnets."
+            yield Detail(f"subnets[{index}].id", "unknown_subnet", message)
+
+
+def _assignments(order: Order, _offer: Offer) -> Iterator[Detail]:
+    assigned = {"primary.id": order.primary_subnet}
+    assigned |= {f"replicas[{i}].id": subnet_id for i, subnet_id in enumerate(order.replica_subnets)}
+    for place, subnet_id in assigned.items():
+        if subnet_id not in order.subnets:
+            message = "Assign one of the subnets that the field subnets lists."
+            yield Detail(f"subnetAssignments[0].{place}", "subnet_not_of_set", message)
+
+
+def _replica_count(order: Order, _offer: Offer) -> Iterator[Detail]:
+    if len(order.replica_subnets) != order.replicas - 1:
+        message = f"Assign exactly {order.replicas - 1} replicas: the field replicas counts the primary too."
+        yield Detail("subnetAssignments[0].replicas", "replica_count", message)
+
+
+def _recovery(order: Order, _offer: Offer) -> Iterator[Detail]:
+    if order.recovery_enabled and order.replicas < FEWEST_WITH_REPLICA:
+        yield Detail("recoveryEnabled", "too_few_nodes", "High availability needs at least two nodes.")
+
+
+def _backups(order: Order, _offer: Offer) -> Iterator[Detail]:
+    if order.backup_schedule is not None and order.replicas < FEWEST_WITH_REPLICA:
+        yield Detail("backupSchedule", "too_few_nodes", "Automatic backups need at least two nodes.")
+
+
+def _security_groups(order: Order, offer: Offer) -> Iterator[Detail]:
+    yield from unknown_security_groups(order.security_groups, offer.catalogue)
+
+
+def unknown_security_groups(ids: Collection[str], catalogue: Catalogue) -> Iterator[Detail]:
+    """A detail for each security group that the catalogue does not have."""
+    for index, group_id in enumerate(ids):
+        if catalogue.security_group(group_id) is None:
+            message = "Take a security group from GET /v1/redis/security-groups."
+            yield Detail(f"securityGroups[{index}].id", "unknown_security_group", message)
+
+
+def _version(order: Order, offer: Offer) -> Iterator[Detail]:
+    if order.version not in offer.versions:
+        message = f"Take one of the versions that are here: {', '.join(offer.versions) or 'there are none'}."
+        yield Detail("version", "version_unavailable", message)
+
+
+def _parameter_group(order: Order, offer: Offer) -> Iterator[Detail]:
+    if offer.catalogue.parameter_group(order.parameter_group_id) is None:
+        message = "Take a parameter group from GET /v1/parameter-groups."
+        yield Detail("parameterGroupId", "unknown_parameter_group", message)
+
+
+def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
+    group = offer.catalogue.parameter_group(order.parameter_group_id)
+    family = family_of(order.version)
+    if group is not None and order.version in offer.versions and group.family != family:
+        message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
+        yield Detail("parameterGroupId", "parameter_group_family", message)
+
+
+def _tls(order: Order, _offer: Offer) -> Iterator[Detail]:
+    if order.tls_enabled:
+        yield Detail("tlsEnabled", "tls_unavailable", "TLS is not to be had in this version; leave it off.")
+
+
+def _password(order: Order, _offer: Offer) -> Iterator[Detail]:
+    if order.user is not None and not SHA_256.fullmatch(order.user.password):
+        message = "Send the SHA-256 of the password as 64 hexadecimal digits, never the password itself."
+        yield Detail("user.password", "password_not_encrypted", message)
+
+
+def _quota(order: Order, offer: Offer) -> Iterator[Detail]:
+    most = min(offer.quotas.nodes_per_set, offer.quotas.replicas_per_set + 1)
+    if order.replicas > most:
+        yield Detail("replicas", "quota_exceeded", f"This project's sets have at most {most} nodes.")
+
+
+Rule = Callable[[Order, Offer], Iterator[Detail]]
+
+_RULES: tuple[tuple[frozenset[str], Rule], ...] = (
+    (frozenset({"replicas"}), _quota),
+    (frozenset({"flavorId"}), _flavor),
+    (frozenset({"recoveryEnabled", "replicas"}), _recovery),
+    (frozenset({"subnets"}), _subnets),
+    (frozenset({"subnetAssignments", "subnets"}), _assignments),
+    (frozenset({"subnetAssignments", "replicas"}), _replica_count),
+    (frozenset({"securityGroups"}), _security_groups),
+    (frozenset({"backupSchedule", "replicas"}), _backups),
+    (frozenset({"user"}), _password),
+    (frozenset({"tlsEnabled"}), _tls),
+    (frozenset({"parameterGroupId"}), _parameter_group),
+    (frozenset({"parameterGroupId", "version"}), _parameter_family),
+    (frozenset({"version"}), _version),
+)

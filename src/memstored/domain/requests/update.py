@@ -1,0 +1,149 @@
+"""Changing a set in place (API.md 2.3): all that is asked, or nothing."""
+
+from dataclasses import dataclass, replace
+
+from memstored.domain.catalogue import Catalogue, family_of
+from memstored.domain.errors import Detail
+from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet
+from memstored.domain.requests.change import Call, Change, Misread, begun, event, reason, refusal
+from memstored.domain.requests.gate import PATH_FIELD, hindrance
+from memstored.domain.requests.order import unknown_security_groups
+from memstored.domain.words import EventName, OperationKind, SetState
+
+__all__ = ["DEFAULT_RETENTION", "ScheduleWish", "Wishes", "update"]
+
+STEPS = ("apply",)
+DEFAULT_RETENTION = 7
+"""Days that automatic backups are kept when nobody said otherwise (API.md 2.1)."""
+FEWEST_WITH_SCHEDULE = 2
+OVER = frozenset({SetState.TERMINATING, SetState.TERMINATED, SetState.FAILED})
+"""States in which nothing can be changed any more (API.md 2.9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleWish:
+    """What of the backup schedule is to change; None keeps it. An empty `cron` switches it off."""
+
+    cron: str | None = None
+    retention_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is to change; None keeps it. An empty `description` clears it."""
+
+    description: str | None = None
+    backup_schedule: ScheduleWish | None = None
+    parameter_group_id: str | None = None
+    security_groups: tuple[str, ...] | None = None
+
+
+def update(
+    instance_set: InstanceSet, wishes: Wishes, call: Call, catalogue: Catalogue, misread: Misread
+) -> Change:
+    """Fulfil all wishes, or raise `InvalidRequest` with everything that stands against them."""
+    faults = [*misread.faults, *_faults(instance_set, wishes, catalogue)]
+    if not faults and wishes == Wishes():
+        faults = [Detail("", "nothing_to_change", "Give at least one field that is to change.")]
+    faults = faults or _hindrances(instance_set, wishes)
+    if faults:
+        raise refusal(faults)
+    after = _fulfilled(instance_set, wishes, call)
+    return Change(after=after, events=tuple(_events(wishes, call)))
+
+
+def _faults(instance_set: InstanceSet, wishes: Wishes, catalogue: Catalogue) -> list[Detail]:
+    faults = list(unknown_security_groups(wishes.security_groups or (), catalogue))
+    if wishes.parameter_group_id is not None:
+        faults += _parameter_group_faults(instance_set, wishes.parameter_group_id, catalogue)
+    if wishes.backup_schedule is not None:
+        faults += _schedule_faults(instance_set, wishes.backup_schedule)
+    return faults
+
+
+def _parameter_group_faults(instance_set: InstanceSet, group_id: str, catalogue: Catalogue) -> list[Detail]:
+    group = catalogue.parameter_group(group_id)
+    family = family_of(instance_set.version)
+    if group is None:
+        message = "Take a parameter group from GET /v1/parameter-groups."
+        return [Detail("parameterGroupId", "unknown_parameter_group", message)]
+    if group.family != family:
+        message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
+        return [Detail("parameterGroupId", "parameter_group_family", message)]
+    return []
+
+
+def _schedule_faults(instance_set: InstanceSet, wish: ScheduleWish) -> list[Detail]:
+    if wish == ScheduleWish():
+        return [Detail("backupSchedule", "nothing_to_change", "Give cron, retentionLimit, or both.")]
+    switched_off = wish.cron == "" or (wish.cron is None and instance_set.backup_schedule is None)
+    if switched_off and wish.retention_limit is not None:
+        message = "There is no schedule to keep backups of; give a cron with it."
+        return [Detail("backupSchedule.retentionLimit", "no_schedule", message)]
+    if wish.cron and instance_set.replicas < FEWEST_WITH_SCHEDULE:
+        return [Detail("backupSchedule", "too_few_nodes", "Automatic backups need at least two nodes.")]
+    return []
+
+
+def _hindrances(instance_set: InstanceSet, wishes: Wishes) -> list[Detail]:
+    """What the set's present state has against it (API.md 2.9)."""
+    if wishes.security_groups is None and wishes.parameter_group_id is None:
+        return _ending(instance_set)
+    found = hindrance(instance_set, (SetState.RUNNING,))
+    return [found] if found else []
+
+
+def _ending(instance_set: InstanceSet) -> list[Detail]:
+    if instance_set.status not in OVER:
+        return []
+    message = f"The set is {instance_set.status.value}: it can only be deleted."
+    return [Detail(PATH_FIELD, "wrong_state", message)]
+
+
+def _fulfilled(instance_set: InstanceSet, wishes: Wishes, call: Call) -> InstanceSet:
+    after = replace(instance_set, updated_at=call.at)
+    if wishes.description is not None:
+        after = replace(after, description=wishes.description or None)
+    if wishes.backup_schedule is not None:
+        after = replace(after, backup_schedule=_schedule(after.backup_schedule, wishes.backup_schedule))
+    if wishes.parameter_group_id is not None:
+        after = replace(after, parameter_group_id=wishes.parameter_group_id)
+    if wishes.security_groups is not None:
+        after = _modifying(replace(after, security_groups=wishes.security_groups), call)
+    return after
+
+
+def _schedule(present: BackupSchedule | None, wish: ScheduleWish) -> BackupSchedule | None:
+    cron = wish.cron if wish.cron is not None or present is None else present.cron
+    if not cron:
+        return None
+    kept = present.retention_limit if present else DEFAULT_RETENTION
+    return BackupSchedule(cron=cron, retention_limit=wish.retention_limit or kept)
+
+
+def _modifying(instance_set: InstanceSet, call: Call) -> InstanceSet:
+    why = reason(
+        OperationKind.MODIFY,
+        call,
+        "The security groups are being changed.",
+        trying="applying them to every node",
+        then="The set is Running again.",
+    )
+    operation = begun(instance_set, call, OperationKind.MODIFY, STEPS)
+    return replace(instance_set, status=SetState.MODIFYING, reason=why, operation=operation)
+
+
+def _events(wishes: Wishes, call: Call) -> list[EventDraft]:
+    """One line for the schedule, one for all the rest."""
+    names = {
+        "description": wishes.description,
+        "parameterGroupId": wishes.parameter_group_id,
+        "securityGroups": wishes.security_groups,
+    }
+    changed = [name for name, value in names.items() if value is not None]
+    events: list[EventDraft] = []
+    if changed:
+        events.append(event(EventName.UPDATE, call, f"Changed: {', '.join(changed)}."))
+    if wishes.backup_schedule is not None:
+        events.append(event(EventName.BACKUP_SCHEDULE_UPDATE, call, "The backup schedule was changed."))
+    return events

@@ -1,0 +1,55 @@
+"""What an operator may set. Read from a TOML file by `cli.settings`; everything has a safe default.
+
+Durations are in seconds, sizes as named.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+__all__ = ["FailoverSettings", "QuotaSettings", "Quotas", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Upper bounds: nodes of a set, replicas of a set, nodes of a project (API.md 3)."""
+
+    nodes_per_set: int = 6
+    replicas_per_set: int = 5
+    nodes_per_project: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSettings:
+    """The quotas of every project, and those of some projects by id."""
+
+    default: Quotas = Quotas()
+    projects: Mapping[str, Quotas] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, project_id: str) -> Quotas:
+        """The quotas of one project."""
+        return self.projects.get(project_id, self.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverSettings:
+    """How deaths are seen and how often they are answered.
+
+    A node silent for `failure_detection` (at least 1 s) counts as hung; a busy one for `busy_detection`.
+    Nodes are probed every `probe_interval`. More than `brake_count` failovers of a set within
+    `brake_window` stop with the reason "poison" (H25).
+    """
+
+    failure_detection: float = 5.0
+    busy_detection: float = 60.0
+    probe_interval: float = 1.0
+    brake_count: int = 5
+    brake_window: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one service."""
+
+    quota: QuotaSettings = QuotaSettings()
+    failover: FailoverSettings = FailoverSettings()

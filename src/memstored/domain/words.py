@@ -1,0 +1,97 @@
+"""The closed sets of words: their values are the API's words, letter for letter (API.md 9 and 10)."""
+
+from enum import StrEnum
+from typing import NewType
+
+SetId = NewType("SetId", str)
+NodeId = NewType("NodeId", str)
+
+
+class SetState(StrEnum):
+    """What a set is doing, as its users see it."""
+
+    INIT = "Init"
+    PROVISIONING = "Provisioning"
+    REPLICATING = "Replicating"
+    RUNNING = "Running"
+    SCALING_HORIZONTAL = "Scaling(horizontal)"
+    SCALING_VERTICAL = "Scaling(vertical)"
+    SWITCHING_OVER = "SwitchingOver"
+    RECOVERING = "Recovering"
+    SCALING_OUT = "ScalingOut"
+    MODIFYING = "Modifying"
+    TERMINATING = "Terminating"
+    TERMINATED = "Terminated"
+    WARNING = "Warning"
+    FAILED = "Failed"
+
+
+class NodeState(StrEnum):
+    """What one node is doing, as its users see it."""
+
+    INIT = "Init"
+    PROVISIONING = "Provisioning"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    MODIFYING = "Modifying"
+    TERMINATING = "Terminating"
+    TERMINATED = "Terminated"
+    WARNING = "Warning"
+    FAILED = "Failed"
+
+
+class Role(StrEnum):
+    """A node's part in its set."""
+
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+class OperationKind(StrEnum):
+    """The long changes of a set; the last two are the service's own."""
+
+    CREATE = "create"
+    ADD_REPLICA = "add_replica"
+    DELETE_NODE = "delete_node"
+    PROMOTE = "promote"
+    MODIFY = "modify"
+    DELETE = "delete"
+    FAILOVER = "failover"
+    HEAL = "heal"
+
+
+class OperationState(StrEnum):
+    """How far an operation is; a step uses the same words and `PENDING`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class EventName(StrEnum):
+    """The audit words for sets; those of backups and parameter groups come with them."""
+
+    CREATE = "Cluster Create"
+    CREATE_COMPLETE = "Cluster Create Complete"
+    CREATE_FAILED = "Cluster Create Failed"
+    UPDATE = "Cluster Update"
+    DELETE = "Cluster Delete"
+    DELETE_COMPLETE = "Cluster Delete Complete"
+    NODE_ADD = "Cluster Node Add"
+    NODE_DELETE = "Cluster Node Delete"
+    NODE_DOWN = "Cluster Node Down"
+    FAILOVER = "Cluster Failover"
+    FAILOVER_COMPLETE = "Cluster Failover Complete"
+    NODE_RECOVERY = "Node Recovery"
+    RECOVERY_COMPLETE = "Cluster Recovery Complete"
+    SWITCHOVER = "Cluster Switchover"
+    RECOVERY_UPDATE = "Cluster High Availability Update"
+    BACKUP_SCHEDULE_UPDATE = "Cluster Backup Schedule Update"
+
+
+class Outcome(StrEnum):
+    """How an event ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"

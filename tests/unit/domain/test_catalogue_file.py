@@ -1,0 +1,107 @@
+"""The operator's catalogue file: what it replaces and how its faults are named."""
+
+import pytest
+
+from memstored.domain.catalogue import CatalogueFault, default_catalogue, fixed_id, parse
+
+SMALL = """
+[[flavors]]
+id = "9e34af24-e1fa-475f-ba5c-11f0116e1d85"
+name = "tiny"
+vcpus = 1
+memory = 1
+
+[[subnets]]
+name = "left"
+cidr = "127.30.0.0/24"
+zone = "z1"
+
+[[securityGroups]]
+name = "office"
+rules = [{ cidr = "10.0.0.0/8", fromPort = 6379, toPort = 6380 }]
+
+[[parameterGroups]]
+family = "7.0"
+id = "2d6a9c0e-7f0c-4f6e-9f53-3b1e6c1d2a55"
+"""
+
+
+def test_an_empty_file_is_the_default_catalogue() -> None:
+    """What a file does not mention stays as it is by default."""
+    assert parse("", "catalogue.toml") == default_catalogue()
+
+
+def test_a_section_replaces_the_default_of_that_section() -> None:
+    """A section that is there is all there is of its kind."""
+    catalogue = parse(SMALL, "catalogue.toml")
+
+    assert [f.name for f in catalogue.flavors] == ["tiny"]
+    assert [(s.id, s.cidr, s.zone) for s in catalogue.subnets] == [
+        (fixed_id("subnet", "left"), "127.30.0.0/24", "z1")
+    ]
+    [group] = catalogue.security_groups
+    assert (group.name, group.rules[0].from_port, group.rules[0].to_port) == ("office", 6379, 6380)
+
+
+def test_a_given_id_is_kept_and_a_missing_one_is_derived() -> None:
+    """An operator may name ids; the others follow from the name."""
+    catalogue = parse(SMALL, "catalogue.toml")
+
+    assert catalogue.flavors[0].id == "9e34af24-e1fa-475f-ba5c-11f0116e1d85"
+    assert catalogue.security_groups[0].id == fixed_id("security-group", "office")
+
+
+def test_a_default_group_gets_a_further_id_and_keeps_its_own() -> None:
+    """The default group of a family answers to the id of the file and to its fixed one."""
+    catalogue = parse(SMALL, "catalogue.toml")
+
+    further = catalogue.parameter_group("2d6a9c0e-7f0c-4f6e-9f53-3b1e6c1d2a55")
+    fixed = catalogue.parameter_group(fixed_id("parameter-group", "Redis.7.0.Default"))
+    assert further is not None
+    assert further == fixed
+
+
+FLAVOR = '[[flavors]]\nname = "a"\nvcpus = 1\nmemory = 1\n'
+SUBNET = '[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = "z"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("flavors = [", 1, "Invalid"),
+        (f"{FLAVOR}\n[[flavors]]\nname = b\nvcpus = 1\nmemory = 1\n", 7, "Invalid"),
+        ('[[flavours]]\nname = "a"\n', 1, "unknown section 'flavours'"),
+        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\n', 6, "flavors needs memory"),
+        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\nmemory = 0\n', 6, "memory of flavors must be"),
+        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = true\nmemory = 1\n', 6, "vcpus of flavors must be"),
+        (f"{FLAVOR}\n{FLAVOR}", 6, "two entries 'a'"),
+        (f"{FLAVOR}mem = 3\n", 1, "unknown field 'mem'"),
+        ("flavors = 3\n", 1, "[[flavors]]"),
+        ("\nflavors = []\n", 2, "flavors is empty"),
+        ('[[subnets]]\nname = "a"\ncidr = "127.30.0.1/16"\nzone = "z"\n', 1, "IPv4 network"),
+        ('[[subnets]]\nname = "a"\ncidr = "::1/128"\nzone = "z"\n', 1, "IPv4 network"),
+        ('[[subnets]]\nname = "a"\ncidr = "10.0.0.0/16"\nzone = "z"\n', 1, "within 127.0.0.0/8"),
+        ('[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = ""\n', 1, "zone of subnets"),
+        (f'{SUBNET}\n[[ "subnets" ]]\nname = "b"\ncidr = "127.30.4.0/24"\nzone = "z"\n', 6, "overlaps"),
+        ('[[securityGroups]]\nname = "a"\nrules = 3\n', 1, "list of tables"),
+        (
+            '[[securityGroups]]\nname = "a"\nrules = [{ cidr = "10.0.0.0/8", fromPort = 9, toPort = 8 }]\n',
+            1,
+            "fromPort 9 is above toPort 8",
+        ),
+        ('[[parameterGroups]]\nfamily = "9.9"\nid = "x"\n', 1, "family '9.9' is unknown"),
+        (
+            '[[parameterGroups]]\nfamily = "7.0"\nid = "x"\n[[parameterGroups]]\nfamily = "6.2"\nid = "x"\n',
+            4,
+            "given twice",
+        ),
+    ],
+)
+def test_a_fault_names_file_line_and_reason(text: str, line: int, words: str) -> None:
+    """Whoever wrote the file learns where it is wrong and why."""
+    with pytest.raises(CatalogueFault) as caught:
+        parse(text, "catalogue.toml")
+
+    assert caught.value.line == line
+    assert str(caught.value).startswith(f"catalogue.toml:{line}: ")
+    assert words in caught.value.reason

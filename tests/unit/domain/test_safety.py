@@ -1,0 +1,307 @@
+"""The ten safety rules on the pure decision; `tests/faults` holds them against real servers."""
+
+from dataclasses import replace
+
+from world import READER, SET, VIP, World, operation
+
+from memstored.domain import actions as do
+from memstored.domain.facts import NOWHERE
+from memstored.domain.naming import node_id
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import EventName, NodeState, OperationKind, SetState
+from memstored.runtime.simulated import CONTROLLER
+from memstored.runtime.simulated_node import Reply, SimulatedNode
+
+
+def promote(world: World, number: int) -> None:
+    """Ask for another primary, as the request does."""
+    steps = ("stop_writes", "catch_up", "promote", "move_address")
+    world.set = replace(
+        world.set,
+        status=SetState.SWITCHING_OVER,
+        recovery_enabled=False,
+        operation=operation(OperationKind.PROMOTE, steps, node_id(SET, number), world.now),
+    )
+
+
+def numbers(world: World) -> list[int]:
+    """The numbers of the set's nodes that serve."""
+    return [n.number for n in world.set.nodes if n.status is NodeState.RUNNING]
+
+
+def test_s1_a_node_is_admitted_only_once_it_is_whole() -> None:
+    """No tenant gets in at a node before every node of a new set holds a copy."""
+    world = World.of(replicas=3)
+
+    while not any(isinstance(act, do.Admit) for act in world.acts):
+        world.turn()
+
+    assert all(n.whole for n in world.set.nodes)
+
+
+def test_s1_an_empty_server_at_a_dead_primarys_address_serves_and_infects_nobody() -> None:
+    """Whatever restarts a dead primary's process: it is shut, no replica copies it, no write is lost."""
+    world = World.running()
+    world.kill(1)
+    world.fleet.restart_empty(node_id(SET, 1))
+
+    world.turns()
+
+    assert world.set.status is SetState.RUNNING
+    assert numbers(world) == [2, 3, 4]
+    assert world.lost_writes == []
+
+
+def test_s2_a_dead_node_is_replaced_by_another_never_started_again() -> None:
+    """Its number and id are not used a second time."""
+    world = World.running()
+    world.kill(3)
+
+    world.turns()
+
+    assert numbers(world) == [1, 2, 4]
+    assert len({a.node for a in world.acts if isinstance(a, do.Launch)}) == 4
+
+
+def test_s3_nobody_is_promoted_while_the_old_primary_may_live() -> None:
+    """A primary that only the controller can not reach is fenced before another takes over."""
+    world = World.running()
+    world.fleet.partition(CONTROLLER, node_id(SET, 1))
+
+    while not any(isinstance(act, do.Promote) for act in world.acts):
+        world.turn()
+
+    assert world.fleet.node(node_id(SET, 1)).ended
+    assert do.Fence(node_id(SET, 1)) in world.acts
+
+
+def test_s4_the_replica_that_holds_most_takes_over() -> None:
+    """Not the lowest number: the highest offset of the recorded history."""
+    world = World.running()
+    world.fleet.partition(node_id(SET, 1), node_id(SET, 2))
+    world.fleet.sever(node_id(SET, 2))
+    world.write("only on three")
+    world.fleet.deliver(node_id(SET, 3))
+    world.kill(1)
+
+    world.turns()
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 3
+    assert world.lost_writes == []
+
+
+def test_s4_a_replica_emptied_by_a_failed_copy_never_takes_over() -> None:
+    """It still shows the old replication id; its offset tells (H2)."""
+    world = World.running(replicas=2)
+    server = world.server(2)
+    world.fleet.sever(server.id)
+    server.writes.clear()
+    server.resumable = False
+    world.kill(1)
+
+    world.turns()
+
+    assert world.set.status is SetState.FAILED
+    assert not any(isinstance(act, do.Promote) for act in world.acts)
+
+
+def test_s5_a_write_confirmed_by_wait_survives_a_silent_replica() -> None:
+    """The copy that confirmed it is waited for, though another one answers at once."""
+    world = World.running()
+    world.fleet.partition(node_id(SET, 1), node_id(SET, 2))
+    world.fleet.sever(node_id(SET, 2))
+    world.write("confirmed")
+    world.fleet.deliver(node_id(SET, 3))
+    world.fleet.partition(CONTROLLER, node_id(SET, 3))
+    world.kill(1)
+    world.turns(20)
+    world.fleet.heal()
+
+    world.turns()
+
+    assert "confirmed" not in world.lost_writes
+    assert world.set.status is SetState.RUNNING
+
+
+def test_s6_a_hung_primary_without_a_whole_copy_is_left_alone() -> None:
+    """Ending it would destroy the only data there is."""
+    world = World.running(replicas=2)
+    world.kill(2)
+    world.refuse_launches = 1000
+    world.turns(20)
+    world.fleet.hang(node_id(SET, 1))
+
+    world.turns(400)
+
+    assert do.Fence(node_id(SET, 1)) not in world.acts
+    world.fleet.wake(node_id(SET, 1))
+    world.turns(20)
+    assert world.write("again") is Reply.OK
+
+
+def test_s6_a_node_that_became_the_last_copy_stays_though_its_removal_was_asked() -> None:
+    """What was allowed a moment ago would destroy the data now."""
+    world = World.running(replicas=2, recovery_enabled=False)
+    node = world.set.nodes[1]
+    world.set = replace(
+        world.set.with_node(replace(node, removing=True, status=NodeState.TERMINATING)),
+        replicas=1,
+        operation=operation(OperationKind.DELETE_NODE, ("withdraw", "remove"), node.id, world.now),
+    )
+    world.kill(1)
+
+    world.turns()
+
+    assert world.fleet.holders("first") == {node.id}
+    assert world.set.node(node.id) is not None
+
+
+def test_s7_the_epoch_is_recorded_before_anyone_is_promoted() -> None:
+    """A controller that dies right after recording has promoted nobody; the next one goes on from there."""
+    world = World.running()
+    world.kill(1)
+    while not all(world.server(number).following == NOWHERE for number in (2, 3)):
+        world.turn()
+
+    world.turn(acts=0, forget=True)
+
+    assert world.set.lineage is not None
+    assert world.set.lineage.epoch == 2
+    assert not any(world.server(number).is_master for number in (2, 3))
+    world.turns()
+    assert world.set.status is SetState.RUNNING
+    assert world.set.lineage.epoch == 2
+
+
+def test_s8_the_address_is_with_the_old_primary_or_the_new_never_with_both() -> None:
+    """At every moment of a planned promotion the address has at most one holder."""
+    world = World.running()
+    promote(world, 2)
+
+    for _ in range(40):
+        world.turn()
+        holders = [n.id for n in world.fleet.nodes.values() if VIP in n.bound]
+        assert len(holders) == 1
+
+    assert holders == [node_id(SET, 2)]
+
+
+def test_s8_the_reader_address_leaves_a_replica_that_is_out_of_step() -> None:
+    """It leads to another replica, or to the primary when there is none."""
+    world = World.running()
+    holder = next(n for n in world.fleet.nodes.values() if READER in n.bound)
+
+    world.fleet.crash(holder.id)
+    world.turns()
+
+    now = next(n for n in world.fleet.nodes.values() if READER in n.bound)
+    assert now.id != holder.id
+    assert not now.is_master
+
+
+def test_s9_a_planned_promotion_loses_nothing_and_copies_nothing_anew() -> None:
+    """Writers go on all the time; every acknowledged write is on the new primary."""
+    world = World.running()
+    promote(world, 3)
+
+    for count in range(40):
+        world.write(f"w{count}")
+        world.turn()
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 3
+    assert world.lost_writes == []
+    assert world.set.operation is None
+
+
+def test_s9_a_target_that_does_not_catch_up_leaves_the_old_primary_in_place() -> None:
+    """The old primary, already stopped, becomes primary again; its owner is told."""
+    world = World.running(replicas=2)
+    promote(world, 2)
+    while not any(isinstance(act, do.Detach) for act in world.acts):
+        world.turn()
+    target = world.server(2)
+    target.offset -= 60
+
+    world.turns()
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 1
+    assert world.write("after") is Reply.OK
+    assert world.lost_writes == []
+    assert any(e.name is EventName.SWITCHOVER and e.outcome == "failure" for e in world.events)
+
+
+def test_s9_everyone_a_replica_is_recognised_as_no_primary() -> None:
+    """Somebody stopped the primary and ended before going on (H6): it becomes primary again."""
+    world = World.running()
+    world.fleet.command(node_id(SET, 1), SimulatedNode.detach)
+
+    world.turns()
+
+    assert world.server(1).is_master
+    assert world.write("again") is Reply.OK
+    assert world.set.lineage is not None
+    assert world.set.lineage.epoch == 2
+
+
+def test_s10_every_state_but_running_says_why_and_what_comes_next() -> None:
+    """Through a whole failover no state is shown without its reason."""
+    world = World.running()
+    world.kill(1)
+    shown = set()
+
+    for _ in range(60):
+        world.turn()
+        shown.add(world.set.status)
+        reason = world.set.reason
+        assert (reason is None) == (world.set.status is SetState.RUNNING)
+        assert reason is None or (reason.message and reason.trying and reason.next)
+
+    assert {SetState.RECOVERING, SetState.SCALING_OUT, SetState.RUNNING} <= shown
+
+
+def test_s10_repeated_failovers_in_a_short_time_are_held() -> None:
+    """What kills one primary after the other must not reach the last copy (H25)."""
+    world = World.running(replicas=3)
+    world.rules = FailoverSettings(brake_count=1)
+    world.kill(1)
+    world.turns()
+    world.kill(2)
+
+    world.turns(20)
+
+    assert world.set.status is SetState.WARNING
+    assert world.set.reason is not None
+    assert world.set.reason.code == "poison"
+    assert world.fleet.answers(node_id(SET, 3))
+
+
+def test_a_turn_on_a_healthy_set_does_nothing() -> None:
+    """No write, no act, whatever its size."""
+    for replicas in (1, 2, 6):
+        world = World.running(replicas=replicas)
+        world.turns(10)
+        commits = world.commits
+
+        acts = [world.turn() for _ in range(20)]
+
+        assert acts == [0] * 20
+        assert world.commits == commits
+
+
+def test_failing_launches_back_off_with_the_engines_words() -> None:
+    """The pause between tries grows; the state says what the engine said; success ends it."""
+    world = World.running()
+    world.refuse_launches = 3
+    world.kill(3)
+    world.turns(10)
+    assert world.set.status is SetState.WARNING
+    assert world.set.reason is not None
+    assert "no memory left" in world.set.reason.message
+
+    world.turns(600)
+
+    assert world.set.status is SetState.RUNNING
+    assert world.now > 8

@@ -1,0 +1,304 @@
+"""A set, its simulated nodes and the decision, turned by hand: no loop, no task, no waiting.
+
+Acts are carried out at once and in the order decided; `turn` may be told to crash the controller after
+some of them. What the store would keep is `World.set`; all else is forgotten by `restart`.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from memstored.domain import actions as do
+from memstored.domain.facts import EndpointFacts, Life, NodeFacts, SetFacts
+from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Step
+from memstored.domain.naming import node_id, node_name
+from memstored.domain.plan import decide
+from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.runtime.simulated import SimulatedFleet
+from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
+
+PORT = 6379
+SET = SetId("6f9d7a52-5d0d-4c0e-9a69-0d0b1f7e7a11")
+VIP, READER = "127.20.255.1", "127.20.255.2"
+REPLICATION = Identity(user="memstored-replication", secret="s")
+RULES = FailoverSettings(brake_count=1000)
+STEP_SECONDS = 0.025
+
+
+def planned_set(*, replicas: int, recovery_enabled: bool = True) -> InstanceSet:
+    """A set as the request to create it leaves it."""
+    nodes = tuple(
+        Node(
+            id=node_id(SET, number),
+            number=number,
+            name=node_name("orders", number),
+            subnet_id="subnet",
+            role=Role.PRIMARY if number == 1 else Role.REPLICA,
+            status=NodeState.INIT,
+            created_at=0.0,
+        )
+        for number in range(1, replicas + 1)
+    )
+    return InstanceSet(
+        id=SET,
+        project_id="p" * 32,
+        name="orders",
+        description=None,
+        replicas=replicas,
+        flavor_id="f",
+        memory=4,
+        recovery_enabled=recovery_enabled,
+        tls_enabled=False,
+        subnets=("subnet",),
+        security_groups=("group",),
+        backup_schedule=None,
+        user=None,
+        parameter_group_id="g",
+        port=PORT,
+        version="7.0.15",
+        creator="admin",
+        created_at=0.0,
+        updated_at=0.0,
+        status=SetState.INIT,
+        reason=None,
+        next_number=replicas + 1,
+        nodes=nodes,
+        operation=operation(OperationKind.CREATE, ("provision", "replicate", "open")),
+    )
+
+
+def operation(
+    kind: OperationKind, steps: tuple[str, ...], node: NodeId | None = None, at: float = 0.0
+) -> Operation:
+    """An operation as a request leaves it."""
+    return Operation(
+        id=f"operation {kind}",
+        kind=kind,
+        state=OperationState.RUNNING,
+        steps=tuple(Step(name=name) for name in steps),
+        started_at=at,
+        actor="admin",
+        node=node,
+    )
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a controller remembers of a node between two looks and forgets when it ends."""
+
+    stamp: int | None = None
+    silent: float = 0.0
+    life: Life = Life.UNKNOWN
+    since: float = 0.0
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """One set in its world. `promotions` are all `NO ONE` that were sent, with the epoch of each."""
+
+    set: InstanceSet
+    rules: FailoverSettings = RULES
+    fleet: SimulatedFleet = field(default_factory=SimulatedFleet)
+    now: float = 0.0
+    events: list[EventDraft] = field(default_factory=list)
+    reserved: bool = False
+    memory: dict[NodeId, Memory] = field(default_factory=dict)
+    refuse_launches: int = 0
+    commits: int = 0
+    acts: list[do.Action] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
+        """A world in which a set was just asked for."""
+        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled))
+
+    @classmethod
+    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
+        """A world whose set is `Running` and has taken a write."""
+        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled)
+        world.turns()
+        assert world.set.status is SetState.RUNNING, world.set
+        assert world.write("first") is Reply.OK
+        world.fleet.settle()
+        return world
+
+    # Tenants and fate
+
+    def write(self, value: str) -> Reply:
+        """A tenant writes through the primary address."""
+        return self.fleet.client_write(VIP, value)
+
+    def server(self, number: int) -> SimulatedNode:
+        """The server of the node of that number."""
+        return self.fleet.node(node_id(SET, number))
+
+    def kill(self, number: int) -> None:
+        """End the server as by kill -9; the runtime proves it."""
+        self.fleet.crash(node_id(SET, number))
+
+    @property
+    def lost_writes(self) -> list[str]:
+        """Acknowledged writes that the lineage's primary does not hold."""
+        primary = self.set.primary
+        assert primary is not None
+        held = set(self.fleet.node(primary.id).writes)
+        return [write for write in self.fleet.acknowledged if write not in held]
+
+    # The controller
+
+    def turns(self, count: int = 120) -> None:
+        """So many turns, with the world moving between them."""
+        for _ in range(count):
+            self.turn()
+
+    def turn(self, *, acts: int | None = None, forget: bool = False) -> int:
+        """Look, decide, record, act; at most `acts` acts. Returns how many acts were decided."""
+        self.now += STEP_SECONDS
+        self.fleet.step()
+        decision = decide(self.set, self.look(), self.rules)
+        if decision.after != self.set and not decision.defer:
+            self.set = replace(decision.after, revision=self.set.revision + 1)
+            self.events.extend(decision.events)
+            self.commits += 1
+        for action in decision.actions[:acts]:
+            self.acts.append(action)
+            try:
+                self.act(action)
+            except LinkTrouble:
+                continue
+        if forget:
+            self.restart()
+        return len(decision.actions)
+
+    def restart(self) -> None:
+        """The controller dies and another starts: only the store is remembered."""
+        self.memory.clear()
+
+    def look(self) -> SetFacts:
+        """What a controller sees now."""
+        return SetFacts(
+            now=self.now,
+            wall=self.now,
+            nodes={n.id: self._facts(n) for n in self.set.nodes},
+            endpoints=EndpointFacts(
+                primary=VIP if self.reserved else None,
+                reader=READER if self.reserved and self.set.replicas > 1 else None,
+                reserved=self.reserved,
+                primary_at=self._holder(VIP),
+                reader_at=self._holder(READER) if self.set.vips and self.set.vips.reader else None,
+            ),
+        )
+
+    def _holder(self, address: str) -> NodeId | None:
+        node = self.fleet.listening(address, PORT)
+        return node.id if node is not None and self.fleet.answers(node.id) else None
+
+    def _facts(self, node: Node) -> NodeFacts:
+        memory = self.memory.setdefault(node.id, Memory(since=self.now))
+        server = self.fleet.nodes.get(node.id)
+        life = self._life(node, server, memory)
+        if life is not memory.life:
+            memory.life, memory.since = life, self.now
+        if server is None or life is not Life.UP:
+            address = server.host if server else None
+            return NodeFacts(
+                life=life,
+                life_since=memory.since,
+                address=address,
+                remains=server is not None,
+                error=memory.error,
+            )
+        seen = server.facts()
+        if not seen.link_up:
+            memory.stamp = None
+        return NodeFacts(
+            life=life,
+            life_since=memory.since,
+            address=server.host,
+            run_id=server.run_id,
+            replication=seen,
+            read_at=self.now,
+            equipped=server.identity is not None,
+            admitted=server.admitted,
+            paused=server.paused,
+            bound=server.bound,
+            stamp=memory.stamp,
+            remains=True,
+        )
+
+    def _life(self, node: Node, server: SimulatedNode | None, memory: Memory) -> Life:
+        if server is None:
+            return Life.GONE if node.address is not None else Life.UNKNOWN
+        if server.ended:
+            return Life.GONE
+        if self.fleet.answers(node.id):
+            memory.silent = 0.0
+            return Life.UP
+        memory.silent += STEP_SECONDS
+        return Life.SILENT if memory.silent >= self.rules.failure_detection else Life.UNKNOWN
+
+    def act(self, action: do.Action) -> None:
+        """Carry out one act on the simulated servers."""
+        match action:
+            case do.Reserve():
+                self.reserved = True
+            case do.Release():
+                self.reserved = False
+            case do.Launch(node):
+                self._launch(node)
+            case do.Fence(node):
+                self.fleet.crash(node)
+            case do.Destroy(node):
+                self.fleet.remove(node)
+            case do.Stamp(primary, replicas):
+                offset = self.fleet.command(primary, SimulatedNode.stamp)
+                for replica in replicas:
+                    self.memory[replica].stamp = offset
+            case do.Point(primary, reader):
+                self._point(primary, reader)
+            case _:
+                self._command(action)
+
+    def _launch(self, node: NodeId) -> None:
+        if self.refuse_launches:
+            self.refuse_launches -= 1
+            self.memory.setdefault(node, Memory()).error = "no memory left"
+        elif node not in self.fleet.nodes:
+            number = len(self.fleet.acknowledged) + 7 * len(self.acts)
+            self.fleet.launch(node, host=f"127.20.{number // 250 % 250}.{number % 250 + 1}", set_id=SET)
+
+    def _command(self, action: do.Action) -> None:
+        match action:
+            case do.Equip(node):
+                self.fleet.command(node, lambda server: setattr(server, "identity", REPLICATION))
+            case do.Follow(node, primary):
+                host = self.fleet.node(primary).host
+                self.fleet.command(node, lambda server: server.follow(host, PORT))
+            case do.Detach(node):
+                self.fleet.command(node, SimulatedNode.detach)
+            case do.Promote(node):
+                self.fleet.command(node, SimulatedNode.promote)
+            case do.Pause(node):
+                self.fleet.command(node, lambda server: setattr(server, "paused", True))
+            case do.Unpause(node):
+                self.fleet.command(node, lambda server: setattr(server, "paused", False))
+            case do.Admit(node):
+                self.fleet.command(node, lambda server: setattr(server, "admitted", True))
+            case _:
+                raise AssertionError(action)
+
+    def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
+        wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
+        living = [n for n in self.fleet.nodes.values() if n.condition is not Condition.GONE]
+        for node in living:
+            kept = {a for a in node.bound if a == node.host or wanted.get(a) == node.id}
+            if kept != node.bound and self.fleet.answers(node.id):
+                taken = node.bound - kept
+                self.fleet.bind(node, tuple(kept))
+                for address in taken:
+                    node.end_through(address)
+        for node in living:
+            given = {a for a, to in wanted.items() if to == node.id}
+            if given - node.bound and self.fleet.answers(node.id):
+                self.fleet.bind(node, (*node.bound, *given))
