@@ -1,0 +1,111 @@
+"""Floating addresses that simulated nodes bind, as the process runtime has them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from memstored.domain.facts import EndpointFacts
+from memstored.domain.model import Vips
+from memstored.domain.ports import Link, LinkTrouble
+from memstored.domain.words import NodeId, SetId
+from memstored.runtime.fake.place import FakeRuntime
+from memstored.runtime.protocol import LaunchFailed
+
+__all__ = ["FakeEndpoints"]
+
+
+class FakeEndpoints:
+    """`Endpoints` as floating addresses that the nodes of one fake runtime bind."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self._runtime = runtime
+        self._vips: dict[SetId, Vips] = {}
+        self._errors: dict[SetId, str] = {}
+        self._refusals: list[str] = []
+
+    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:  # noqa: ARG002 - the port matters to places that share one address
+        """See `Endpoints.reserve`; addresses are never given twice (H22)."""
+        await asyncio.sleep(0)
+        if set_id not in self._vips:
+            if self._refusals:
+                raise LaunchFailed(self._refusals.pop(0))
+            primary = self._runtime.next_address(subnet_id)
+            reader = self._runtime.next_address(subnet_id) if with_reader else None
+            self._vips[set_id] = Vips(primary=primary, reader=reader)
+        return self._vips[set_id]
+
+    def refuse_reservations(self, words: str, times: int = 1) -> None:
+        """Let the next `times` reservations fail with these words."""
+        self._refusals.extend([words] * times)
+
+    def reserved(self, set_id: SetId) -> Vips | None:
+        """See `Endpoints.reserved`."""
+        return self._vips.get(set_id)
+
+    def owners(self) -> Sequence[SetId]:
+        """See `Endpoints.owners`."""
+        return tuple(self._vips)
+
+    def seen(self, set_id: SetId, links: Mapping[NodeId, Link]) -> EndpointFacts:
+        """See `Endpoints.seen`; as far as the links last read it."""
+        vips = self._vips.get(set_id)
+        if vips is None:
+            return EndpointFacts()
+        return EndpointFacts(
+            primary=vips.primary,
+            reader=vips.reader,
+            reserved=True,
+            primary_at=_holder(vips.primary, links),
+            reader_at=_holder(vips.reader, links),
+            error=self._errors.get(set_id),
+        )
+
+    async def point(
+        self,
+        set_id: SetId,
+        port: int,
+        links: Mapping[NodeId, Link],
+        *,
+        primary: NodeId | None,
+        reader: NodeId | None,
+    ) -> None:
+        """See `Endpoints.point`; the reason of a failure is shown by `seen`."""
+        vips = self._vips[set_id]
+        wanted = ((vips.primary, primary), (vips.reader, reader))
+        held = {node: tuple(vip for vip, to in wanted if vip and to == node) for node in links}
+        try:
+            for node, link in links.items():
+                await self._take(node, link, vips, held[node], port)
+            for node, link in links.items():
+                await self._give(node, link, held[node])
+        except LinkTrouble as trouble:
+            self._errors[set_id] = str(trouble)
+            raise
+        self._errors.pop(set_id, None)
+
+    async def release(self, set_id: SetId) -> None:
+        """See `Endpoints.release`."""
+        await asyncio.sleep(0)
+        self._vips.pop(set_id, None)
+        self._errors.pop(set_id, None)
+
+    async def _take(self, node: NodeId, link: Link, vips: Vips, kept: tuple[str, ...], port: int) -> None:
+        held = [vip for vip in (vips.primary, vips.reader) if vip and vip in link.bound]
+        lost = [vip for vip in held if vip not in kept]
+        if lost and link.connected:
+            await link.bind((self._own(node), *(vip for vip in held if vip in kept)))
+            for vip in lost:
+                await link.end_through(vip, port)
+
+    async def _give(self, node: NodeId, link: Link, addresses: tuple[str, ...]) -> None:
+        if not set(addresses) <= link.bound:
+            await link.bind((self._own(node), *addresses))
+
+    def _own(self, node: NodeId) -> str:
+        placement = self._runtime.placement(node)
+        if placement is None or placement.address is None:
+            raise LinkTrouble(f"{node} has no address")
+        return placement.address
+
+
+def _holder(vip: str | None, links: Mapping[NodeId, Link]) -> NodeId | None:
+    return next((node for node, link in links.items() if vip in link.bound and link.connected), None)

@@ -1,0 +1,193 @@
+"""Links to simulated nodes. Every look lets the fleet do one turn; commands may meet with mishaps."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from memstored.domain.model import TenantUser
+from memstored.domain.ports import Identity, Link, LinkTrouble, Target
+from memstored.domain.words import NodeId
+from memstored.runtime.fake.place import FakeRuntime, Mishap
+from memstored.runtime.simulated_node import Condition, SimulatedNode
+
+if TYPE_CHECKING:
+    from memstored.domain.facts import ReplicationFacts
+
+__all__ = ["FakeLink", "FakeWire"]
+
+Answer = TypeVar("Answer")
+
+
+class FakeLink:
+    """A `Link` to a simulated node. Its readings are those of the last look that was answered."""
+
+    def __init__(self, runtime: FakeRuntime, target: Target, changed: Callable[[NodeId], None]) -> None:
+        self._runtime = runtime
+        self._target = target
+        self._changed = changed
+        self._closed = False
+        self._paused_until = 0.0
+        self.connected = False
+        self.unanswered = 0
+        self.busy = False
+        self.run_id: str | None = None
+        self.process_id: int | None = None
+        self.replication: ReplicationFacts | None = None
+        self.read_at = 0.0
+        self.equipped = False
+        self.admitted = False
+        self.bound: frozenset[str] = frozenset()
+        self._unwatch = runtime.fleet.watch(self._ended)
+        self.probe()
+
+    @property
+    def paused(self) -> bool:
+        """Whether this link holds the node's writes back."""
+        return self._runtime.clock.monotonic() < self._paused_until
+
+    def probe(self) -> None:
+        """Let the fleet do a turn and look; a silent node is counted, a refusal is not silence."""
+        if self._closed:
+            return
+        self._runtime.turn()
+        if not self._alive():
+            self._disconnected()
+        elif self._runtime.fleet.answers(self._target.node):
+            self._look()
+        else:
+            self.unanswered += 1
+
+    async def refresh(self) -> None:
+        """Let the fleet do a turn and look; see `Link.refresh`."""
+        self._runtime.turn()
+        read_at = self._runtime.clock.monotonic()
+        await self._carry_out("refresh", lambda _: None)
+        self._look()
+        self.read_at = read_at
+
+    async def equip(self, replication: Identity) -> None:
+        """See `Link.equip`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.identity = replication
+
+        await self._carry_out("equip", act)
+        self.equipped = True
+
+    async def admit(self, user: TenantUser | None) -> None:
+        """See `Link.admit`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.admitted, node.user = True, user
+
+        await self._carry_out("admit", act)
+        self.admitted = True
+
+    async def shut(self) -> None:
+        """See `Link.shut`."""
+        await self._carry_out("shut", SimulatedNode.shut)
+        self.admitted = False
+
+    async def follow(self, host: str, port: int) -> None:
+        """See `Link.follow`."""
+        await self._carry_out("follow", lambda node: node.follow(host, port))
+
+    async def detach(self) -> None:
+        """See `Link.detach`."""
+        await self._carry_out("detach", SimulatedNode.detach)
+
+    async def promote(self) -> None:
+        """See `Link.promote`."""
+        await self._carry_out("promote", SimulatedNode.promote)
+
+    async def pause(self, milliseconds: int) -> None:
+        """See `Link.pause`; it ends by the runtime's clock."""
+        await self._carry_out("pause", lambda node: self._runtime.hold_writes(node, milliseconds))
+        self._paused_until = self._runtime.clock.monotonic() + milliseconds / 1000
+
+    async def unpause(self) -> None:
+        """See `Link.unpause`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.paused = False
+
+        await self._carry_out("unpause", act)
+        self._paused_until = 0.0
+
+    async def bind(self, addresses: tuple[str, ...]) -> None:
+        """See `Link.bind`; refused when another node, even a hung one, holds an address."""
+        await self._carry_out("bind", lambda node: self._runtime.fleet.bind(node, addresses))
+        self.bound = frozenset(addresses)
+
+    async def end_through(self, address: str, port: int) -> None:
+        """See `Link.end_through`; a node has one port."""
+        assert port == self._target.port
+        await self._carry_out("end_through", lambda node: node.end_through(address))
+
+    async def stamp(self) -> int:
+        """See `Link.stamp`."""
+        return await self._carry_out("stamp", SimulatedNode.stamp)
+
+    def close(self) -> None:
+        """See `Link.close`."""
+        if not self._closed:
+            self._closed = True
+            self.connected = False
+            self._unwatch()
+
+    async def _carry_out(self, command: str, act: Callable[[SimulatedNode], Answer]) -> Answer:
+        await asyncio.sleep(0)
+        if self._closed:
+            raise LinkTrouble("the link is closed")
+        mishap = self._runtime.mishap(self._target.node, command)
+        if mishap is Mishap.LOST:
+            raise LinkTrouble(mishap)
+        answer = self._runtime.fleet.command(self._target.node, act)
+        if mishap is Mishap.UNANSWERED:
+            raise LinkTrouble(mishap)
+        return answer
+
+    def _alive(self) -> bool:
+        node = self._runtime.fleet.nodes.get(self._target.node)
+        return node is not None and node.condition is not Condition.GONE
+
+    def _look(self) -> None:
+        node = self._runtime.fleet.node(self._target.node)
+        before = self._reading()
+        self.connected, self.unanswered, self.busy = True, 0, node.loading
+        self.run_id, self.process_id = node.run_id, node.process_id
+        self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
+        self.equipped, self.admitted, self.bound = node.identity is not None, node.admitted, node.bound
+        if self._reading() != before:
+            self._changed(self._target.node)
+
+    def _reading(self) -> tuple[object, ...]:
+        return (
+            self.connected,
+            self.busy,
+            self.run_id,
+            self.replication,
+            self.equipped,
+            self.admitted,
+            self.bound,
+        )
+
+    def _ended(self, node_id: NodeId) -> None:
+        if node_id == self._target.node:
+            self._disconnected()
+
+    def _disconnected(self) -> None:
+        if self.connected:
+            self.connected = False
+            self._changed(self._target.node)
+
+
+class FakeWire:
+    """A `Wire` to the nodes of one fake runtime."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self._runtime = runtime
+
+    def open(self, target: Target, changed: Callable[[NodeId], None]) -> Link:
+        """Look at once; `changed` may be called before this returns."""
+        return FakeLink(self._runtime, target, changed)

@@ -1,0 +1,49 @@
+"""Small files that must be whole after a crash, and how a broken one is reported."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+__all__ = ["DamagedFile", "read_json", "replace_file", "write_private"]
+
+
+class DamagedFile(Exception):
+    """A file that the runtime keeps can not be understood; the message names it and says what to do."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) into a file that nobody else may read (mode 0600). Raises `OSError`."""
+    with _opened(path) as file:
+        file.write(text)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put `text` in the place of the private file, for good: a reader sees the old one or the new one.
+
+    Blocks until the disk has it. Raises `OSError`.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    with _opened(draft) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _opened(path: Path) -> TextIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in the file; None when there is no file. Raises `DamagedFile`."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as fault:
+        raise DamagedFile(f"{path} is not JSON ({fault}): put back a copy of it") from fault
+    if not isinstance(document, dict):
+        raise DamagedFile(f"{path} does not hold an object: put back a copy of it")
+    return document

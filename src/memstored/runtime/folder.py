@@ -1,0 +1,175 @@
+"""What a node leaves on disk: who it is, its configuration, whether it was started, its log.
+
+    node.json     set, address, port; written first, removed last
+    redis.conf    mode 0600
+    started       made before the server is started, then holds its process id and start time (S2)
+    redis.log     the engine's own words
+
+The folder is the server's current folder, too: that is how its process is found again.
+"""
+
+import json
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from memstored.domain.words import NodeId, SetId
+from memstored.runtime.files import DamagedFile, read_json, replace_file, write_private
+from memstored.runtime.processes import FolderKey
+
+__all__ = ["NodeFolder", "NodeRecord", "configuration", "this_boot"]
+
+FIRST_WORDS = 65536
+"""Bytes of the log within which a server says that it is ready."""
+_STAMP = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*#] ", re.MULTILINE)
+_OFFENDING_LINE = re.compile(r"^>>> '(\S+).*$", re.MULTILINE)
+_PROCESS = re.compile(r"(\d+) (\d+)\n")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """Who a node is and where it answers. `boot` names the machine's boot in which it was prepared."""
+
+    node: NodeId
+    set_id: SetId
+    address: str
+    port: int
+    boot: str
+
+
+@cache
+def this_boot() -> str:
+    """The kernel's name for the time since the machine was started."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def configuration(directives: tuple[tuple[str, str], ...], record: NodeRecord, folder: "NodeFolder") -> str:
+    """The text of redis.conf: the order's directives, then those of the place, which win.
+
+    Raises `ValueError` for a directive that does not fit one line.
+    """
+    place = (
+        ("bind", record.address),
+        ("port", str(record.port)),
+        ("replica-announce-ip", record.address),
+        ("dir", _quoted(str(folder.path))),
+        ("logfile", _quoted(str(folder.log))),
+        # `ready` reads the log for it.
+        ("loglevel", "notice"),
+        ("daemonize", "no"),
+        ("supervised", "no"),
+    )
+    for name, value in directives:
+        if "\n" in name + value or "\r" in name + value:
+            raise ValueError(f"directive {name!r} holds a line break")
+    return "".join(f"{name} {value}\n" for name, value in (*directives, *place))
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class NodeFolder:
+    """One node's folder under `nodes`. All of it blocks for the disk, a little."""
+
+    def __init__(self, nodes: Path, node: NodeId) -> None:
+        if not _IDENTIFIER.fullmatch(node):
+            raise ValueError(f"{node!r} can not name a folder")
+        self.path = nodes / node
+        self.log = self.path / "redis.log"
+        self.configuration = self.path / "redis.conf"
+        self._record = self.path / "node.json"
+        self._started = self.path / "started"
+
+    def prepare(self, record: NodeRecord, directives: tuple[tuple[str, str], ...]) -> None:
+        """Write all that the server needs; it may be done again until the server was started."""
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        replace_file(self._record, json.dumps(asdict(record)))
+        write_private(self.configuration, configuration(directives, record, self))
+
+    def record(self) -> NodeRecord | None:
+        """Who the node is; None when the folder was just being made or removed. Raises `DamagedFile`."""
+        document = read_json(self._record)
+        if document is None:
+            return None
+        try:
+            return NodeRecord(**document)
+        except TypeError as fault:
+            raise DamagedFile(f"{self._record} does not describe a node ({fault})") from fault
+
+    @property
+    def key(self) -> FolderKey:
+        """What the folder is called whatever name leads to it."""
+        facts = self.path.stat()
+        return facts.st_dev, facts.st_ino
+
+    def may_have_run(self, record: NodeRecord) -> bool:
+        """Whether a server was, or was about to be, started here: then never again (S2).
+
+        After a reboot the answer is always yes: the mark may not have reached the disk.
+        """
+        return self._started.exists() or record.boot != this_boot()
+
+    def mark_started(self) -> None:
+        """Remember that a server is about to be started."""
+        self._started.touch(mode=0o600)
+
+    def note_process(self, number: int, started: int) -> None:
+        """Remember which process it became: number, and start since boot in clock ticks."""
+        self._started.write_text(f"{number} {started}\n", encoding="ascii")
+
+    def process(self) -> tuple[int, int] | None:
+        """What `note_process` remembered; None when the service ended in between."""
+        try:
+            noted = _PROCESS.fullmatch(self._started.read_text(encoding="ascii", errors="replace"))
+        except FileNotFoundError:
+            return None
+        return (int(noted[1]), int(noted[2])) if noted is not None else None
+
+    def never_ran(self) -> None:
+        """The server ended before it accepted anything: the node may be started after all."""
+        self._started.unlink(missing_ok=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server ever said that it accepts connections.
+
+        A connection alone would not tell: a stranger may have been faster at the address.
+        """
+        try:
+            with self.log.open("rb") as log:
+                return b"Ready to accept connections" in log.read(FIRST_WORDS)
+        except FileNotFoundError:
+            return False
+
+    def last_words(self, lines: int = 4, length: int = 400) -> str:
+        """The end of the log on one line, without stamps and without values of directives."""
+        with suppress(FileNotFoundError):
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+            text = _OFFENDING_LINE.sub(r"\1:", _STAMP.sub("", text))
+            said = [line.strip() for line in text.splitlines() if line.strip()]
+            return " ".join(said[-lines:])[-length:]
+        return ""
+
+    def remove_nameless(self) -> None:
+        """Remove the folder if it is one whose making or removal was cut short: nothing is in it."""
+        with suppress(OSError):
+            self._record.with_name(f"{self._record.name}.new").unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def remove(self) -> None:
+        """Remove the folder, the record last: until then a restarted service knows what is left of whom."""
+        with suppress(FileNotFoundError):
+            for entry in list(self.path.iterdir()):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry != self._record:
+                    entry.unlink()
+            self._record.unlink(missing_ok=True)
+            self.path.rmdir()

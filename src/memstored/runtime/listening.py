@@ -1,0 +1,33 @@
+"""Whether a server could listen at an address, and whether one does."""
+
+import asyncio
+import errno
+import socket
+
+__all__ = ["accepts", "bind_trouble"]
+
+
+def bind_trouble(address: str, port: int) -> str | None:
+    """Why a server could not listen there now, in the system's words; None when it could.
+
+    Binds without listening: other servers are not disturbed, and one that listens is noticed, at this
+    address or at all.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+        except OSError as fault:
+            return f"{fault.strerror} ({errno.errorcode.get(fault.errno or 0, fault.errno)})"
+    return None
+
+
+async def accepts(address: str, port: int) -> bool:
+    """Whether a connection is accepted there at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(trial, (address, port))
+        except OSError:
+            return False
+    return True

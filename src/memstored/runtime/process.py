@@ -1,0 +1,385 @@
+"""Nodes as redis-server processes of this machine, the default runtime.
+
+Each is started detached, in a session of its own, so that it outlives the service, and is found again
+by the folder it runs in. Its address is its own, out of its subnet's range. Why a node is only *gone*
+once its whole process group is empty: H7.
+"""
+
+import asyncio
+import os
+import resource
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from memstored.domain.clock import Clock
+from memstored.domain.words import NodeId
+from memstored.runtime.addresses import AddressLedger, node_owner
+from memstored.runtime.folder import NodeFolder, NodeRecord, this_boot
+from memstored.runtime.listening import accepts
+from memstored.runtime.processes import ProcessGroup, read_process
+from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
+from memstored.runtime.remains import Remains, find_remains
+from memstored.runtime.resident import Resident
+
+__all__ = ["ProcessRuntime"]
+
+ADDRESSES_TRIED = 4
+"""How many addresses a launch tries when others take them between our look and the server's start."""
+STARTING_AT_ONCE = 8
+"""How many servers may be on their way at a time, so that each meets its deadline."""
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+class _AddressTaken(LaunchFailed):
+    """Somebody else was faster at the address."""
+
+
+class ProcessRuntime:
+    """The `Runtime` of one data folder.
+
+    Keeps all it must remember under `root`: a folder a node and the ledger of addresses, which
+    `endpoints.FloatingEndpoints` shares (`addresses`). `subnets` maps ids to CIDR ranges. `patience`
+    (seconds) bounds the wait for a server to accept connections, and for a killed one to be gone.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        subnets: Mapping[str, str],
+        engines: Sequence[Engine],
+        clock: Clock,
+        patience: float = 5.0,
+        quarantine: float = 600.0,
+    ) -> None:
+        self._nodes = root.absolute() / "nodes"
+        self._engines = tuple(engines)
+        self._patience = patience
+        self._residents: dict[NodeId, Resident] = {}
+        self._exits: asyncio.Queue[NodeId | None] = asyncio.Queue()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._starting = asyncio.Semaphore(STARTING_AT_ONCE)
+        self._spawning = asyncio.Lock()
+        self.addresses = AddressLedger(
+            path=root.absolute() / "addresses.json", subnets=subnets, clock=clock, quarantine=quarantine
+        )
+
+    async def start(self) -> None:
+        """Find again every node that an earlier run of the service left, alive or gone.
+
+        What was prepared but never started is removed. Raises `DamagedFile`, or `OSError` when the
+        folder can not be used.
+        """
+        _allow_many_files()
+        await asyncio.to_thread(self._nodes.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await self.addresses.load()
+        for remains in await asyncio.to_thread(find_remains, self._nodes):
+            self._adopt(remains)
+        self._settle_addresses()
+        await self.addresses.save()
+
+    def _adopt(self, remains: Remains) -> None:
+        record = remains.record
+        resident = Resident(node=record.node, set_id=record.set_id, folder=remains.folder)
+        resident.address, resident.port = record.address, record.port
+        self._residents[record.node] = resident
+        if remains.process is None:
+            resident.gone.set()
+            return
+        number, started = remains.process
+        self._watch(resident, ProcessGroup(number=number, started=started, folder=remains.key))
+
+    def _settle_addresses(self) -> None:
+        """Make the ledger agree with the folders, whichever was written last before the service ended."""
+        for resident in self._residents.values():
+            if not resident.gone.is_set() and resident.address is not None:
+                self.addresses.hold(node_owner(resident.node), resident.address)
+        present = {node_owner(node) for node in self._residents}
+        for owner in self.addresses.owners():
+            if owner.startswith(node_owner(NodeId(""))) and owner not in present:
+                self.addresses.put_back(owner)
+
+    def engines(self) -> Sequence[Engine]:
+        """The programs that nodes can be started from, newest version first."""
+        return self._engines
+
+    async def launch(self, order: LaunchOrder) -> Placement:
+        """Start the node; idempotent by its id; never starts an id a second time (S2).
+
+        An address that turns out to be taken is replaced by another: nothing ran there yet. Raises
+        `LaunchFailed`; then nothing of it runs, and an id that never accepted a connection may be tried
+        again. When cancelled, a later `launch` takes up what was begun.
+        """
+        resident = self._resident(order)
+        async with resident.lock:
+            if resident.removed:
+                raise LaunchFailed(f"node {order.node} was removed while it was to be launched")
+            if not resident.began:
+                await self._start_first(resident, order)
+            elif resident.gone.is_set():
+                raise LaunchFailed(f"node {order.node} was started before and is gone")
+            elif not resident.folder.ready:
+                await self._await_accepting(resident)
+            return resident.placement()
+
+    def _resident(self, order: LaunchOrder) -> Resident:
+        known = self._residents.get(order.node)
+        if known is not None:
+            return known
+        if self.addresses.rested(node_owner(order.node)):
+            raise LaunchFailed(f"node {order.node} was started before and is gone")
+        folder = NodeFolder(self._nodes, order.node)
+        resident = Resident(node=order.node, set_id=order.set_id, folder=folder)
+        self._residents[order.node] = resident
+        return resident
+
+    async def _start_first(self, resident: Resident, order: LaunchOrder) -> None:
+        resident.launching = True
+        try:
+            async with self._starting:
+                await self._start_somewhere(resident, order, self._engine(order.version))
+        except (OSError, ValueError) as fault:
+            await self._undo(resident)
+            raise LaunchFailed(f"node {order.node} could not be started: {fault}") from fault
+        except LaunchFailed:
+            await self._undo(resident)
+            raise
+        finally:
+            resident.launching = False
+
+    def _engine(self, version: str) -> Engine:
+        for engine in self._engines:
+            if engine.version == version:
+                return engine
+        here = ", ".join(e.version for e in self._engines) or "none"
+        raise EngineUnknown(f"no redis-server of version {version} is here (found: {here})")
+
+    async def _start_somewhere(self, resident: Resident, order: LaunchOrder, engine: Engine) -> None:
+        for _ in range(ADDRESSES_TRIED - 1):
+            try:
+                return await self._start_at_address(resident, order, engine)
+            except _AddressTaken:
+                self._forget_process(resident)
+                self.addresses.put_back(node_owner(resident.node))
+        return await self._start_at_address(resident, order, engine)
+
+    async def _start_at_address(self, resident: Resident, order: LaunchOrder, engine: Engine) -> None:
+        address = self.addresses.take(node_owner(order.node), order.subnet_id, order.port)
+        await self.addresses.save()
+        record = NodeRecord(
+            node=order.node, set_id=order.set_id, address=address, port=order.port, boot=this_boot()
+        )
+        await asyncio.to_thread(resident.folder.prepare, record, order.directives)
+        async with self._spawning:
+            # One a turn of the loop: each holds it up until the program is loaded.
+            await asyncio.sleep(0)
+            if resident.fenced:
+                raise LaunchFailed(f"node {order.node} was fenced before it was started")
+            resident.address, resident.port = address, order.port
+            self._watch(resident, _spawn(resident.folder, engine))
+        await self._await_accepting(resident)
+
+    async def _await_accepting(self, resident: Resident) -> None:
+        """Return once the server just started accepts connections; end it if that takes over `patience`."""
+        assert resident.group is not None
+        assert resident.address is not None
+        try:
+            async with asyncio.timeout(self._patience):
+                pause = 0.002
+                while not (resident.folder.ready and await accepts(resident.address, resident.port)):
+                    if resident.group.leader_ended:
+                        await resident.gone.wait()
+                        raise _early_end(resident)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 1.3, 0.02)
+        except TimeoutError:
+            proven = await self.fence(resident.node)
+            state = "it was ended" if proven else f"process {resident.group.number} could not be ended"
+            raise LaunchFailed(
+                f"node {resident.node} accepted no connection within {self._patience:g} s; {state}. "
+                f"{resident.folder.last_words()}"
+            ) from None
+
+    async def _undo(self, resident: Resident) -> None:
+        """Remove what a failed launch left; what can not be proven gone stays listed."""
+        if not await self.fence(resident.node):
+            return
+        self._forget_process(resident)
+        self.addresses.put_back(node_owner(resident.node))
+        try:
+            with suppress(OSError):
+                await self.addresses.save()
+                await asyncio.to_thread(resident.folder.remove)
+        finally:
+            self._dismiss(resident)
+
+    def _forget_process(self, resident: Resident) -> None:
+        """A server that ended before it accepted anything never ran: another may be started in its place."""
+        resident.folder.never_ran()
+        resident.group = None
+        resident.address = None
+        resident.gone.clear()
+
+    def _dismiss(self, resident: Resident) -> None:
+        resident.removed = True
+        self._residents.pop(resident.node, None)
+
+    def placement(self, node: NodeId) -> Placement | None:
+        """The node as it is known now; None: never launched here, or nothing is left of it."""
+        resident = self._residents.get(node)
+        return resident.placement() if resident is not None and resident.began else None
+
+    def placements(self) -> Sequence[Placement]:
+        """All nodes of this data folder that exist or left something behind."""
+        return [resident.placement() for resident in self._residents.values() if resident.began]
+
+    def address(self, node: NodeId) -> str | None:
+        """The node's own address; None while it has none."""
+        resident = self._residents.get(node)
+        return resident.address if resident is not None else None
+
+    async def fence(self, node: NodeId) -> bool:
+        """End the node's process group and return whether it is proven empty within `patience` seconds.
+
+        A node never launched is gone; one that is just being launched will not be started any more.
+        """
+        resident = self._residents.get(node)
+        if resident is None:
+            return True
+        resident.fenced = True
+        if resident.group is None:
+            return True
+        if not resident.gone.is_set():
+            resident.group.strike()
+        try:
+            async with asyncio.timeout(self._patience):
+                await resident.gone.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def destroy(self, node: NodeId) -> None:
+        """Fence the node, let its address rest (H22), remove its folder. Idempotent.
+
+        A node that can not be proven gone stays listed and keeps everything. Raises `OSError`.
+        """
+        resident = self._residents.get(node)
+        if resident is None or not await self.fence(node):
+            return
+        async with resident.lock:
+            if resident.removed:
+                return
+            self.addresses.release(node_owner(node))
+            await self.addresses.save()
+            await asyncio.to_thread(resident.folder.remove)
+            self._dismiss(resident)
+
+    def burning(self, node: NodeId) -> bool:
+        """Whether the server used CPU time since the last question: then it is busy, not hung (H16)."""
+        resident = self._residents.get(node)
+        return resident is not None and resident.group is not None and resident.group.burning()
+
+    async def exits(self) -> AsyncIterator[NodeId]:
+        """The nodes that ended, each as soon as its whole group is proven empty; ends with `close`.
+
+        A node whose launch fails is not among them: `launch` says so itself. For one reader at a time.
+        """
+        while (node := await self._exits.get()) is not None:
+            yield node
+        self._exits.put_nowait(None)
+
+    async def close(self) -> None:
+        """Stop watching; the nodes go on serving."""
+        for resident in self._residents.values():
+            self._unwatch(resident)
+        for ending in self._endings:
+            ending.cancel()
+        await asyncio.gather(*self._endings, return_exceptions=True)
+        self._exits.put_nowait(None)
+
+    def _watch(self, resident: Resident, group: ProcessGroup) -> None:
+        resident.group = group
+        if group.descriptor is None:
+            self._leader_ended(resident, group)
+        else:
+            asyncio.get_running_loop().add_reader(group.descriptor, self._leader_ended, resident, group)
+
+    def _unwatch(self, resident: Resident) -> None:
+        if resident.group is not None and resident.group.descriptor is not None:
+            asyncio.get_running_loop().remove_reader(resident.group.descriptor)
+            resident.group.close()
+
+    def _leader_ended(self, resident: Resident, group: ProcessGroup) -> None:
+        """The server ended: end its fork children, which may still hold its sockets open (H7)."""
+        self._unwatch(resident)
+        group.strike()
+        if group.vanished():
+            self._proven_gone(resident)
+            return
+        ending = asyncio.create_task(self._see_out(resident, group))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _see_out(self, resident: Resident, group: ProcessGroup) -> None:
+        """Wait until nobody is left of the group.
+
+        Where the cheap proof fails, because nobody buries the dead, look at every process.
+        """
+        pause = 0.001
+        await asyncio.sleep(pause)
+        while not (group.vanished() or await asyncio.to_thread(group.sweep)):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.1)
+        self._proven_gone(resident)
+
+    def _proven_gone(self, resident: Resident) -> None:
+        resident.gone.set()
+        if not resident.launching:
+            self._exits.put_nowait(resident.node)
+
+
+def _spawn(folder: NodeFolder, engine: Engine) -> ProcessGroup:
+    """Start the server: detached, in the folder. Takes less than a millisecond; raises `OSError`."""
+    folder.mark_started()
+    with folder.log.open("ab") as log:
+        server = subprocess.Popen(  # noqa: S603 - an engine's program with our own configuration
+            [engine.program, str(folder.configuration)],
+            cwd=folder.path,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=0o077,
+        )
+    try:
+        group = _group_of(server.pid, folder)
+    except OSError:
+        server.kill()
+        server.wait()
+        raise
+    # It outlives us, and its group buries it: nothing is left to do for Popen, nor to warn of.
+    server.returncode = 0
+    return group
+
+
+def _group_of(number: int, folder: NodeFolder) -> ProcessGroup:
+    """The group of the child just started, noted so that a later run of the service finds it again."""
+    facts = read_process(number)
+    assert facts is not None, "a child stays visible until it is buried"
+    folder.note_process(number, facts.started)
+    return ProcessGroup(number=number, started=facts.started, folder=folder.key)
+
+
+def _early_end(resident: Resident) -> LaunchFailed:
+    words = resident.folder.last_words()
+    what = f"node {resident.node} ended before it accepted connections: {words or 'it said nothing'}"
+    return _AddressTaken(what) if "Address already in use" in words else LaunchFailed(what)
+
+
+def _allow_many_files() -> None:
+    """Every node costs a descriptor here and a connection elsewhere: take what the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,151 @@
+"""What the control loop asks of the place where nodes live.
+
+Nothing above knows of pids, files or `bind`. Implementations: `runtime.process`, `runtime.fake`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from memstored.domain.facts import EndpointFacts
+from memstored.domain.model import Vips
+from memstored.domain.ports import Link
+from memstored.domain.words import NodeId, SetId
+
+__all__ = ["Endpoints", "Engine", "EngineUnknown", "LaunchFailed", "LaunchOrder", "Placement", "Runtime"]
+
+
+class LaunchFailed(Exception):
+    """A node could not be started; the message holds the engine's own words where there are any."""
+
+
+class EngineUnknown(LaunchFailed):
+    """No program of that version is here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A Redis program of one version that can be started here."""
+
+    version: str
+    program: str
+    tls: bool
+    license: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOrder:
+    """What to start. `directives` are redis.conf lines (name, value) less those of the place itself.
+
+    The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. They hold secrets
+    only as hashes; still they are written with mode 0600.
+    """
+
+    node: NodeId
+    set_id: SetId
+    subnet_id: str
+    version: str
+    port: int
+    directives: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A node as the place knows it: where it answers, and whether it is proven gone.
+
+    `gone` means that its whole process group is empty (H7). `process_id` guards against a stranger
+    answering at the same address.
+    """
+
+    node: NodeId
+    set_id: SetId
+    address: str | None
+    gone: bool
+    process_id: int | None = None
+
+
+class Runtime(Protocol):
+    """Starts nodes, proves them gone, removes what is left."""
+
+    async def start(self) -> None:
+        """Find again every node that an earlier run of the service left, alive or gone."""
+        ...
+
+    def engines(self) -> Sequence[Engine]:
+        """The programs found here, newest version first."""
+        ...
+
+    async def launch(self, order: LaunchOrder) -> Placement:
+        """Start the node; idempotent by its id; never starts an id a second time (S2).
+
+        Raises `LaunchFailed`; then nothing of it runs.
+        """
+        ...
+
+    def placement(self, node: NodeId) -> Placement | None:
+        """The node as it is known now, without asking anything outside; None: never launched here."""
+        ...
+
+    def placements(self) -> Sequence[Placement]:
+        """All nodes of this service that exist or left something behind, for the search for orphans."""
+        ...
+
+    async def fence(self, node: NodeId) -> bool:
+        """End the node and return whether it is proven gone. A node never launched is gone."""
+        ...
+
+    async def destroy(self, node: NodeId) -> None:
+        """Fence the node, then remove all that is left of it; its address rests (H22)."""
+        ...
+
+    def burning(self, node: NodeId) -> bool:
+        """Whether a silent node used CPU time since the last question: then it is busy, not hung (H16)."""
+        ...
+
+    def exits(self) -> AsyncIterator[NodeId]:
+        """The nodes that ended, each as soon as it is proven that its whole process group is empty."""
+        ...
+
+    async def close(self) -> None:
+        """Stop watching; the nodes go on serving."""
+        ...
+
+
+class Endpoints(Protocol):
+    """Addresses that stay for a set's life and lead to whoever is its primary or its reader."""
+
+    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:
+        """Reserve the set's addresses; idempotent by set id. Raises `LaunchFailed` when none is free."""
+        ...
+
+    def reserved(self, set_id: SetId) -> Vips | None:
+        """What is reserved for the set, without asking anything outside."""
+        ...
+
+    def owners(self) -> Sequence[SetId]:
+        """Every set that has addresses reserved, for the search for orphans."""
+        ...
+
+    def seen(self, set_id: SetId, links: Mapping[NodeId, Link]) -> EndpointFacts:
+        """Who answers at the addresses now."""
+        ...
+
+    async def point(
+        self,
+        set_id: SetId,
+        port: int,
+        links: Mapping[NodeId, Link],
+        *,
+        primary: NodeId | None,
+        reader: NodeId | None,
+    ) -> None:
+        """Make the addresses lead to these nodes; None: to nobody.
+
+        First takes each address from a living node that has it and may not keep it, ending the
+        connections that came through it (S8, H13); then gives it. Raises `LinkTrouble`.
+        """
+        ...
+
+    async def release(self, set_id: SetId) -> None:
+        """Give the set's addresses back; each rests before another set gets it (H22)."""
+        ...

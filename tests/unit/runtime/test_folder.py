@@ -1,0 +1,135 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from memstored.domain.words import NodeId, SetId
+from memstored.runtime.files import DamagedFile
+from memstored.runtime.folder import NodeFolder, NodeRecord, configuration, this_boot
+
+RECORD = NodeRecord(
+    node=NodeId("n-1"), set_id=SetId("s-1"), address="127.20.0.7", port=6379, boot=this_boot()
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> NodeFolder:
+    """The folder of a node, not made yet."""
+    return NodeFolder(tmp_path, NodeId("n-1"))
+
+
+def test_the_place_has_the_last_word(folder: NodeFolder) -> None:
+    """Redis takes the last of two equal directives: the place's own stand at the end."""
+    text = configuration((("port", "1"), ("maxmemory", "1gb")), RECORD, folder)
+
+    lines = text.splitlines()
+    assert lines[:2] == ["port 1", "maxmemory 1gb"]
+    assert lines.index("port 6379") > 1
+    assert {"bind 127.20.0.7", "replica-announce-ip 127.20.0.7", f'dir "{folder.path}"'} <= set(lines)
+
+
+def test_a_directive_can_not_smuggle_in_another(folder: NodeFolder) -> None:
+    """A value with a line break is refused."""
+    with pytest.raises(ValueError, match="'maxmemory' holds a line break"):
+        configuration((("maxmemory", "1gb\nuser default on"),), RECORD, folder)
+
+
+def test_what_is_written_is_the_owners_alone(folder: NodeFolder) -> None:
+    """The configuration holds hashes of secrets: nobody else may look."""
+    folder.prepare(RECORD, ())
+
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.configuration.stat().st_mode) == 0o600
+
+
+def test_a_record_is_read_back(folder: NodeFolder) -> None:
+    """What was prepared is what a restarted service finds."""
+    folder.prepare(RECORD, ())
+
+    assert folder.record() == RECORD
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"node": "n-1"}'])
+def test_a_damaged_record_is_a_clear_error(folder: NodeFolder, content: str) -> None:
+    """A node whose record can not be read is not forgotten in silence."""
+    folder.prepare(RECORD, ())
+    (folder.path / "node.json").write_text(content)
+
+    with pytest.raises(DamagedFile, match=r"node\.json"):
+        folder.record()
+
+
+def test_a_node_runs_at_most_once(folder: NodeFolder) -> None:
+    """From the moment before its start on, a node counts as having run (S2)."""
+    folder.prepare(RECORD, ())
+    assert not folder.may_have_run(RECORD)
+
+    folder.mark_started()
+
+    assert folder.may_have_run(RECORD)
+
+
+def test_after_a_reboot_every_node_may_have_run(folder: NodeFolder) -> None:
+    """The mark may not have reached the disk before the machine went down."""
+    former = NodeRecord(
+        node=RECORD.node, set_id=RECORD.set_id, address=RECORD.address, port=1, boot="another"
+    )
+    folder.prepare(former, ())
+
+    assert folder.may_have_run(former)
+
+
+def test_the_process_is_remembered(folder: NodeFolder) -> None:
+    """Number and start name the process for good; a half-written note is no note."""
+    folder.prepare(RECORD, ())
+    assert folder.process() is None
+    folder.mark_started()
+    assert folder.process() is None
+
+    folder.note_process(4711, 99)
+
+    assert folder.process() == (4711, 99)
+
+
+def test_last_words_are_the_engines_without_values(folder: NodeFolder) -> None:
+    """What is shown to people has no stamps and no value of a directive, which may be a secret."""
+    folder.prepare(RECORD, ())
+    folder.log.write_text(
+        "19910:M 23 Nov 2026 18:47:34.376 * Ready soon\n\n"
+        "*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\n"
+        "Reading the configuration file, at line 4\n"
+        ">>> 'masterauth \"hidden\" x'\n"
+        "Bad directive or wrong number of arguments\n"
+    )
+
+    words = folder.last_words()
+
+    assert words.endswith("at line 4 masterauth: Bad directive or wrong number of arguments")
+    assert "hidden" not in words
+
+
+def test_a_stamp_is_not_shown(folder: NodeFolder) -> None:
+    """Process id and time are noise in a reason."""
+    folder.prepare(RECORD, ())
+    folder.log.write_text("19910:M 23 Nov 2026 18:47:34.376 # Failed listening on port 1, aborting.\n")
+
+    assert folder.last_words() == "Failed listening on port 1, aborting."
+
+
+def test_a_removed_folder_leaves_nothing(folder: NodeFolder, tmp_path: Path) -> None:
+    """Whatever the engine left is removed too; doing it twice is harmless."""
+    folder.prepare(RECORD, ())
+    (folder.path / "appendonlydir").mkdir()
+    (folder.path / "appendonlydir" / "part").touch()
+
+    folder.remove()
+    folder.remove()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "-x", "x\n", "a" * 200])
+def test_an_id_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
+    """No node's folder lies outside the folder of nodes."""
+    with pytest.raises(ValueError, match="can not name a folder"):
+        NodeFolder(tmp_path, NodeId(name))
