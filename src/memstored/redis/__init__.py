@@ -1,0 +1,1 @@
+"""One Redis node, over the wire."""

@@ -1,0 +1,115 @@
+"""The redis.conf a node is born with: fenced (S1), and set so that it can be watched and followed.
+
+Each setting stands with the trap it avoids. Address, port, folder and log file belong to the place
+where the node lives and are added by the runtime.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from memstored.domain.ports import Identity
+from memstored.redis.acl import DEFAULT_USER, control_rules
+from memstored.redis.versions import family_of
+
+__all__ = ["directives"]
+
+_GIB = 1024**3
+_MIB = 1024**2
+
+_FIXED: tuple[tuple[str, str], ...] = (
+    # Born fenced, so nobody gets in by address alone (S1, H20).
+    ("protected-mode", "no"),
+    ("acl-pubsub-default", "resetchannels"),
+    # Memory is the only place of the data; the folder keeps nothing of it (H21).
+    ("save", '""'),
+    ("appendonly", "no"),
+    ("rdb-del-sync-files", "yes"),
+    ("stop-writes-on-bgsave-error", "no"),
+    # A load streams into memory ten times faster than over a file, and only where nothing is lost (H27).
+    ("repl-diskless-load", "on-empty-db"),
+    # A first sync over the disk is a matter of milliseconds; a diskless one is over only with the next
+    # once-a-second ACK (H5). Admission switches to diskless: from then on there is data.
+    ("repl-diskless-sync", "no"),
+    ("repl-diskless-sync-delay", "0"),
+    # A primary without replicas keeps its replid (H4).
+    ("repl-backlog-ttl", "0"),
+    ("repl-timeout", "20"),
+    ("repl-ping-replica-period", "5"),
+    ("replica-read-only", "yes"),
+    ("replica-serve-stale-data", "yes"),
+    # Ordinary commands do not block for long (H16); a crash is seen at once (H17).
+    ("lazyfree-lazy-eviction", "yes"),
+    ("lazyfree-lazy-expire", "yes"),
+    ("lazyfree-lazy-server-del", "yes"),
+    ("lazyfree-lazy-user-del", "yes"),
+    ("lazyfree-lazy-user-flush", "yes"),
+    ("replica-lazy-flush", "yes"),
+    ("crash-memcheck-enabled", "no"),
+    # A crafted RESTORE would crash every node that gets it (H25).
+    ("sanitize-dump-payload", "clients"),
+    ("databases", "16"),
+    ("tcp-keepalive", "60"),
+    ("daemonize", "no"),
+)
+
+_PARAMETERS: Mapping[str, str] = MappingProxyType(
+    {
+        "maxclients": "10000",
+        "maxmemory-policy": "allkeys-lru",
+        "notify-keyspace-events": "",
+        "slowlog-log-slower-than": "10000",
+        "slowlog-max-len": "128",
+        "timeout": "0",
+    }
+)
+
+
+def directives(
+    version: str,
+    *,
+    memory_gib: int,
+    control: Identity,
+    failure_detection: float,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[tuple[str, str], ...]:
+    """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
+
+    `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` replace the
+    defaults that tenants may choose (`maxmemory`, `maxmemory-policy`, `timeout` …). Raises `ValueError` for
+    any other parameter and for a version that is not known here.
+    """
+    family_of(version)
+    defaults = {**_PARAMETERS, "maxmemory": str(memory_gib * _GIB * 65 // 100)}
+    if guarded := sorted(parameters.keys() - defaults.keys()):
+        raise ValueError(f"not to be chosen: {', '.join(guarded)}")
+    chosen = {**defaults, **parameters}
+    return (
+        *_FIXED,
+        *_users(control),
+        *_sized(memory_gib, failure_detection),
+        *((name, _quoted(value)) for name, value in chosen.items()),
+    )
+
+
+def _users(control: Identity) -> tuple[tuple[str, str], ...]:
+    name, _reset, *rules = control_rules(control)
+    fence = ("user", f"{DEFAULT_USER} off resetchannels -@all")
+    return (fence, ("user", " ".join((name, *rules))))
+
+
+def _sized(memory_gib: int, failure_detection: float) -> tuple[tuple[str, str], ...]:
+    """What follows the flavor's memory and the time after which silence is death."""
+    memory = memory_gib * _GIB
+    backlog = max(16 * _MIB, memory // 100)
+    buffer = max(256 * _MIB, memory // 10)
+    return (
+        ("repl-backlog-size", str(backlog)),
+        ("client-output-buffer-limit", f"replica {buffer} {buffer // 2} 60"),
+        ("lua-time-limit", str(int(failure_detection * 500))),
+    )
+
+
+def _quoted(value: str) -> str:
+    """One value in double quotes, as redis.conf reads them."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'

@@ -1,0 +1,118 @@
+"""A connection that is made again by itself: at once after it ended, then with a growing pause."""
+
+import asyncio
+from typing import Protocol
+
+from memstored.redis.connection import Connection
+
+__all__ = ["Line", "Party"]
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.5
+
+
+class Party(Protocol):
+    """Who speaks over a line."""
+
+    def up(self, connection: Connection) -> None:
+        """A connection stands; nothing was said yet."""
+        ...
+
+    def heard(self) -> None:
+        """The node said something, whatever it was."""
+        ...
+
+    def down(self) -> None:
+        """The connection ended; the line tries again by itself."""
+        ...
+
+
+class Line:
+    """Keeps one connection to `host`:`port` up until it is closed. `deadline` bounds one attempt, in seconds.
+
+    The pause between attempts begins at 10 ms and doubles up to 500 ms; `settle` sets it back. It costs
+    a task only while it connects.
+    """
+
+    def __init__(self, host: str, port: int, party: Party, *, deadline: float) -> None:
+        self._host = host
+        self._port = port
+        self._party = party
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._pause = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.connection: Connection | None = None
+        self.trouble = "not connected yet"
+        """Why there is no connection, in the words of the system or the engine."""
+        self.refused = False
+        """Whether the last attempt was refused: someone answered for the address, but not the node."""
+        self._attempt = self._loop.create_task(self._connect())
+
+    def settle(self) -> None:
+        """The connection proved good: should it end, the next attempt comes at once."""
+        self._pause = 0.0
+        self.trouble = "the connection ended"
+
+    def renew(self, trouble: str) -> None:
+        """Give the present connection up and make another."""
+        self.trouble = trouble
+        if self.connection is not None:
+            self.connection.abort()
+
+    def close(self) -> None:
+        """End the connection and make none again."""
+        self._closed = True
+        self._attempt.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.connection is not None:
+            self.connection.abort()
+
+    def made(self, connection: Connection) -> None:
+        """Called by the connection."""
+        self.refused = False
+        if self._closed:
+            connection.abort()
+            return
+        self.connection = connection
+        self._party.up(connection)
+
+    def heard(self) -> None:
+        """Called by the connection."""
+        self._party.heard()
+
+    def lost(self, connection: Connection) -> None:
+        """Called by the connection."""
+        if self.connection is not connection:
+            return
+        self.connection = None
+        if not self._closed:
+            self._again()
+            self._party.down()
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._loop.create_connection(lambda: Connection(self), self._host, self._port)
+        except OSError as error:  # TimeoutError is one; it may come just after the connection stood
+            if self.connection is not None:
+                return
+            self.refused = isinstance(error, ConnectionRefusedError)
+            self.trouble = "connection refused" if self.refused else _words(error)
+            self._again()
+
+    def _again(self) -> None:
+        if self._timer is not None:
+            return
+        pause, self._pause = self._pause, min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._timer = self._loop.call_later(pause, self._try)
+
+    def _try(self) -> None:
+        self._timer = None
+        self._attempt = self._loop.create_task(self._connect())
+
+
+def _words(error: OSError) -> str:
+    return "the connection was not answered in time" if isinstance(error, TimeoutError) else str(error)

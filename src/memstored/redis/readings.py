@@ -1,0 +1,124 @@
+"""What a node says of itself, read from the answers to a handful of commands.
+
+`Readings.learned` is the only way from an answer to a fact; `redis.link` holds the result.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import hiredis
+
+from memstored.domain.facts import ReplicationFacts
+from memstored.redis.connection import Command, Reply
+
+__all__ = ["BOUND", "INFO_REPLICATION", "REPLICATION", "SERVER", "USERS", "Readings"]
+
+OWN_PREFIX = "memstored"
+"""Users whose name begins so are the service's own; tenants can not have such a name (API.md 5)."""
+
+_INFO_SERVER = ("INFO", "server")
+_INFO_PERSISTENCE = ("INFO", "persistence")
+INFO_REPLICATION = ("INFO", "replication")
+_GET_BIND = ("CONFIG", "GET", "bind")
+_GET_MASTERUSER = ("CONFIG", "GET", "masteruser")
+_ACL_LIST = ("ACL", "LIST")
+
+SERVER = (_INFO_SERVER,)
+REPLICATION = (_INFO_PERSISTENCE, INFO_REPLICATION)
+BOUND = (_GET_BIND,)
+USERS = (_GET_MASTERUSER, _ACL_LIST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """The last answers of one node. `read_at` (monotonic seconds) does not count as a difference.
+
+    `follows_as` is the user it logs in as at its primary; `tenants` holds every user that is not the
+    service's own and whether it is on; `copiers` the users that may follow this node.
+    """
+
+    run_id: str | None = None
+    process_id: int | None = None
+    loading: bool = False
+    replication: ReplicationFacts | None = None
+    read_at: float = field(default=0.0, compare=False)
+    bound: frozenset[str] = frozenset()
+    follows_as: str | None = None
+    tenants: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    copiers: frozenset[str] = frozenset()
+
+    @property
+    def equipped(self) -> bool:
+        """Whether it can follow and be followed by the same replication user."""
+        return self.follows_as in self.copiers
+
+    @property
+    def admitted(self) -> bool:
+        """Whether any tenant can log in."""
+        return any(self.tenants.values())
+
+    def disconnected(self) -> Self:
+        """These readings when the server behind the connection is not known any more."""
+        return replace(self, run_id=None, process_id=None)
+
+    def confirmed(self, asked_at: float) -> Self:
+        """These readings when `INFO replication`, asked for at `asked_at`, answered the same again."""
+        return replace(self, read_at=asked_at)
+
+    def learned(self, command: Command, reply: Reply, asked_at: float) -> Self:
+        """These readings with what the answer to `command` says; errors and other commands say nothing."""
+        read = _READERS.get(command)
+        if read is None or isinstance(reply, hiredis.ReplyError):
+            return self
+        return replace(self, **read(self, reply, asked_at))
+
+
+def _fields(info: bytes) -> dict[str, str]:
+    pairs = (line.partition(":") for line in info.decode(errors="replace").splitlines())
+    return {key: value for key, colon, value in pairs if colon}
+
+
+def _server(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    info = _fields(reply)
+    return {"run_id": info["run_id"], "process_id": int(info["process_id"])}
+
+
+def _persistence(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    return {"loading": b"\nloading:1" in reply}
+
+
+def _replication(known: Readings, reply: Reply, asked_at: float) -> dict[str, Any]:
+    info = _fields(reply)
+    info["loading"] = "1" if known.loading else "0"
+    return {"replication": ReplicationFacts.from_info(info), "read_at": asked_at}
+
+
+def _bind(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    return {"bound": frozenset(reply[1].decode().split())}
+
+
+def _masteruser(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    return {"follows_as": reply[1].decode() or None}
+
+
+def _users(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    """Lines of `ACL LIST`: `user <name> on|off <rule> …`."""
+    users = {words[1]: words[2:] for words in (line.decode().split() for line in reply)}
+    tenants = {name: rules[0] == "on" for name, rules in users.items() if not name.startswith(OWN_PREFIX)}
+    own = {name: rules for name, rules in users.items() if name not in tenants}
+    copiers = (name for name, rules in own.items() if rules[0] == "on" and "+psync" in rules)
+    return {"tenants": MappingProxyType(tenants), "copiers": frozenset(copiers)}
+
+
+_READERS: Mapping[Command, Callable[[Readings, Reply, float], dict[str, Any]]] = MappingProxyType(
+    {
+        _INFO_SERVER: _server,
+        _INFO_PERSISTENCE: _persistence,
+        INFO_REPLICATION: _replication,
+        _GET_BIND: _bind,
+        _GET_MASTERUSER: _masteruser,
+        _ACL_LIST: _users,
+    }
+)

@@ -1,0 +1,77 @@
+import pytest
+
+from memstored.domain.ports import Identity
+from memstored.redis.config import directives
+
+CONTROL = Identity(user="memstored-control", secret="a secret")
+
+
+def lines(**changes: object) -> dict[str, str]:
+    """The directives of a node of 4 GiB as name and value, users left out."""
+    values = {"memory_gib": 4, "control": CONTROL, "failure_detection": 5.0, **changes}
+    return {name: value for name, value in directives("7.0.15", **values) if name != "user"}
+
+
+def test_the_default_user_is_off_and_the_control_user_has_a_hash() -> None:
+    """On disk stands a fence: one user off, one known by the hash of its secret (S1)."""
+    written = directives("7.0.15", memory_gib=4, control=CONTROL, failure_detection=5.0)
+
+    default, control = (value for name, value in written if name == "user")
+    assert default == "default off resetchannels -@all"
+    assert control.startswith("memstored-control on #")
+    assert control.endswith(" ~* &* +@all")
+    assert "a secret" not in repr(written)
+
+
+def test_maxmemory_is_65_percent_of_the_flavor() -> None:
+    """The rest is for buffers, copies and the engine itself (API.md 7)."""
+    assert lines(memory_gib=4)["maxmemory"] == f'"{4 * 1024**3 * 65 // 100}"'
+
+
+def test_buffers_grow_with_the_flavor() -> None:
+    """Small flavors keep a useful backlog; large ones get one that outlasts a short break."""
+    assert lines(memory_gib=1)["repl-backlog-size"] == str(16 * 1024**2)
+    assert lines(memory_gib=16)["repl-backlog-size"] == str(16 * 1024**3 // 100)
+    assert lines(memory_gib=16)["client-output-buffer-limit"].startswith(f"replica {16 * 1024**3 // 10} ")
+
+
+def test_scripts_answer_busy_before_silence_is_death() -> None:
+    """An endless script says `-BUSY` after half of the time in which silence counts as death (H16)."""
+    assert lines(failure_detection=5.0)["lua-time-limit"] == "2500"
+
+
+def test_no_directive_is_given_twice() -> None:
+    """Nothing depends on which of two lines wins."""
+    names = [
+        name
+        for name, _ in directives(
+            "6.2.5",
+            memory_gib=4,
+            control=CONTROL,
+            failure_detection=5.0,
+            parameters={"timeout": "60", "maxmemory": "1gb"},
+        )
+        if name != "user"
+    ]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["save", "user", "protected-mode", "requirepass", "rename-command"])
+def test_what_keeps_the_service_safe_is_not_to_be_chosen(name: str) -> None:
+    """A parameter group can not open the fence or bring data to the disk."""
+    with pytest.raises(ValueError, match=name):
+        lines(parameters={name: "x"})
+
+
+def test_chosen_values_are_quoted() -> None:
+    """A value can not end its line or begin another one."""
+    chosen = lines(parameters={"maxmemory-policy": 'a "b"\nuser x on nopass'})
+
+    assert chosen["maxmemory-policy"] == '"a \\"b\\"\\nuser x on nopass"'
+
+
+def test_an_unknown_generation_is_refused() -> None:
+    """Nothing is started that can not be fenced."""
+    with pytest.raises(ValueError, match=r"5\.0\.6"):
+        directives("5.0.6", memory_gib=4, control=CONTROL, failure_detection=5.0)

@@ -1,0 +1,102 @@
+import hiredis
+
+from memstored.redis.connection import Command, Reply
+from memstored.redis.readings import BOUND, INFO_REPLICATION, REPLICATION, SERVER, USERS, Readings
+
+INFO_PERSISTENCE = REPLICATION[0]
+GET_MASTERUSER, ACL_LIST = USERS
+REPLICA = b"""# Replication\r
+role:slave\r
+master_host:127.20.0.7\r
+master_port:6379\r
+master_link_status:down\r
+master_sync_in_progress:1\r
+slave_repl_offset:1\r
+connected_slaves:0\r
+master_replid:b6ec6ddf71c2affa3240f832a1732f26560dc7a2\r
+master_replid2:0000000000000000000000000000000000000000\r
+master_repl_offset:142\r
+second_repl_offset:-1\r
+"""
+
+
+def learned(*answers: tuple[Command, Reply]) -> Readings:
+    """What is known after these answers."""
+    readings = Readings()
+    for command, reply in answers:
+        readings = readings.learned(command, reply, 7.0)
+    return readings
+
+
+def test_the_server_section_names_the_process() -> None:
+    """`run_id` and `process_id` identify the server behind the connection."""
+    readings = learned((SERVER[0], b"# Server\r\nredis_version:7.0.15\r\nprocess_id:42\r\nrun_id:abc\r\n"))
+
+    assert (readings.run_id, readings.process_id) == ("abc", 42)
+
+
+def test_a_failed_full_sync_is_seen_by_offsets_that_differ() -> None:
+    """The facts of a replica that was emptied in vain do not agree with themselves (H2)."""
+    facts = learned((INFO_REPLICATION, REPLICA)).replication
+
+    assert facts is not None
+    assert (facts.offset, facts.agrees, facts.syncing, facts.link_up) == (1, False, True, False)
+    assert facts.following == ("127.20.0.7", 6379)
+
+
+def test_loading_becomes_part_of_the_replication_facts() -> None:
+    """`loading` stands in another section; the facts hold it all the same (S4)."""
+    readings = learned(
+        (INFO_PERSISTENCE, b"# Persistence\r\nloading:1\r\nasync_loading:0\r\n"), (INFO_REPLICATION, REPLICA)
+    )
+
+    assert readings.loading
+    assert readings.replication is not None
+    assert readings.replication.loading
+
+
+def test_the_bound_addresses_are_read() -> None:
+    """`CONFIG GET bind` gives addresses in one word, separated by spaces."""
+    assert learned((BOUND[0], [b"bind", b"127.20.0.7 127.20.0.9"])).bound == {"127.20.0.7", "127.20.0.9"}
+
+
+def test_the_service_s_own_users_are_no_tenants() -> None:
+    """Users that begin with `memstored` neither open a node nor count as tenants."""
+    readings = learned((ACL_LIST, [b"user default off -@all", b"user memstored-control on #ab ~* &* +@all"]))
+
+    assert dict(readings.tenants) == {"default": False}
+    assert not readings.admitted
+
+
+def test_any_tenant_that_is_on_opens_the_node() -> None:
+    """The default user or another: one that is on is enough."""
+    assert learned((ACL_LIST, [b"user default on nopass ~* &* +get"])).admitted
+    assert learned((ACL_LIST, [b"user default off -@all", b"user alice on #ab ~* +get"])).admitted
+
+
+def test_a_node_is_equipped_when_it_follows_as_a_user_that_may_copy() -> None:
+    """Both halves are needed: the user that replicas log in as, and logging in as it oneself (S1)."""
+    users = [b"user default off -@all", b"user memstored-replication on #ab -@all +psync +replconf +ping"]
+    itself = (GET_MASTERUSER, [b"masteruser", b"memstored-replication"])
+
+    assert learned((ACL_LIST, users), itself).equipped
+    assert not learned((ACL_LIST, users)).equipped
+    assert not learned((ACL_LIST, users[:1]), itself).equipped
+    assert not learned((ACL_LIST, users), (GET_MASTERUSER, [b"masteruser", b""])).equipped
+
+
+def test_an_error_teaches_nothing() -> None:
+    """What was known stays known when an answer is an error."""
+    known = learned((BOUND[0], [b"bind", b"127.20.0.7"]))
+
+    assert known.learned(BOUND[0], hiredis.ReplyError("BUSY Redis is busy"), 8.0) == known
+
+
+def test_the_time_of_asking_makes_no_difference() -> None:
+    """The same answer later is the same reading, only younger."""
+    first = Readings().learned(INFO_REPLICATION, REPLICA, 1.0)
+
+    second = first.learned(INFO_REPLICATION, REPLICA, 2.0)
+
+    assert second == first
+    assert second.read_at == 2.0
