@@ -1,0 +1,129 @@
+"""The database: opened, migrated forward, and used in short transactions.
+
+Every repository of this package works on one `Database`. Callers meet `StoreTrouble` and never an
+exception of SQLAlchemy's. What is SQLite's own way stands in `store.sqlite`.
+
+A transaction is a plain function that runs as a whole in a thread of the database's. A failover waits
+for its commit, so it crosses threads once, not once a statement (measured on a busy machine: 3 ms
+instead of 15).
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from memstored.store import migrations, sqlite
+from memstored.store.errors import SchemaTooNew, StoreTrouble
+
+__all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
+
+Arguments = ParamSpec("Arguments")
+Outcome = TypeVar("Outcome")
+Work = Callable[Concatenate[Connection, Arguments], Outcome]
+
+
+class Database:
+    """One database. Use `open`, and `close` when done."""
+
+    def __init__(self, *, writing: Engine, reading: Engine) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
+        self._readers = ThreadPoolExecutor(max_workers=sqlite.READERS, thread_name_prefix="store-reader")
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open `sqlite:///<path>`, create it when absent, and bring its schema forward.
+
+        Raises `SchemaTooNew` when a newer memstored wrote it, with nothing in it changed, and other
+        `StoreTrouble` when it can not be read or written.
+        """
+        place = sqlite.place(url)
+        database = cls(writing=sqlite.writing_engine(place), reading=sqlite.reading_engine(place))
+        try:
+            await database._migrate()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """End all connections, after the transactions that were begun. Nothing may use it afterwards."""
+        await asyncio.to_thread(self._close)
+
+    async def write(
+        self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Outcome:
+        """Run `work` in a transaction that may write: committed when it returns, undone when it raises.
+
+        The writers of this process take turns, in the order they came; keep the work short and free of
+        anything but SQL. Once this returned, the change survives a power loss. A caller that is cancelled
+        gets its cancellation when the transaction is over: done as a whole, or not at all.
+        """
+        running = self._begun(self._writer, self._writing, lambda c: work(c, *args, **kwargs))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
+    async def read(
+        self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Outcome:
+        """Run `work` in a transaction that sees one state of the database and can not change it."""
+        return await self._begun(self._readers, self._reading, lambda c: work(c, *args, **kwargs))
+
+    async def ping(self) -> None:
+        """Raise `StoreTrouble` unless the database answers."""
+        await self.read(_read_version)
+
+    async def _migrate(self) -> None:
+        if await self.read(migrations.pending):
+            await self.write(migrations.upgrade)
+        else:
+            await self.write(_prove_writable)
+
+    @staticmethod
+    def _begun(
+        threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Outcome]
+    ) -> asyncio.Future[Outcome]:
+        return asyncio.get_running_loop().run_in_executor(threads, _transact, engine, work)
+
+    def _close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """The rows that a query finds, each by the names of its columns."""
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _transact(engine: Engine, work: Callable[[Connection], Outcome]) -> Outcome:
+    with _translated(), engine.begin() as connection:
+        return work(connection)
+
+
+def _read_version(connection: Connection) -> None:
+    connection.execute(text("SELECT version_num FROM alembic_version")).one()
+
+
+def _prove_writable(connection: Connection) -> None:
+    """Write what is there already: better refused now than when a failover must be recorded."""
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as fault:
+        raise sqlite.trouble(fault) from fault
