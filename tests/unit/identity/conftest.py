@@ -1,0 +1,24 @@
+"""An issuer over a registry in memory."""
+
+import pytest
+from shelf import PUBLIC_URL, Counted, Shelf, StillClock
+
+from memstored.identity.embedded import EmbeddedIssuer
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """The registry."""
+    return Shelf()
+
+
+@pytest.fixture
+def still() -> StillClock:
+    """A clock that stands still."""
+    return StillClock()
+
+
+@pytest.fixture
+def issuer(shelf: Shelf, still: StillClock) -> EmbeddedIssuer:
+    """The issuer, without chance."""
+    return EmbeddedIssuer(shelf, still, public_url=f"{PUBLIC_URL}/", random=Counted())
