@@ -1,0 +1,1 @@
+"""The loop that makes the desired state true: observe, decide, act; one worker a set."""

@@ -1,0 +1,211 @@
+"""All sets of a service: a worker each, the ticker that counts silence, and the search for orphans.
+
+Started by `cli.serve`, told by the service when a set was written (`wake`), asked by it what is seen.
+"""
+
+import asyncio
+from typing import Self
+
+import structlog
+
+from memstored.control.act import Actor
+from memstored.control.watch import Place, Watch
+from memstored.control.worker import Worker
+from memstored.domain.facts import SetFacts
+from memstored.domain.model import InstanceSet
+from memstored.domain.words import NodeId, SetId
+from memstored.store.database import StoreTrouble
+from memstored.store.sets import SetRepository
+
+__all__ = ["Fleet"]
+
+log = structlog.get_logger()
+
+TICK = 0.25
+"""Seconds between two counts of silence."""
+STALL = 1.0
+"""Seconds late that mean that we ourselves stood still: then nobody's silence is counted."""
+ORPHANS = 60.0
+"""Seconds between two searches for processes without a row."""
+LAUNCHES = 4
+"""Launches at the same time, so that many new sets never delay a failover."""
+MASS_SILENCE = 8
+"""From so many silent nodes on, more than half of all nodes silent at once is our own fault."""
+REVIVAL = 1.0
+"""Seconds before a worker that ended by an unforeseen fault is started again."""
+
+
+class Fleet:
+    """The control loop of the whole service."""
+
+    def __init__(self, *, place: Place, sets: SetRepository) -> None:
+        self._place = place
+        self._sets = sets
+        self._workers: dict[SetId, Worker] = {}
+        self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
+        self._owners: dict[NodeId, SetId] = {}
+        self._launches = asyncio.Semaphore(LAUNCHES)
+        self._new: asyncio.Queue[SetId] = asyncio.Queue()
+        self._held = False
+        self._duties: asyncio.TaskGroup | None = None
+        self._running: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Find everything again, remove what has no row, and begin to watch."""
+        await self._place.runtime.start()
+        await self._remove_orphans()
+        for instance_set in await self._sets.load_all():
+            await self._take_on(instance_set)
+        duties = (self._hear_exits(), self._tick(), self._search_orphans(), self._welcome())
+        self._running = [asyncio.create_task(duty) for duty in duties]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop watching; the nodes go on serving."""
+        tasks = [*self._running, *self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._place.runtime.close()
+
+    # What the service asks
+
+    def wake(self, set_id: SetId) -> None:
+        """A set was written: look at it from what is stored now."""
+        worker = self._workers.get(set_id)
+        if worker is not None:
+            worker.reload()
+        else:
+            self._new.put_nowait(set_id)
+
+    def facts(self, set_id: SetId) -> SetFacts:
+        """What is seen of a set now, without asking a node; empty when it is not watched (yet)."""
+        worker = self._workers.get(set_id)
+        if worker is None:
+            return SetFacts(now=self._place.clock.monotonic(), wall=self._place.clock.wall())
+        return worker.facts()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the loop can not do its work now; None while it can."""
+        if self._held:
+            return "most nodes are silent at once, which is more likely a fault of this machine: holding"
+        return next((w.store_trouble for w in self._workers.values() if w.store_trouble), None)
+
+    # Workers
+
+    async def _take_on(self, instance_set: InstanceSet) -> None:
+        identities = await self._sets.identities(instance_set.id)
+        watch = Watch(self._place, identities.control, lambda node: self._stir(instance_set.id, node))
+        actor = Actor(watch=watch, control=identities.control, replication=identities.replication)
+        worker = Worker(
+            instance_set,
+            watch=watch,
+            actor=actor,
+            sets=self._sets,
+            launches=self._launches,
+            held=lambda: self._held,
+        )
+        self._workers[instance_set.id] = worker
+        self._start(worker)
+
+    def _start(self, worker: Worker) -> None:
+        task = asyncio.create_task(worker.run(), name=f"set {worker.set.id}")
+        self._tasks[worker.set.id] = task
+        task.add_done_callback(lambda done: self._ended(worker, done))
+
+    def _ended(self, worker: Worker, task: asyncio.Task[SetId]) -> None:
+        """Forget a set that is gone; start the loop of any other again, after saying why it ended."""
+        set_id = worker.set.id
+        if task.cancelled():
+            return
+        self._tasks.pop(set_id, None)
+        self._workers.pop(set_id, None)
+        fault = task.exception()
+        if fault is not None:
+            log.error("worker_failed", set_id=set_id, exc_info=fault)
+            asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+
+    def _stir(self, set_id: SetId, _node: NodeId) -> None:
+        worker = self._workers.get(set_id)
+        if worker is not None:
+            worker.wake()
+
+    async def _welcome(self) -> None:
+        """Take on sets that were just created, or whose loop ended by a fault."""
+        while True:
+            set_id = await self._new.get()
+            if set_id in self._workers:
+                self._workers[set_id].reload()
+                continue
+            try:
+                instance_set = await self._sets.load(set_id)
+                if instance_set is not None:
+                    await self._take_on(instance_set)
+            except StoreTrouble as trouble:
+                log.warning("store_trouble", set_id=set_id, trouble=str(trouble))
+                asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+
+    # Duties for all sets
+
+    async def _hear_exits(self) -> None:
+        async for node in self._place.runtime.exits():
+            placement = self._place.runtime.placement(node)
+            if placement is not None:
+                self._stir(placement.set_id, node)
+
+    async def _tick(self) -> None:
+        """Probe every node once an interval and count silence, unless we ourselves stood still."""
+        clock = self._place.clock
+        every = max(1, round(self._place.rules.probe_interval / TICK))
+        turn, due = 0, clock.monotonic()
+        while True:
+            due += TICK
+            await asyncio.sleep(max(0.0, due - clock.monotonic()))
+            late = clock.monotonic() - due
+            if late > STALL:
+                log.warning("stood_still", seconds=round(late, 3))
+                due = clock.monotonic()
+                continue
+            turn += 1
+            self._count(turn, every)
+
+    def _count(self, turn: int, every: int) -> None:
+        for index, worker in enumerate(list(self._workers.values())):
+            worker.watch.tick(TICK)
+            if (turn + index) % every == 0:
+                worker.watch.probe()
+        self._judge_silence()
+
+    def _judge_silence(self) -> None:
+        """If most of the fleet is silent at once the fault is ours: hold, say so, go on asking."""
+        silent = sum(w.watch.silent_nodes for w in self._workers.values())
+        total = sum(len(w.set.nodes) for w in self._workers.values())
+        held = silent >= MASS_SILENCE and 2 * silent > total
+        if held != self._held:
+            log.warning("holding" if held else "going_on", silent=silent, nodes=total)
+        self._held = held
+
+    async def _search_orphans(self) -> None:
+        while True:
+            await asyncio.sleep(ORPHANS)
+            try:
+                await self._remove_orphans()
+            except StoreTrouble as trouble:
+                log.warning("store_trouble", trouble=str(trouble))
+
+    async def _remove_orphans(self) -> None:
+        """End processes and give back addresses that belong to no set; what exists is listed first, so
+        that a row written meanwhile is never missed.
+        """
+        placements, owners = self._place.runtime.placements(), self._place.endpoints.owners()
+        stored = await self._sets.load_all()
+        nodes = {n.id for s in stored for n in s.nodes}
+        for placement in placements:
+            if placement.node not in nodes:
+                log.warning("orphan_removed", node=placement.node, set_id=placement.set_id)
+                await self._place.runtime.destroy(placement.node)
+        sets = {s.id for s in stored}
+        for owner in owners:
+            if owner not in sets:
+                await self._place.endpoints.release(owner)

@@ -1,0 +1,205 @@
+"""What is seen of one set: its links, how long each node has been silent, what was stamped.
+
+Memory only: everything here is seen anew by the next controller. `Watch.look` turns it into the facts
+that `domain.plan.decide` judges.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from memstored.domain.clock import Clock
+from memstored.domain.facts import Life, NodeFacts, SetFacts
+from memstored.domain.model import InstanceSet, Node
+from memstored.domain.ports import Identity, Link, Target, Wire
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import NodeId
+from memstored.runtime.protocol import Endpoints, Placement, Runtime
+
+__all__ = ["Place", "Watch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The surroundings that all sets of a service share."""
+
+    runtime: Runtime
+    endpoints: Endpoints
+    wire: Wire
+    clock: Clock
+    rules: FailoverSettings
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What is remembered of one node between two looks. `silent` is in seconds."""
+
+    link: Link | None = None
+    silent: float = 0.0
+    burning: bool = False
+    life: Life = Life.UNKNOWN
+    since: float = 0.0
+    stamp: int | None = None
+    error: str | None = None
+    launching: bool = False
+
+
+@dataclass(slots=True)
+class Watch:
+    """The eyes on one set. `changed` is called when there may be something new to see."""
+
+    place: Place
+    control: Identity
+    changed: Callable[[NodeId], None]
+    point_error: str | None = None
+    _sights: dict[NodeId, _Sight] = field(default_factory=dict)
+
+    def links(self) -> Mapping[NodeId, Link]:
+        """The links that are connected to the server that was launched."""
+        connected = {n: s.link for n, s in self._sights.items() if s.link is not None and s.link.connected}
+        return {n: link for n, link in connected.items() if not self._stranger(n, link)}
+
+    def link(self, node: NodeId) -> Link | None:
+        """The connected link of one node, if there is one."""
+        return self.links().get(node)
+
+    def look(self, instance_set: InstanceSet) -> SetFacts:
+        """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
+        self._attend(instance_set)
+        now = self.place.clock.monotonic()
+        return SetFacts(
+            now=now,
+            wall=self.place.clock.wall(),
+            nodes={n.id: self._facts(n, now) for n in instance_set.nodes},
+            endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
+        )
+
+    def _attend(self, instance_set: InstanceSet) -> None:
+        present = {n.id for n in instance_set.nodes}
+        for gone in [n for n in self._sights if n not in present]:
+            self._drop(gone)
+        for node in instance_set.nodes:
+            sight = self._sights.setdefault(node.id, _Sight(since=self.place.clock.monotonic()))
+            placement = self.place.runtime.placement(node.id)
+            if placement is None or placement.gone or placement.address is None:
+                self._close(sight)
+            elif sight.link is None:
+                sight.link = self._open(instance_set, node, placement.address)
+
+    def _open(self, instance_set: InstanceSet, node: Node, address: str) -> Link:
+        target = Target(
+            node=node.id,
+            host=address,
+            port=instance_set.port,
+            version=instance_set.version,
+            control=self.control,
+        )
+        return self.place.wire.open(target, self.changed)
+
+    def _facts(self, node: Node, now: float) -> NodeFacts:
+        sight = self._sights[node.id]
+        placement = self.place.runtime.placement(node.id)
+        life = self._life(node, sight, placement)
+        if life is not sight.life:
+            sight.life, sight.since = life, now
+        link = self.link(node.id)
+        if link is None:
+            return NodeFacts(
+                life=life,
+                life_since=sight.since,
+                address=placement.address if placement else None,
+                launching=sight.launching,
+                remains=placement is not None,
+                error=sight.error,
+            )
+        if link.replication is not None and not link.replication.link_up:
+            sight.stamp = None
+        return NodeFacts(
+            life=life,
+            life_since=sight.since,
+            address=placement.address if placement else None,
+            run_id=link.run_id,
+            replication=link.replication,
+            read_at=link.read_at,
+            equipped=link.equipped,
+            admitted=link.admitted,
+            paused=link.paused,
+            bound=link.bound,
+            stamp=sight.stamp,
+            launching=sight.launching,
+            remains=placement is not None,
+            error=sight.error,
+        )
+
+    def _life(self, node: Node, sight: _Sight, placement: Placement | None) -> Life:
+        if placement is None:
+            return Life.GONE if node.address is not None else Life.UNKNOWN
+        if placement.gone:
+            return Life.GONE
+        rules = self.place.rules
+        if sight.silent >= rules.failure_detection:
+            busy = sight.burning and sight.silent < rules.busy_detection
+            return Life.BUSY if busy else Life.SILENT
+        link = self.link(node.id)
+        if link is None:
+            return Life.UNKNOWN
+        return Life.BUSY if link.busy else Life.UP
+
+    def _stranger(self, node: NodeId, link: Link) -> bool:
+        """Whether somebody else's server answers at the node's address."""
+        placement = self.place.runtime.placement(node)
+        known = placement.process_id if placement else None
+        return known is not None and link.process_id is not None and link.process_id != known
+
+    def probe(self) -> None:
+        """Ask every node how it is, without waiting."""
+        for sight in self._sights.values():
+            if sight.link is not None:
+                sight.link.probe()
+
+    def tick(self, seconds: float) -> None:
+        """Count the silence of nodes whose last probe is unanswered or who can not be reached.
+
+        Called by a ticker that was itself awake for the time (a stall of ours is never counted, DESIGN's
+        "silence"); `seconds` is the ticker's interval.
+        """
+        for node_id, sight in self._sights.items():
+            link = sight.link
+            if link is None or (link.connected and not link.unanswered):
+                sight.silent = 0.0
+                continue
+            before = sight.silent
+            sight.silent += seconds
+            limit = self.place.rules.failure_detection
+            if sight.silent >= limit:
+                sight.burning = self.place.runtime.burning(node_id)
+                if before < limit or not sight.burning:
+                    self.changed(node_id)
+
+    @property
+    def silent_nodes(self) -> int:
+        """How many nodes have not answered the last probe."""
+        return sum(s.silent > 0 for s in self._sights.values())
+
+    def launching(self, node: NodeId, *, under_way: bool, error: str | None = None) -> None:
+        """Remember that a launch began or ended, and the engine's words if it failed."""
+        sight = self._sights.setdefault(node, _Sight())
+        sight.launching, sight.error = under_way, error
+
+    def stamped(self, replicas: tuple[NodeId, ...], offset: int) -> None:
+        """Remember the stream offset (bytes) that proves the copies of these replicas once reached."""
+        for node in replicas:
+            if node in self._sights:
+                self._sights[node].stamp = offset
+
+    def _drop(self, node: NodeId) -> None:
+        self._close(self._sights.pop(node))
+
+    def _close(self, sight: _Sight) -> None:
+        if sight.link is not None:
+            sight.link.close()
+            sight.link = None
+
+    def close(self) -> None:
+        """End all links."""
+        for node in list(self._sights):
+            self._drop(node)

@@ -1,0 +1,175 @@
+"""One set's loop: look, decide, record, act, and again. Nothing of one set waits for another.
+
+An act runs in its own task, at most one per lane (a node, or the addresses), so a node that does not
+answer never keeps the set from looking at the others.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from memstored.control.act import Actor, lane
+from memstored.control.watch import Watch
+from memstored.domain.actions import Action, Launch
+from memstored.domain.facts import SetFacts
+from memstored.domain.model import InstanceSet
+from memstored.domain.plan import decide
+from memstored.domain.ports import LinkTrouble
+from memstored.domain.turn import Decision
+from memstored.domain.words import NodeId, SetId, SetState
+from memstored.runtime.protocol import LaunchFailed
+from memstored.store.database import StoreTrouble
+from memstored.store.sets import SetRepository, Stale
+
+__all__ = ["Worker"]
+
+log = structlog.get_logger()
+
+RETRY = 0.5
+"""Seconds to wait when the store can not record a decision: nothing is done that is not recorded (S7)."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
+"""Seconds that a lane rests after an act that failed, doubling with each failure in a row."""
+
+
+class Worker:
+    """The loop of one set. `held` tells whether acting is suspended (most of the fleet is silent)."""
+
+    def __init__(
+        self,
+        instance_set: InstanceSet,
+        *,
+        watch: Watch,
+        actor: Actor,
+        sets: SetRepository,
+        launches: asyncio.Semaphore,
+        held: Callable[[], bool],
+    ) -> None:
+        self.set = instance_set
+        self.watch = watch
+        self.store_trouble: str | None = None
+        self._actor = actor
+        self._sets = sets
+        self._launches = launches
+        self._held = held
+        self._awake = asyncio.Event()
+        self._outdated = False
+        self._probed_at = 0.0
+        self._lanes: dict[NodeId, asyncio.Task[None]] = {}
+        self._failures: dict[NodeId, int] = {}
+
+    def wake(self, _node: NodeId | None = None) -> None:
+        """Look again now: something may have changed."""
+        self._awake.set()
+
+    def reload(self) -> None:
+        """Look again now, from what is stored: somebody else has written to the set."""
+        self._outdated = True
+        self._awake.set()
+
+    async def run(self) -> SetId:
+        """Go on until the set is gone; returns its id."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while self.set.status is not SetState.TERMINATED:
+                    await self._turn(tasks)
+        finally:
+            self.watch.close()
+        return self.set.id
+
+    async def _turn(self, tasks: asyncio.TaskGroup) -> None:
+        self._awake.clear()
+        if self._outdated and not await self._load():
+            return
+        decision = decide(self.set, self.watch.look(self.set), self.watch.place.rules)
+        if self._held():
+            await self._sleep(RETRY)
+            return
+        recorded = self.set
+        if decision.after != recorded and not decision.defer and not await self._record(decision):
+            return
+        for action in decision.actions:
+            self._begin(tasks, action)
+        if self.set == recorded:
+            await self._sleep(decision.look_in)
+
+    async def _load(self) -> bool:
+        try:
+            stored = await self._sets.load(self.set.id)
+        except StoreTrouble as trouble:
+            await self._hold(trouble)
+            return False
+        self._outdated = False
+        if stored is not None:
+            self.set = stored
+        return True
+
+    async def _record(self, decision: Decision) -> bool:
+        try:
+            self.set = await self._sets.commit(self.set, decision.after, decision.events)
+        except Stale:
+            self._outdated = True
+            return False
+        except StoreTrouble as trouble:
+            await self._hold(trouble)
+            return False
+        if self.store_trouble is not None:
+            log.info("store_recovered", set_id=self.set.id)
+            self.store_trouble = None
+        return True
+
+    async def _hold(self, trouble: StoreTrouble) -> None:
+        if self.store_trouble is None:
+            log.warning("store_trouble", set_id=self.set.id, trouble=str(trouble))
+        self.store_trouble = str(trouble)
+        self._awake.clear()
+        await self._sleep(RETRY)
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Until woken, or for that long; a short look also asks the nodes anew, but never in a rush.
+
+        An answer wakes us, and under load every answer is another one.
+        """
+        now = self.watch.place.clock.monotonic()
+        if seconds is not None and now >= self._probed_at + seconds:
+            self._probed_at = now
+            self.watch.probe()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+
+    def _begin(self, tasks: asyncio.TaskGroup, action: Action) -> None:
+        where = lane(action)
+        if where in self._lanes:
+            return
+        if isinstance(action, Launch):
+            self.watch.launching(action.node, under_way=True)
+        task = tasks.create_task(self._carry_out(self.set, action, where))
+        self._lanes[where] = task
+        task.add_done_callback(lambda _: self._freed(where))
+
+    def _freed(self, where: NodeId) -> None:
+        del self._lanes[where]
+        self.wake()
+
+    async def _carry_out(self, instance_set: InstanceSet, action: Action, where: NodeId) -> None:
+        try:
+            if isinstance(action, Launch):
+                async with self._launches:
+                    await self._actor.carry_out(instance_set, action)
+            else:
+                await self._actor.carry_out(instance_set, action)
+            self._failures.pop(where, None)
+        except (LinkTrouble, LaunchFailed) as trouble:
+            failures = self._failures.get(where, 0) + 1
+            self._failures[where] = failures
+            if failures == 1:
+                log.warning(
+                    "act_failed", set_id=instance_set.id, act=type(action).__name__, trouble=str(trouble)
+                )
+            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
+
+    def facts(self) -> SetFacts:
+        """What is seen of the set now, for those who only read."""
+        return self.watch.look(self.set)

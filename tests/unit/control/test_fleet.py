@@ -1,0 +1,283 @@
+"""The loop over the simulated fleet and a real store: what it records, what it does, what it survives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from memstored.control.clock import SystemClock
+from memstored.control.fleet import Fleet
+from memstored.control.watch import Place
+from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Step
+from memstored.domain.naming import node_id, node_name
+from memstored.domain.ports import Identity
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.runtime.fake import FakeEndpoints, FakeRuntime, FakeWire
+from memstored.runtime.protocol import LaunchOrder
+from memstored.runtime.simulated_node import Reply
+from memstored.store.cipher import Cipher
+from memstored.store.database import Database
+from memstored.store.errors import StoreBusy
+from memstored.store.sets import Identities, SetRepository
+
+SET = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
+STRANGER = SetId("11111111-3c53-4f4a-a2a6-5d1a4c1c9c10")
+DEADLINE = 10.0
+
+
+class Ground:
+    """A store and a place, over which fleets come and go."""
+
+    def __init__(self, database: Database, key_file: Path) -> None:
+        self.clock = SystemClock()
+        self.sets = SetRepository(database, self.clock, Cipher.from_file(key_file))
+        self.runtime = FakeRuntime(self.clock)
+        self.endpoints = FakeEndpoints(self.runtime)
+
+    @asynccontextmanager
+    async def fleet(self, sets: SetRepository | None = None) -> AsyncIterator[Fleet]:
+        """A control loop at work."""
+        place = Place(
+            runtime=self.runtime,
+            endpoints=self.endpoints,
+            wire=FakeWire(self.runtime),
+            clock=self.clock,
+            rules=FailoverSettings(failure_detection=1.0),
+        )
+        async with Fleet(place=place, sets=sets or self.sets) as fleet:
+            yield fleet
+
+    async def order(self, replicas: int = 3) -> InstanceSet:
+        """Write a set as the request to create it does."""
+        identities = Identities(
+            control=Identity(user="memstored-control", secret="c"),
+            replication=Identity(user="memstored-replication", secret="r"),
+        )
+        return await self.sets.add(planned(replicas), identities, (), node_quota=60)
+
+    async def until(self, holds: Callable[[InstanceSet], bool]) -> InstanceSet:
+        """The stored set, as soon as it is like that."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                stored = await self.sets.load(SET)
+                if stored is not None and holds(stored):
+                    return stored
+                await asyncio.sleep(0.01)
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(DEADLINE):
+        while not holds():  # noqa: ASYNC110 - what is waited for is seen, not announced
+            await asyncio.sleep(0.01)
+
+
+def running(stored: InstanceSet) -> bool:
+    """Whether the set serves as it should."""
+    return stored.status is SetState.RUNNING and len(stored.nodes) == stored.replicas
+
+
+def planned(replicas: int) -> InstanceSet:
+    """A set that was just ordered."""
+    now = SystemClock().wall()
+    nodes = tuple(
+        Node(
+            id=node_id(SET, number),
+            number=number,
+            name=node_name("orders", number),
+            subnet_id="subnet",
+            role=Role.PRIMARY if number == 1 else Role.REPLICA,
+            status=NodeState.INIT,
+            created_at=now,
+        )
+        for number in range(1, replicas + 1)
+    )
+    steps = tuple(Step(name=name) for name in ("provision", "replicate", "open"))
+    operation = Operation(
+        id="11111111-0000-0000-0000-000000000001",
+        kind=OperationKind.CREATE,
+        state=OperationState.RUNNING,
+        steps=steps,
+        started_at=now,
+        actor="admin",
+    )
+    return InstanceSet(
+        id=SET,
+        project_id="p" * 32,
+        name="orders",
+        description=None,
+        replicas=replicas,
+        flavor_id="flavor",
+        memory=4,
+        recovery_enabled=True,
+        tls_enabled=False,
+        subnets=("subnet",),
+        security_groups=("group",),
+        backup_schedule=None,
+        user=None,
+        parameter_group_id="group",
+        port=6379,
+        version="7.0.15",
+        creator="admin",
+        created_at=now,
+        updated_at=now,
+        status=SetState.INIT,
+        reason=None,
+        next_number=replicas + 1,
+        nodes=nodes,
+        operation=operation,
+    )
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    """A fresh store and an empty place."""
+    database = await Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield Ground(database, tmp_path / "key")
+    await database.close()
+
+
+async def test_an_ordered_set_is_made_and_takes_writes(ground: Ground) -> None:
+    """From the stored wish to a set whose primary address accepts a write."""
+    await ground.order()
+
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+
+    assert stored.vips is not None
+    assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+
+
+async def test_a_killed_primary_is_replaced_without_being_told_by_anyone_but_the_runtime(
+    ground: Ground,
+) -> None:
+    """Its exit wakes the loop; the address takes writes again and the count is restored."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        assert stored.vips is not None
+
+        ground.runtime.fleet.crash(node_id(SET, 1))
+        healed = await ground.until(lambda s: running(s) and s.node(node_id(SET, 1)) is None)
+
+        assert healed.lineage is not None
+        assert healed.lineage.epoch == 2
+        assert ground.runtime.fleet.client_write(stored.vips.primary, "y") is Reply.OK
+
+
+async def test_another_controller_goes_on_where_the_first_one_ended(ground: Ground) -> None:
+    """Stopped in the middle of making a set, started again: the set is made, nothing is started twice."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(lambda s: s.status is not SetState.INIT)
+
+    async with ground.fleet():
+        stored = await ground.until(running)
+
+    assert {n.number for n in stored.nodes} == {1, 2, 3}
+
+
+async def test_a_restart_of_the_service_leaves_a_healthy_set_untouched(ground: Ground) -> None:
+    """The nodes are found again; nothing is recorded and nobody is promoted."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        before = await ground.until(running)
+
+    async with ground.fleet() as fleet:
+        await eventually(lambda: fleet.facts(SET).endpoints.primary_at is not None)
+        after = await ground.sets.load(SET)
+
+    assert after == before
+
+
+async def test_processes_and_addresses_without_a_row_are_removed_at_the_start(ground: Ground) -> None:
+    """What a crash left behind does not stay."""
+    orphan = node_id(STRANGER, 1)
+    await ground.runtime.start()
+    await ground.runtime.launch(
+        LaunchOrder(
+            node=orphan, set_id=STRANGER, subnet_id="subnet", version="7.0.15", port=6379, directives=()
+        )
+    )
+    await ground.endpoints.reserve(STRANGER, "subnet", 6379, with_reader=True)
+
+    async with ground.fleet():
+        assert ground.runtime.placement(orphan) is None
+
+    assert ground.endpoints.owners() == ()
+
+
+class TroubledSets(SetRepository):
+    """A repository whose store refuses to record while `trouble` is set."""
+
+    trouble = False
+
+    async def commit(
+        self,
+        before: InstanceSet,
+        after: InstanceSet,
+        events: Sequence[EventDraft] = (),
+        *,
+        node_quota: int | None = None,
+    ) -> InstanceSet:
+        """Refuse, or pass on."""
+        if self.trouble:
+            raise StoreBusy("the database is locked")
+        return await super().commit(before, after, events, node_quota=node_quota)
+
+
+async def test_nobody_is_promoted_while_the_store_can_not_record_it(ground: Ground, tmp_path: Path) -> None:
+    """The trouble is said; when it ends, the failover goes on by itself (S7)."""
+    database = await Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    sets = TroubledSets(database, ground.clock, Cipher.from_file(tmp_path / "key"))
+    await ground.order()
+    async with ground.fleet(sets) as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+        sets.trouble = True
+        ground.runtime.fleet.crash(node_id(SET, 1))
+        await eventually(lambda: fleet.trouble is not None)
+
+        assert not any(n.is_master for n in ground.runtime.fleet.nodes.values() if not n.ended)
+        assert "locked" in fleet.trouble
+
+        sets.trouble = False
+        healed = await ground.until(lambda s: running(s) and s.node(node_id(SET, 1)) is None)
+        assert healed.lineage is not None
+        assert fleet.trouble is None
+    await database.close()
+
+
+async def test_a_deleted_set_leaves_no_process_no_address_and_no_row(ground: Ground) -> None:
+    """Deletion ends every node, gives the addresses back, then forgets the set."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
+        fleet.wake(SET)
+        await eventually(lambda: not ground.runtime.placements() and not ground.endpoints.owners())
+    assert await ground.sets.load(SET) is None
+
+
+async def test_a_launch_that_fails_is_told_with_the_engines_words_and_tried_again(ground: Ground) -> None:
+    """The set says why it is not there yet, then gets there."""
+    ground.runtime.refuse_launches("Can't allocate memory", times=1)
+    await ground.order(replicas=1)
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        warned = await ground.until(lambda s: s.status is SetState.WARNING)
+        assert warned.reason is not None
+        assert "Can't allocate memory" in warned.reason.message
+
+        healed = await ground.until(running)
+
+    assert healed.launches.failures == 0
