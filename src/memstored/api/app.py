@@ -1,0 +1,72 @@
+"""The HTTP house put together: routes, doors, errors, and the documents about them."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from memstored.api import catalogue, credentials, handlers, health, identity, parameter_groups, sets
+from memstored.api.answers import Answer
+from memstored.api.gate import Gate
+from memstored.api.openapi import COMMON_REFUSALS, Paths, document
+from memstored.api.pages import reference_page
+from memstored.api.query import refuse_repeats
+from memstored.api.trace import Trace
+from memstored.service.services import Services
+
+__all__ = ["create_app"]
+
+_ABOUT = (
+    "A managed Redis service: KakaoCloud MemStore's HTTP API over real, replicated, self-healing Redis. "
+    "Every call under /v1 carries a token in the header X-Auth-Token."
+)
+
+_VERSIONED: tuple[APIRouter, ...] = (
+    sets.router,
+    catalogue.router,
+    parameter_groups.router,
+    credentials.router,
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The ASGI application over these services. They are at `app.state.services`; nobody else keeps state."""
+    app = FastAPI(
+        title="memstored",
+        version=version("memstored"),
+        description=_ABOUT,
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for router in _VERSIONED:
+        app.include_router(router, responses=COMMON_REFUSALS, dependencies=[Depends(refuse_repeats)])
+    app.include_router(health.router)
+    if services.issuer is not None:
+        app.include_router(identity.router)
+    handlers.install(app)
+    _publish(app)
+    app.add_middleware(Gate)
+    app.add_middleware(Trace)
+    return app
+
+
+def _publish(app: FastAPI) -> None:
+    """Write the OpenAPI document and the page once; both are the same for everyone."""
+    doc: dict[str, Any] = document(app)
+    page = reference_page(doc)
+    published = Answer(doc)
+
+    async def openapi(_request: Request) -> Response:
+        return published
+
+    async def docs(_request: Request) -> Response:
+        return page
+
+    app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
+    app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    app.state.paths = Paths(doc)

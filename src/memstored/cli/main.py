@@ -1,0 +1,95 @@
+"""The command `memstored`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memstored.cli import credentials, data, tour
+from memstored.cli.errors import Stop
+from memstored.cli.serve import serve as serve_forever
+from memstored.client import ApiFault, Unreachable
+from memstored.telemetry.logs import LogForm, configure
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="memstored",
+    help="A managed Redis service that anyone can run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(credentials.app, name="credential")
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
+]
+REFUSED = 3
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen at; 0: any free one.")
+    ] = 8700,
+    data_dir: DataDir = Path("data"),
+    catalogue: Annotated[
+        Path | None, typer.Option(help="A TOML file with flavors, subnets, security groups.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="A TOML file with quotas and failover settings.")
+    ] = None,
+    log_format: Annotated[LogForm, typer.Option(help="How log lines look.")] = LogForm.CONSOLE,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
+    configure(log_format)
+    serve_forever(host, port, data_dir, catalogue, settings)
+
+
+@app.command()
+def token(data_dir: DataDir = Path("data")) -> None:
+    """Print a token of the first admin; the service must be running."""
+    typer.echo(data.new_token(data_dir))
+
+
+@app.command()
+def purge(
+    data_dir: DataDir,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The catalogue file that the service was run with.")
+    ] = None,
+) -> None:
+    """End every node of a data folder and remove the folder: all data in it is gone."""
+    if not yes:
+        typer.confirm(f"End every node of {data_dir} and remove it with all data?", abort=True)
+    ended = data.purge(data_dir, catalogue)
+    typer.echo(f"Ended {ended} nodes and removed {data_dir}.")
+
+
+@app.command()
+def demo() -> None:
+    """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
+    tour.run()
+
+
+def main() -> None:
+    """Run the command that was typed; every failure is one clear line and an exit code."""
+    try:
+        app()
+    except Stop as stop:
+        _fail(str(stop), stop.code)
+    except Unreachable as unreachable:
+        _fail(str(unreachable), 1)
+    except ApiFault as fault:
+        lines = [fault.message, *(f"  {d['field']}: {d['message']}" for d in fault.details)]
+        _fail("\n".join(lines), REFUSED)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"memstored: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,137 @@
+"""`memstored serve`: the service in the foreground, until SIGTERM or Ctrl-C; the nodes go on serving."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from rich.console import Console
+
+from memstored.cli.errors import Stop
+from memstored.cli.folder import DataFolder
+from memstored.cli.house import House, open_house
+from memstored.cli.settings import read_catalogue, read_settings
+from memstored.domain.catalogue import Catalogue
+from memstored.domain.settings import Settings
+from memstored.store.errors import StoreTrouble
+
+__all__ = ["serve"]
+
+BACKLOG = 2048
+GOODBYE = 5
+"""Seconds that answers under way may take when the service is told to stop."""
+
+
+def serve(host: str, port: int, data_dir: Path, catalogue: Path | None, settings: Path | None) -> None:
+    """Serve until told to stop; raises `Stop` when it can not begin."""
+    offer, rules = read_catalogue(catalogue), read_settings(settings)
+    with _listen(host, port) as listener:
+        folder = DataFolder(data_dir).claim()
+        try:
+            uvloop.run(_serve(folder, offer, rules, listener, host))
+        except StoreTrouble as trouble:
+            raise Stop(f"The store in {folder.path} can not be used: {trouble}") from None
+        finally:
+            folder.release()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise Stop(f"Can not listen at {host} port {port}: {why}; choose another with --port.") from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+async def _serve(
+    folder: DataFolder, catalogue: Catalogue, settings: Settings, listener: socket.socket, host: str
+) -> None:
+    url = _url(host, listener)
+    async with open_house(folder, catalogue, settings, url=url) as house:
+        _introduce(folder, house, url)
+        server = _Server(house, folder, url)
+        await server.serve(sockets=[listener])
+    folder.server_file.unlink(missing_ok=True)
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    number = listener.getsockname()[1]
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - the addresses that mean "all" are not ones to call
+    return f"http://{name}:{number}"
+
+
+def _introduce(folder: DataFolder, house: House, url: str) -> None:
+    """Write the first admin's credential, or the present address into it."""
+    auth_url = f"{url}/identity/v3"
+    known = folder.credentials()
+    first = house.first_admin
+    if first is not None:
+        credential = first.credential
+        known = {
+            "authUrl": auth_url,
+            "applicationCredentialId": credential.id,
+            "applicationCredentialName": credential.name,
+            "applicationCredentialSecret": first.secret,
+            "projectId": credential.project_id,
+            "userId": credential.user_id,
+            "userName": credential.user_name,
+        }
+    if known is not None and (first is not None or known.get("authUrl") != auth_url):
+        folder.write(folder.credentials_file, {**known, "authUrl": auth_url})
+
+
+class _Server(uvicorn.Server):
+    """A server that tells where it is once it answers."""
+
+    def __init__(self, house: House, folder: DataFolder, url: str) -> None:
+        super().__init__(
+            uvicorn.Config(
+                house.app,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GOODBYE,
+            )
+        )
+        self._folder = folder
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so."""
+        await super().startup(sockets)
+        await asyncio.to_thread(
+            self._folder.write, self._folder.server_file, {"url": self._url, "pid": os.getpid()}
+        )
+        _greet(self._url, self._folder)
+
+
+def _greet(url: str, folder: DataFolder) -> None:
+    folder_name = os.path.relpath(folder.path)
+    folder_name = folder_name if not folder_name.startswith("..") else str(folder.path)
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(f"[bold]memstored[/] is ready at [bold]{url}[/] (API reference: {url}/docs)")
+    out.print(f"  data folder   {folder_name}")
+    out.print(f"  credentials   {folder_name}/credentials.json")
+    out.print("Three commands to try in another terminal:")
+    out.print(
+        f"  export TOKEN=$(.venv/bin/memstored token --data-dir {folder_name})"
+        if _in_checkout()
+        else f"  export TOKEN=$(memstored token --data-dir {folder_name})"
+    )
+    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/redis/versions')
+    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/instance-sets')
+    out.print("Stop with Ctrl-C; the Redis nodes go on serving.")
+
+
+def _in_checkout() -> bool:
+    return Path(".venv/bin/memstored").exists()

@@ -1,0 +1,109 @@
+"""Reading the settings file (TOML) and the catalogue file; every fault is one clear line."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from memstored.cli.errors import Stop
+from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
+from memstored.domain.settings import FailoverSettings, Quotas, QuotaSettings, Settings
+
+__all__ = ["read_catalogue", "read_settings"]
+
+USAGE = 2
+FLOOR = 1.0
+"""The least `failure_detection`, in seconds: below it ordinary pauses look like deaths."""
+
+
+def read_catalogue(file: Path | None) -> Catalogue:
+    """The catalogue of that file, or the default one."""
+    if file is None:
+        return default_catalogue()
+    try:
+        return parse(_text(file), str(file))
+    except CatalogueFault as fault:
+        raise Stop(str(fault), code=USAGE) from None
+
+
+def read_settings(file: Path | None) -> Settings:
+    """The settings of that file, or the defaults."""
+    if file is None:
+        return Settings()
+    try:
+        table = tomllib.loads(_text(file))
+        return _settings(table)
+    except tomllib.TOMLDecodeError as error:
+        raise Stop(f"{file}: {error}.", code=USAGE) from None
+    except ValueError as error:
+        raise Stop(f"{file}: {error}", code=USAGE) from None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{file} can not be read: {error.strerror}.", code=USAGE) from None
+    except UnicodeDecodeError:
+        raise Stop(f"{file} is not UTF-8 text.", code=USAGE) from None
+
+
+def _settings(table: Mapping[str, object]) -> Settings:
+    _only(table, {"quota", "failover"}, "")
+    return Settings(
+        quota=_quota(_table(table, "quota", "")), failover=_failover(_table(table, "failover", ""))
+    )
+
+
+def _quota(table: Mapping[str, object]) -> QuotaSettings:
+    fields = set(Quotas.__dataclass_fields__)
+    _only(table, fields | {"projects"}, "quota.")
+    default = Quotas(**{k: _whole(v, f"quota.{k}") for k, v in table.items() if k != "projects"})
+    projects = _table(table, "projects", "quota.")
+    overrides = {}
+    for project, values in projects.items():
+        where = f"quota.projects.{project}"
+        own = _as_table(values, where)
+        _only(own, fields, f"{where}.")
+        merged = {name: getattr(default, name) for name in fields}
+        overrides[project] = Quotas(**merged | {k: _whole(v, f"{where}.{k}") for k, v in own.items()})
+    return QuotaSettings(default=default, projects=MappingProxyType(overrides))
+
+
+def _failover(table: Mapping[str, object]) -> FailoverSettings:
+    durations = {"failure_detection", "busy_detection", "probe_interval", "brake_window"}
+    _only(table, durations | {"brake_count"}, "failover.")
+    readers: dict[str, Callable[[object, str], float]] = dict.fromkeys(durations, _seconds)
+    values = {k: readers.get(k, _whole)(v, f"failover.{k}") for k, v in table.items()}
+    settings = FailoverSettings(**values)  # type: ignore[arg-type]  # brake_count is read as a whole number
+    if settings.failure_detection < FLOOR:
+        raise ValueError(f"failover.failure_detection must be at least {FLOOR} s.")
+    return settings
+
+
+def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:
+    return _as_table(table.get(name, {}), f"{where}{name}")
+
+
+def _as_table(value: object, name: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a table.")  # noqa: TRY004 - one kind of fault for the whole file
+    return value
+
+
+def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
+    for name in table:
+        if name not in known:
+            raise ValueError(f"{where}{name} is not a setting; known here: {', '.join(sorted(known))}.")
+
+
+def _whole(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1.")
+    return value
+
+
+def _seconds(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a number of seconds above 0.")
+    return float(value)

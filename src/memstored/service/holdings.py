@@ -1,0 +1,30 @@
+"""What a project has: its sets and the nodes that count against its quota."""
+
+from dataclasses import dataclass
+
+from memstored.domain.model import InstanceSet
+from memstored.store.sets import SetRepository
+
+__all__ = ["Holdings"]
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Reads all of a project's sets, page by page."""
+
+    repository: SetRepository
+
+    async def sets_of(self, project_id: str) -> list[InstanceSet]:
+        """Every set of the project that is not `Terminated`, the oldest first."""
+        page = await self.repository.page(project_id, limit=_PAGE)
+        found = list(page.rows)
+        while page.next is not None:
+            page = await self.repository.page(project_id, limit=_PAGE, marker=page.next)
+            found += page.rows
+        return found
+
+    async def nodes_used(self, project_id: str) -> int:
+        """How many nodes count against the project's quota."""
+        return await self.repository.nodes_used(project_id)

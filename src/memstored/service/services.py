@@ -1,0 +1,32 @@
+"""Everything that the HTTP house needs, put together once by `cli`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from memstored.domain.settings import Settings
+from memstored.identity.embedded import EmbeddedIssuer
+from memstored.identity.protocol import Gatekeeper
+from memstored.service.catalogue import CatalogueService
+from memstored.service.credentials import CredentialService
+from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.sets import SetService
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The use cases behind the API.
+
+    `gatekeeper` tells who calls; `issuer` and `credentials` are None when a real Keystone does that.
+    `unready` tells why the service can not work at the moment; None: it can.
+    """
+
+    settings: Settings
+    sets: SetService
+    catalogue: CatalogueService
+    parameter_groups: ParameterGroupService
+    gatekeeper: Gatekeeper
+    issuer: EmbeddedIssuer | None
+    credentials: CredentialService | None
+    unready: Callable[[], Awaitable[str | None]]

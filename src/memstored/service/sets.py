@@ -1,0 +1,274 @@
+"""The use cases of sets: read what is stored, ask the rules, commit, wake the control loop.
+
+A write is one transaction. When somebody else (most often the control loop) changed the set in between,
+it is read and judged anew: what was allowed a moment ago may not be so now.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+from uuid import uuid4
+
+from memstored.domain.clock import Clock
+from memstored.domain.errors import CannotBeMet, Conflict, Detail, InvalidRequest, NotFound, Unavailable
+from memstored.domain.model import InstanceSet, Node, Operation
+from memstored.domain.ports import Identity
+from memstored.domain.requests.change import Call, Change, Misread, refused
+from memstored.domain.requests.creation import create
+from memstored.domain.requests.deletion import delete
+from memstored.domain.requests.growth import add_replica
+from memstored.domain.requests.order import Offer, Order
+from memstored.domain.requests.promotion import promote
+from memstored.domain.requests.readiness import Readiness, readiness
+from memstored.domain.requests.recovery import set_recovery
+from memstored.domain.requests.removal import delete_node
+from memstored.domain.requests.update import Wishes, update
+from memstored.domain.words import NodeId, SetId, SetState
+from memstored.identity.protocol import Caller
+from memstored.runtime.protocol import Engine
+from memstored.service.catalogue import CatalogueService
+from memstored.service.ports import Control
+from memstored.store.errors import MarkerUnknown, NameTaken, QuotaExceeded, Stale
+from memstored.store.events import Event, EventRepository
+from memstored.store.paging import Page
+from memstored.store.sets import Identities, SetRepository
+from memstored.telemetry.requests import current_request_id
+
+__all__ = ["EventFilter", "SetFilter", "SetService", "SetView"]
+
+ATTEMPTS = 10
+"""How often a change is judged anew because the set changed in between."""
+
+DEFAULT_LICENSE = "BSD-3-Clause"
+"""The licence of every Redis before 7.4, for a set whose engine is not here any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetView:
+    """A set with what is known of it elsewhere: its engine's SPDX licence, its parameter group's name."""
+
+    set: InstanceSet
+    license: str
+    parameter_group_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFilter:
+    """Which page of which sets; None: all names, all states, from the beginning."""
+
+    limit: int
+    marker: str | None = None
+    name: str | None = None
+    status: SetState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which page of which events; times are seconds since 1970, both included."""
+
+    limit: int
+    marker: str | None = None
+    resource_id: str | None = None
+    name: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class SetService:
+    """Everything callers can do with sets. A caller sees the sets of the token's project only."""
+
+    def __init__(
+        self,
+        *,
+        sets: SetRepository,
+        events: EventRepository,
+        catalogue: CatalogueService,
+        control: Control,
+        clock: Clock,
+    ) -> None:
+        self._sets = sets
+        self._events = events
+        self._catalogue = catalogue
+        self._control = control
+        self._clock = clock
+
+    # Writing
+
+    async def create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
+        """Keep a new set as ordered. Raises as `requests.creation.create`, and `Conflict` for its name."""
+        project_id, quotas = _project(caller), self._catalogue.quotas.of(_project(caller))
+        offer = Offer(catalogue=self._catalogue.catalogue, versions=self._catalogue.versions(), quotas=quotas)
+        set_id = SetId(str(uuid4()))
+        change = create(order, offer, self._call(caller), set_id, project_id=project_id, misread=misread)
+        try:
+            await self._sets.add(
+                change.after, _fresh_identities(), change.events, node_quota=quotas.nodes_per_project
+            )
+        except QuotaExceeded as full:
+            raise CannotBeMet(_no_room(full).message, details=[_no_room(full)]) from full
+        except NameTaken as taken:
+            message = f"The name {order.name} is in use in this project; choose another."
+            raise Conflict(message, details=[Detail("instanceSetName", "name_in_use", message)]) from taken
+        self._control.wake(set_id)
+        return set_id
+
+    async def delete(self, caller: Caller, set_id: str) -> SetId:
+        """Let a set go; harmless when it is on its way already."""
+        return await self._change(caller, set_id, delete)
+
+    async def update(self, caller: Caller, set_id: str, wishes: Wishes, misread: Misread) -> SetId:
+        """Change a set in place: everything that is wished, or nothing."""
+        catalogue = self._catalogue.catalogue
+        return await self._change(
+            caller, set_id, lambda before, call: update(before, wishes, call, catalogue, misread)
+        )
+
+    async def delete_node(self, caller: Caller, set_id: str, node_id: str) -> SetId:
+        """Take one node out of a set; raises `NotFound` when it has none such."""
+        return await self._change(
+            caller, set_id, lambda before, call: delete_node(before, _node_of(before, node_id), call)
+        )
+
+    async def promote(self, caller: Caller, set_id: str, target_id: str) -> SetId:
+        """Make a replica the primary."""
+        facts = self._control.facts
+        return await self._change(
+            caller, set_id, lambda before, call: promote(before, target_id, call, facts(before.id))
+        )
+
+    async def add_replica(self, caller: Caller, set_id: str, subnet_id: str) -> SetId:
+        """Plan one more replica."""
+        catalogue, quotas = self._catalogue.catalogue, self._catalogue.quotas.of(_project(caller))
+        try:
+            return await self._change(
+                caller,
+                set_id,
+                lambda before, call: add_replica(before, subnet_id, call, catalogue, quotas),
+                node_quota=quotas.nodes_per_project,
+            )
+        except QuotaExceeded as full:
+            raise InvalidRequest(_no_room(full).message, details=[_no_room(full)]) from full
+
+    async def set_recovery(self, caller: Caller, set_id: str, *, enabled: bool) -> SetId:
+        """Switch high availability on or off."""
+        return await self._change(
+            caller, set_id, lambda before, call: set_recovery(before, call, enabled=enabled)
+        )
+
+    async def _change(
+        self,
+        caller: Caller,
+        set_id: str,
+        judge: Callable[[InstanceSet, Call], Change],
+        *,
+        node_quota: int | None = None,
+    ) -> SetId:
+        for _ in range(ATTEMPTS):
+            before = await self.get(caller, set_id)
+            change = judge(before, self._call(caller))
+            if change.after == before and not change.events:
+                return before.id
+            try:
+                await self._sets.commit(before, change.after, change.events, node_quota=node_quota)
+            except Stale:
+                continue
+            self._control.wake(before.id)
+            return before.id
+        raise Unavailable("The set changes too fast to be written at the moment; try again later")
+
+    def _call(self, caller: Caller) -> Call:
+        return Call(actor=caller.user_name, request_id=current_request_id(), at=self._clock.wall())
+
+    # Reading
+
+    async def get(self, caller: Caller, set_id: str) -> InstanceSet:
+        """The set of that id; raises `NotFound`, also for one of another project."""
+        found = await self._sets.load(set_id)
+        if found is None or found.project_id != _project(caller) or found.status is SetState.TERMINATED:
+            raise NotFound("There is no such instance set in this project.", code="instance_set_unknown")
+        return found
+
+    def view(self, instance_set: InstanceSet) -> SetView:
+        """The set with what is known of it elsewhere."""
+        group = self._catalogue.catalogue.parameter_group(instance_set.parameter_group_id)
+        return SetView(
+            set=instance_set,
+            license=_license(self._catalogue.engines(), instance_set.version),
+            parameter_group_name=group.name if group else "",
+        )
+
+    async def page(self, caller: Caller, wanted: SetFilter) -> Page[SetView]:
+        """The project's sets, oldest first."""
+        try:
+            found = await self._sets.page(
+                _project(caller),
+                name=wanted.name,
+                status=wanted.status,
+                limit=wanted.limit,
+                marker=wanted.marker,
+            )
+        except MarkerUnknown:
+            _refuse_marker()
+        return Page(rows=tuple(self.view(row) for row in found.rows), next=found.next)
+
+    async def operations(self, set_id: SetId, *, limit: int, marker: str | None) -> Page[Operation]:
+        """A set's operations, newest first."""
+        try:
+            return await self._sets.last_operations(set_id, limit=limit, marker=marker)
+        except MarkerUnknown:
+            _refuse_marker()
+
+    async def events(self, caller: Caller, wanted: EventFilter) -> Page[Event]:
+        """The project's events, newest first; they stay when a set is gone."""
+        try:
+            return await self._events.page(
+                _project(caller),
+                resource_id=wanted.resource_id,
+                name=wanted.name,
+                since=wanted.since,
+                until=wanted.until,
+                limit=wanted.limit,
+                marker=wanted.marker,
+            )
+        except MarkerUnknown:
+            _refuse_marker()
+
+    def failover_check(self, instance_set: InstanceSet) -> Readiness:
+        """Whether the set could fail over now."""
+        return readiness(instance_set, self._control.facts(instance_set.id))
+
+
+def _node_of(instance_set: InstanceSet, node_id: str) -> Node:
+    """The set's node of that id; raises `NotFound`."""
+    node = instance_set.node(NodeId(node_id))
+    if node is None:
+        raise NotFound("There is no such instance in this set.", code="instance_unknown")
+    return node
+
+
+def _project(caller: Caller) -> str:
+    assert caller.project_id is not None, "the API admits no caller without a project"
+    return caller.project_id
+
+
+def _fresh_identities() -> Identities:
+    return Identities(
+        control=Identity(user="memstored-control", secret=secrets.token_hex(32)),
+        replication=Identity(user="memstored-replication", secret=secrets.token_hex(32)),
+    )
+
+
+def _no_room(full: QuotaExceeded) -> Detail:
+    message = f"This project may have {full.limit} nodes and has {full.used}; delete some or ask for more."
+    return Detail("replicas", "quota_exceeded", message)
+
+
+def _refuse_marker() -> NoReturn:
+    raise refused(
+        "marker", "unknown_marker", "Give the field next of the page before, or no marker."
+    ) from None
+
+
+def _license(engines: Sequence[Engine], version: str) -> str:
+    return next((engine.license for engine in engines if engine.version == version), DEFAULT_LICENSE)

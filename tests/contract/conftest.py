@@ -1,0 +1,164 @@
+"""The whole HTTP house in one process: real routes, real services, a real SQLite store, no nodes.
+
+The control loop is replaced by `RecordingControl`: what it makes of a wish is tested elsewhere.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+from harness import (
+    ENGINES,
+    NO_PROJECT,
+    NO_ROLE,
+    OTHER_PROJECT,
+    PROJECT,
+    Api,
+    LosableDatabase,
+    Porter,
+    RecordingControl,
+    StandingClock,
+    catalogue,
+)
+
+from memstored.api.app import create_app
+from memstored.domain.settings import Quotas, QuotaSettings, Settings
+from memstored.identity.embedded import EmbeddedIssuer
+from memstored.service.catalogue import CatalogueService
+from memstored.service.credentials import CredentialService
+from memstored.service.holdings import Holdings
+from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.readiness import StoreCheck
+from memstored.service.services import Services
+from memstored.service.sets import SetService
+from memstored.store.cipher import Cipher
+from memstored.store.credentials import CredentialRepository
+from memstored.store.database import Database
+from memstored.store.events import EventRepository
+from memstored.store.sets import SetRepository
+
+CALLERS = {
+    "reader": ("rita", ["reader"], PROJECT),
+    "member": ("mia", ["member"], PROJECT),
+    "admin": ("ada", ["admin"], PROJECT),
+    "reader_and_member": ("remy", ["reader", "member"], PROJECT),
+    "other_project": ("otto", ["member"], OTHER_PROJECT),
+    "other_admin": ("olga", ["admin"], OTHER_PROJECT),
+}
+
+PUBLIC_URL = "http://memstored.test"
+
+SETTINGS = Settings(quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_per_project=4)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A store with everybody's credentials in it, to be copied, and the tokens that it knows."""
+
+    file: Path
+    tokens: Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Made once for all tests of a process: making it takes longer than most tests."""
+    file = tmp_path_factory.mktemp("contract") / "memstored.db"
+    return Prepared(file, asyncio.run(_prepare(file)))
+
+
+async def _prepare(file: Path) -> dict[str, str]:
+    database = await Database.open(f"sqlite:///{file}")
+    issuer = EmbeddedIssuer(CredentialRepository(database), StandingClock(), public_url=PUBLIC_URL)
+    tokens = {kind: await _token(issuer, *who) for kind, who in CALLERS.items()}
+    await database.close()
+    return {**tokens, "no_role": NO_ROLE, "no_project": NO_PROJECT}
+
+
+async def _token(issuer: EmbeddedIssuer, name: str, roles: list[str], project: str) -> str:
+    made = await issuer.create_credential(name, project, roles)
+    claim = {"id": made.credential.id, "secret": made.secret}
+    identity = {"methods": ["application_credential"], "application_credential": claim}
+    return (await issuer.issue({"auth": {"identity": identity}})).token
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    """The house without services: built once for all tests, each of which puts its own services in."""
+    unserved: Any = SimpleNamespace(issuer="embedded")
+    return create_app(unserved)
+
+
+@pytest.fixture
+async def database(tmp_path: Path, prepared: Prepared) -> AsyncIterator[LosableDatabase]:
+    """A store of the test's own, with nothing in it but credentials."""
+    file = tmp_path / "memstored.db"
+    shutil.copyfile(prepared.file, file)
+    opened = await LosableDatabase.open(f"sqlite:///{file}")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def api(app: FastAPI, database: LosableDatabase, prepared: Prepared) -> AsyncIterator[Api]:
+    """A service that nobody has called yet."""
+    clock, control = StandingClock(), RecordingControl()
+    sets = SetRepository(database, clock, Cipher(Fernet.generate_key().decode()))
+    issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
+    services = _services(database, sets, issuer, clock, control)
+    app.state.services = services
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+        yield Api(
+            app=app,
+            http=client,
+            tokens=prepared.tokens,
+            clock=clock,
+            control=control,
+            database=database,
+            sets=sets,
+        )
+
+
+@pytest.fixture
+def logs() -> Iterator[list[dict[str, Any]]]:
+    """What is logged during the test, as records."""
+    with structlog.testing.capture_logs() as captured:
+        yield captured  # type: ignore[misc]
+
+
+def _services(
+    database: LosableDatabase,
+    sets: SetRepository,
+    issuer: EmbeddedIssuer,
+    clock: StandingClock,
+    control: RecordingControl,
+) -> Services:
+    holdings = Holdings(sets)
+    ordering = CatalogueService(
+        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=holdings
+    )
+    return Services(
+        settings=SETTINGS,
+        sets=SetService(
+            sets=sets,
+            events=EventRepository(database, clock),
+            catalogue=ordering,
+            control=control,
+            clock=clock,
+        ),
+        catalogue=ordering,
+        parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=holdings),
+        gatekeeper=Porter(issuer),
+        issuer=issuer,
+        credentials=CredentialService(issuer),
+        unready=StoreCheck(database).trouble,
+    )

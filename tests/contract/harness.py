@@ -1,0 +1,195 @@
+"""The pieces of the contract tests: a clock that stands still, a control loop that only remembers."""
+
+from collections.abc import AsyncIterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from memstored.domain.catalogue import Catalogue, default_catalogue
+from memstored.domain.facts import SetFacts
+from memstored.domain.words import SetId
+from memstored.identity.protocol import Caller, Gatekeeper
+from memstored.runtime.protocol import Engine
+from memstored.store.database import Database
+from memstored.store.errors import StoreTrouble
+from memstored.store.sets import SetRepository
+
+PROJECT = "0123456789abcdef0123456789abcdef"
+OTHER_PROJECT = "fedcba9876543210fedcba9876543210"
+JSON_TYPE = "application/json; charset=UTF-8"
+NOW = 1_750_000_000.0
+
+FLAVOR_ID = "3830ebad-ea2f-4822-8a7d-9e301c86a58d"
+GROUP_ID = "2d6a9c0e-7f0c-4f6e-9f53-3b1e6c1d2a55"
+"""A further id of the default group of Redis 7.0."""
+
+ENGINES = (
+    Engine(version="7.0.15", program="/usr/bin/redis-server", tls=True, license="BSD-3-Clause"),
+    Engine(version="6.2.5", program="/opt/redis-server", tls=False, license="BSD-3-Clause"),
+)
+
+NO_PROJECT = "a token without a project"
+NO_ROLE = "a token without a role that means something here"
+
+
+def catalogue() -> Catalogue:
+    """The default catalogue, with one further id for a parameter group."""
+    default = default_catalogue()
+    groups = tuple(
+        replace(group, further_ids=(GROUP_ID,)) if group.family == "7.0" else group
+        for group in default.parameter_groups
+    )
+    return replace(default, parameter_groups=groups)
+
+
+class StandingClock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self) -> None:
+        self._passed = 0.0
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return NOW + self._passed
+
+    def monotonic(self) -> float:
+        """Seconds since the test began."""
+        return self._passed
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._passed += seconds
+
+
+@dataclass(slots=True)
+class RecordingControl:
+    """Stands in for the control loop: remembers who was woken, tells the facts that are in `seen`."""
+
+    woken: list[SetId] = field(default_factory=list)
+    seen: dict[SetId, SetFacts] = field(default_factory=dict)
+
+    def wake(self, set_id: SetId) -> None:
+        """A set was written."""
+        self.woken.append(set_id)
+
+    def facts(self, set_id: SetId) -> SetFacts:
+        """What is seen of a set now."""
+        return self.seen.get(set_id, SetFacts(now=0.0, wall=NOW))
+
+
+@dataclass(frozen=True, slots=True)
+class Porter:
+    """Asks the embedded issuer, but also knows two kinds of token that only a real Keystone makes."""
+
+    issuer: Gatekeeper
+
+    async def caller(self, token: str) -> Caller | None:
+        """The caller behind a token."""
+        if token == NO_PROJECT:
+            return _nobody(project_id=None, roles=frozenset({"admin"}))
+        if token == NO_ROLE:
+            return _nobody(project_id=PROJECT, roles=frozenset({"auditor"}))
+        return await self.issuer.caller(token)
+
+
+def _nobody(*, project_id: str | None, roles: frozenset[str]) -> Caller:
+    return Caller(
+        user_id="0" * 32, user_name="nobody", project_id=project_id, roles=roles, expires_at=NOW + 3600
+    )
+
+
+class LosableDatabase(Database):
+    """A database that a test can take away."""
+
+    lost = False
+
+    async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the one above
+        """Read, or `StoreTrouble`."""
+        self._require()
+        return await super().read(work, *args, **kwargs)
+
+    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the one above
+        """Write, or `StoreTrouble`."""
+        self._require()
+        return await super().write(work, *args, **kwargs)
+
+    def _require(self) -> None:
+        if self.lost:
+            raise StoreTrouble("The disk is gone.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A service with one token for each kind of caller, and a client to call it.
+
+    `tokens`: reader, member, admin, reader_and_member, no_role, no_project; other_project (a member of
+    another project) and other_admin.
+    """
+
+    app: FastAPI
+    http: httpx.AsyncClient
+    tokens: Mapping[str, str]
+    clock: StandingClock
+    control: RecordingControl
+    database: LosableDatabase
+    sets: SetRepository
+    project: str = PROJECT
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+        json: object = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call with the member's token, or with another one."""
+        sent = {"X-Auth-Token": token or self.tokens["member"], **(headers or {})}
+        return await self.http.request(method, path, headers=sent, content=content, json=json, params=params)
+
+    async def get(
+        self,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Read with the member's token, or with another one."""
+        return await self.request("GET", path, token=token, headers=headers, params=params)
+
+    async def create_set(self, **fields: object) -> str:
+        """Order a set like `order`, with these fields changed, and return its id."""
+        answer = await self.request("POST", "/v1/instance-sets", json=order(**fields))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["objectId"])
+
+
+def order(**fields: object) -> dict[str, Any]:
+    """A sound body of `POST /v1/instance-sets` for one node, or for `replicas`, with these fields changed.
+
+    A field set to `...` is left out.
+    """
+    subnet = catalogue().subnets[0].id
+    nodes = fields.get("replicas", 1)
+    others = nodes - 1 if isinstance(nodes, int) else 0
+    body: dict[str, Any] = {
+        "instanceSetName": "cache-one",
+        "replicas": 1,
+        "flavorId": FLAVOR_ID,
+        "recoveryEnabled": False,
+        "subnets": [{"id": subnet}],
+        "subnetAssignments": [{"primary": {"id": subnet}, "replicas": [{"id": subnet}] * others}],
+        "securityGroups": [{"id": catalogue().security_groups[0].id}],
+        "parameterGroupId": GROUP_ID,
+        "port": 6379,
+        "projectId": PROJECT,
+        "version": "7.0.15",
+        **fields,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
