@@ -1,6 +1,7 @@
 """Carrying out one action. Whether it worked is seen in the next look, never concluded from here.
 
-Raises `LinkTrouble` or `LaunchFailed`; the worker waits a moment, looks and decides again.
+Raises `LinkTrouble`, `LaunchFailed`, or `OSError` when this machine refuses (a full disk); the worker
+waits a moment, looks and decides again.
 """
 
 from dataclasses import dataclass

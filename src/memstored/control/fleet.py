@@ -4,6 +4,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Self
 
 import structlog
@@ -47,8 +48,7 @@ class Fleet:
         self._launches = asyncio.Semaphore(LAUNCHES)
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._held = False
-        self._duties: asyncio.TaskGroup | None = None
-        self._running: list[asyncio.Task[None]] = []
+        self._duties: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
@@ -56,13 +56,13 @@ class Fleet:
         await self._remove_orphans()
         for instance_set in await self._sets.load_all():
             await self._take_on(instance_set)
-        duties = (self._hear_exits(), self._tick(), self._search_orphans(), self._welcome())
-        self._running = [asyncio.create_task(duty) for duty in duties]
+        for duty in (self._hear_exits, self._tick, self._search_orphans, self._welcome):
+            self._take_up(duty)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop watching; the nodes go on serving."""
-        tasks = [*self._running, *self._tasks.values()]
+        tasks = [*self._duties.values(), *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -148,6 +148,17 @@ class Fleet:
 
     # Duties for all sets
 
+    def _take_up(self, duty: Callable[[], Coroutine[None, None, None]]) -> None:
+        task = asyncio.create_task(duty(), name=duty.__name__)
+        self._duties[duty.__name__] = task
+        task.add_done_callback(lambda done: self._dropped(duty, done))
+
+    def _dropped(self, duty: Callable[[], Coroutine[None, None, None]], task: asyncio.Task[None]) -> None:
+        """Take up a duty again that ended by an unforeseen fault, after saying so."""
+        if not task.cancelled():
+            log.error("duty_failed", duty=duty.__name__, exc_info=task.exception())
+            asyncio.get_running_loop().call_later(REVIVAL, self._take_up, duty)
+
     async def _hear_exits(self) -> None:
         async for node in self._place.runtime.exits():
             placement = self._place.runtime.placement(node)
@@ -191,7 +202,7 @@ class Fleet:
             await asyncio.sleep(ORPHANS)
             try:
                 await self._remove_orphans()
-            except StoreTrouble as trouble:
+            except (StoreTrouble, OSError) as trouble:
                 log.warning("store_trouble", trouble=str(trouble))
 
     async def _remove_orphans(self) -> None:

@@ -161,7 +161,7 @@ class Worker:
             else:
                 await self._actor.carry_out(instance_set, action)
             self._failures.pop(where, None)
-        except (LinkTrouble, LaunchFailed) as trouble:
+        except (LinkTrouble, LaunchFailed, OSError) as trouble:
             failures = self._failures.get(where, 0) + 1
             self._failures[where] = failures
             if failures == 1:

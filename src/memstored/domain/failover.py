@@ -38,7 +38,7 @@ def primary_is_lost(turn: Turn) -> bool:
 
 def promotion_wanted(turn: Turn) -> bool:
     """Whether a dead primary is to be replaced: HA is on, or its owner asked for it (API.md 2.6, 9)."""
-    operation = turn.set.operation
+    operation = turn.under_way
     asked = operation is not None and operation.kind is OperationKind.PROMOTE
     return turn.set.recovery_enabled or asked
 
@@ -69,7 +69,7 @@ def succeed(turn: Turn) -> None:
     if not _settled(turn, holders):
         turn.defer = turn.facts.now - _lost_since(turn) < DEFER
         return
-    operation = turn.set.operation
+    operation = turn.under_way
     succession = choose_heir(turn.set, turn.facts, prefer=operation.node if operation else None)
     if succession.heir is None:
         _no_heir(turn, succession)
@@ -86,7 +86,7 @@ def _begin_anew(turn: Turn) -> None:
 
 def _give_up_growth(turn: Turn) -> None:
     """Without a primary there is nobody to copy from: a replica that was being added is taken back."""
-    operation = turn.set.operation
+    operation = turn.under_way
     if operation is None or operation.kind is not OperationKind.ADD_REPLICA or operation.node is None:
         return
     why = "The primary died before the new replica held a copy; the replica was taken back."
@@ -202,7 +202,7 @@ def keep_after_all(turn: Turn, node: Node, why: str) -> None:
     """Take back the removal of a node whose data is needed, and say so to who asked for it (S6)."""
     turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
     turn.amend(replicas=turn.set.replicas + 1)
-    operation = turn.set.operation
+    operation = turn.under_way
     if operation is not None and operation.node == node.id:
         turn.amend(operation=operation.ended(turn.facts.wall, why))
         turn.tell(EventName.NODE_DELETE, why, node=node.id, outcome=Outcome.FAILURE)

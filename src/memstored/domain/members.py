@@ -157,7 +157,7 @@ def tidy_members(turn: Turn) -> None:
 
 
 def _to_be_replaced(turn: Turn, lost: Node) -> bool:
-    operation = turn.set.operation
+    operation = turn.under_way
     being_added = operation is not None and operation.node == lost.id
     return creating(turn) or turn.set.recovery_enabled or being_added
 
@@ -224,7 +224,7 @@ def _plan_replacement(turn: Turn, lost: Node) -> None:
     others = [n for n in turn.set.nodes if n.id != lost.id]
     turn.amend(next_number=number + 1)
     turn.set = turn.set.with_nodes([*others, fresh])
-    operation = turn.set.operation
+    operation = turn.under_way
     if operation is not None and operation.node == lost.id:
         turn.amend(operation=replace(operation, node=fresh.id))
     if turn.set.opened:

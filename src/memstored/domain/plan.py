@@ -24,7 +24,7 @@ from memstored.domain.members import (
 )
 from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
 from memstored.domain.pointing import keep_pointed
-from memstored.domain.progress import judge
+from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
@@ -36,6 +36,7 @@ __all__ = ["decide"]
 def decide(instance_set: InstanceSet, facts: SetFacts, rules: FailoverSettings) -> Decision:
     """Decide the next step of a set from what is recorded and what is seen."""
     turn = Turn(instance_set, facts, rules)
+    drop_ended(turn)
     if instance_set.status is SetState.TERMINATED:
         return turn.decision()
     if instance_set.deleting:
@@ -135,9 +136,18 @@ def _keep_members(turn: Turn, primary: Node) -> None:
         admit_members(turn)
         if turn.seen(primary).admitted:
             keep_pointed(turn)
-    if turn.seen(primary).paused:
-        turn.do(Unpause(primary.id))
+    _unpause_members(turn)
     begin_switchover(turn)
+
+
+def _unpause_members(turn: Turn) -> None:
+    """Nobody stays paused once the address has left it: a pause would hold back a new replica's own stream,
+    and re-pointing a replica that is held back costs a full sync.
+    """
+    for node in turn.set.nodes:
+        has_address = node.id == turn.facts.endpoints.primary_at
+        if turn.seen(node).paused and (node.id == turn.lineage.primary or not has_address):
+            turn.do(Unpause(node.id))
 
 
 def _restore_primary(turn: Turn, primary: Node) -> None:

@@ -14,7 +14,7 @@ from memstored.domain.pointing import choose_reader, pointed
 from memstored.domain.turn import SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
-__all__ = ["judge"]
+__all__ = ["drop_ended", "judge"]
 
 OUT_OF_STEP = 5
 """Seconds that a replica's link may be down before the set is shown as degraded."""
@@ -68,12 +68,15 @@ def _advance_deletion(turn: Turn) -> None:
 # How far the operation is
 
 
-def _advance_operation(turn: Turn) -> None:
-    operation = turn.set.operation
-    if operation is None:
-        return
-    if operation.state is not OperationState.RUNNING:
+def drop_ended(turn: Turn) -> None:
+    """Begin without an operation that an earlier turn ended: it was recorded with how it ended."""
+    if turn.under_way is None and turn.set.operation is not None:
         turn.amend(operation=None)
+
+
+def _advance_operation(turn: Turn) -> None:
+    operation = turn.under_way
+    if operation is None:
         return
     step = _STEPS[operation.kind](turn, operation)
     if step is None:
@@ -175,9 +178,9 @@ def _standing(turn: Turn) -> Standing:
         return _failed()
     if not turn.set.opened:
         return _standing_in_making(turn)
-    operation = turn.set.operation
+    operation = turn.under_way
     standing = _primary_trouble(turn)
-    if standing is None and operation is not None and operation.state is OperationState.RUNNING:
+    if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
     return standing or _members_trouble(turn) or RUNNING
@@ -242,7 +245,7 @@ def _primary_trouble(turn: Turn) -> Standing | None:
     if turn.set.lineage is None:
         return None
     promotion = turn.lineage.promotion
-    operation = turn.set.operation
+    operation = turn.under_way
     planned = operation is not None and operation.kind is OperationKind.PROMOTE
     if promotion is not None and not planned:
         return _recovering("promoting a replica")
@@ -387,8 +390,8 @@ def _record(turn: Turn, standing: Standing) -> None:
     if state is SetState.WARNING and _nothing_left(turn):
         turn.amend(status=SetState.FAILED)
         standing, state = _failed(), SetState.FAILED
-    if state is SetState.FAILED and turn.set.operation is not None:
-        turn.amend(operation=turn.set.operation.ended(turn.facts.wall, standing.message))
+    if state is SetState.FAILED and turn.under_way is not None:
+        turn.amend(operation=turn.under_way.ended(turn.facts.wall, standing.message))
     reason = None
     if standing.code:
         same = before is not None and before.code == standing.code and turn.set.status is state

@@ -23,7 +23,7 @@ READY = 5.0
 
 def begin_switchover(turn: Turn) -> None:
     """Start what a caller asked for, once the target is in step with its primary."""
-    operation, primary = turn.set.operation, turn.set.primary
+    operation, primary = turn.under_way, turn.set.primary
     if operation is None or operation.kind is not OperationKind.PROMOTE or primary is None:
         return
     target = turn.set.node(operation.node) if operation.node else None
@@ -54,7 +54,7 @@ def _in_step(turn: Turn, target: Node, primary: Node) -> bool:
 
 def abandon(turn: Turn, why: str) -> None:
     """Give up what the caller asked for and say so; the data is where it was."""
-    operation = turn.set.operation
+    operation = turn.under_way
     if operation is None or operation.kind is not OperationKind.PROMOTE:
         return
     turn.amend(operation=operation.ended(turn.facts.wall, why))
@@ -121,7 +121,7 @@ def conclude(turn: Turn, heir: Node, seen: ReplicationFacts) -> None:
 
 
 def _announce(turn: Turn, heir: Node, *, returned: bool) -> None:
-    operation = turn.set.operation
+    operation = turn.under_way
     planned = operation is not None and operation.kind is OperationKind.PROMOTE
     if returned:
         abandon(turn, "The target did not catch up in time; the primary stays what it was, nothing is lost.")

@@ -8,9 +8,9 @@ from typing import Any
 
 from memstored.domain.actions import Action
 from memstored.domain.facts import Life, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Lineage, Node
+from memstored.domain.model import EventDraft, InstanceSet, Lineage, Node, Operation
 from memstored.domain.settings import FailoverSettings
-from memstored.domain.words import EventName, NodeId, Outcome, Role
+from memstored.domain.words import EventName, NodeId, OperationState, Outcome, Role
 
 __all__ = ["AT_ONCE", "SOON", "Decision", "Turn"]
 
@@ -54,6 +54,13 @@ class Turn:
         """The lineage of a set that has one."""
         assert self.set.lineage is not None, "asked for the lineage of a set that has none yet"
         return self.set.lineage
+
+    @property
+    def under_way(self) -> Operation | None:
+        """The operation that is under way; one that this turn ended is not."""
+        operation = self.set.operation
+        running = operation is not None and operation.state is OperationState.RUNNING
+        return operation if running else None
 
     def seen(self, node: Node) -> NodeFacts:
         """What is seen of a node."""

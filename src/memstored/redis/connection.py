@@ -46,12 +46,16 @@ class Listener(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Exchange:
-    """Commands sent at once and what becomes of their answers; `same` only for polls."""
+    """Commands sent at once and what becomes of their answers; `same` only for polls.
+
+    `begun`: bytes of its answer may have come already.
+    """
 
     count: int
     then: Callable[[list[Reply] | None], None]
     same: Callable[[], None] | None = None
     replies: list[Reply] = field(default_factory=list)
+    begun: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -98,8 +102,8 @@ class Connection(asyncio.Protocol):
             return
         self._last_poll = data if poll is not None else b""
         self._parse(data)
-        if self._exchanges or self._reader.has_data():
-            self._last_poll = b""
+        if self._exchanges:
+            self._exchanges[0].begun = True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the event loop gives it
         """Called by the event loop."""
@@ -115,11 +119,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(payload)
 
     def _lone_poll(self) -> _Exchange | None:
-        """The poll whose answer, and nothing else, may begin with the next byte."""
-        if len(self._exchanges) != 1 or self._reader.has_data():
+        """The poll whose answer, and nothing else, begins with the next byte."""
+        if len(self._exchanges) != 1:
             return None
         exchange = self._exchanges[0]
-        return exchange if exchange.same is not None else None
+        return None if exchange.begun or exchange.same is None else exchange
 
     def _parse(self, data: bytes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Generic, TypeVar
 
 from memstored.store.errors import MarkerUnknown
@@ -34,6 +35,9 @@ def decode_place(marker: str) -> tuple[float, str]:
     """The time and the id of a marker. Raises `MarkerUnknown`."""
     time, _, identifier = marker.partition("_")
     try:
-        return float(time), identifier
-    except ValueError as fault:
-        raise MarkerUnknown("The marker is none that this list gave; begin without one.") from fault
+        moment = float(time)
+    except ValueError:
+        moment = nan
+    if not isfinite(moment):
+        raise MarkerUnknown("The marker is none that this list gave; begin without one.")
+    return moment, identifier

@@ -221,6 +221,13 @@ def test_a_replica_of_another_history_is_not_compared() -> None:
     assert _promote(failed(running(), 1), 2, seen).after.status is SetState.SWITCHING_OVER
 
 
+def test_a_copy_that_was_never_whole_is_not_compared() -> None:
+    """A replica that can not inherit itself stands in nobody's way, whatever offset it shows."""
+    before = with_node(failed(running(), 1), 3, whole=False)
+
+    assert _promote(before, 2, facts({2: 90, 3: 100})).after.status is SetState.SWITCHING_OVER
+
+
 def test_after_a_death_an_unknown_copy_is_not_promoted() -> None:
     """Nobody takes over of whom it is not known what it holds."""
     assert _codes(lambda: _promote(failed(running(), 1), 2)) == ["copy_unproven"]

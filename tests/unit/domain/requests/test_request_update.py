@@ -68,6 +68,13 @@ def test_one_field_of_the_schedule_keeps_the_other(
     assert [e.name for e in change.events] == [EventName.BACKUP_SCHEDULE_UPDATE]
 
 
+def test_two_nodes_suffice_for_a_schedule() -> None:
+    """A set of one primary and one replica may be backed up automatically."""
+    wish = ScheduleWish(cron="* 3 * * *")
+
+    assert _update(running(2), Wishes(backup_schedule=wish)).after.backup_schedule is not None
+
+
 @pytest.mark.parametrize(
     ("nodes", "present", "wish", "expected"),
     [

@@ -1,0 +1,127 @@
+"""A controller that dies between any two steps of any operation: every step there is, one run each.
+
+The steps are counted by running the operation once; then it is run again for each of them, with the
+controller dying there and another taking over.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from world import SET, World, operation
+
+from memstored.domain import actions as do
+from memstored.domain.model import Node
+from memstored.domain.naming import node_id, node_name
+from memstored.domain.words import NodeState, OperationKind, Role, SetState
+from memstored.runtime.simulated_node import Reply
+
+TURNS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """An operation: how the world is before, what is asked or happens, and what must be in the end."""
+
+    before: Callable[[], World]
+    begin: Callable[[World], None]
+    serving: frozenset[int]
+    primary: int | None
+
+
+def add_replica(world: World) -> None:
+    """The request for one more replica."""
+    number = world.set.next_number
+    fresh = Node(
+        id=node_id(SET, number),
+        number=number,
+        name=node_name("orders", number),
+        subnet_id="subnet",
+        role=Role.REPLICA,
+        status=NodeState.INIT,
+        created_at=world.now,
+    )
+    steps = ("provision", "replicate", "open")
+    world.set = replace(
+        world.set.with_nodes([*world.set.nodes, fresh]),
+        replicas=world.set.replicas + 1,
+        next_number=number + 1,
+        operation=operation(OperationKind.ADD_REPLICA, steps, fresh.id, world.now),
+    )
+
+
+def delete_replica(world: World) -> None:
+    """The request to remove node 2, which has the reader address."""
+    node = world.set.nodes[1]
+    leaving = replace(node, removing=True, status=NodeState.TERMINATING)
+    world.set = replace(
+        world.set.with_node(leaving),
+        replicas=world.set.replicas - 1,
+        operation=operation(OperationKind.DELETE_NODE, ("withdraw", "remove"), node.id, world.now),
+    )
+
+
+def promote(world: World) -> None:
+    """The request for another primary."""
+    steps = ("stop_writes", "catch_up", "promote", "move_address")
+    asked = operation(OperationKind.PROMOTE, steps, node_id(SET, 3), world.now)
+    world.set = replace(world.set, recovery_enabled=False, operation=asked)
+
+
+def delete_set(world: World) -> None:
+    """The request to delete the set."""
+    world.set = replace(world.set, status=SetState.TERMINATING)
+
+
+def nothing(_world: World) -> None:
+    """The set is being made; that is the operation."""
+
+
+SCENARIOS = {
+    "create": Scenario(World.of, nothing, frozenset({1, 2, 3}), 1),
+    "add": Scenario(World.running, add_replica, frozenset({1, 2, 3, 4}), 1),
+    "delete node": Scenario(World.running, delete_replica, frozenset({1, 3}), 1),
+    "promote": Scenario(World.running, promote, frozenset({1, 2, 3}), 3),
+    "failover": Scenario(World.running, lambda world: world.kill(1), frozenset({2, 3, 4}), 2),
+    "heal": Scenario(World.running, lambda world: world.kill(2), frozenset({1, 3, 4}), 1),
+    "delete set": Scenario(World.running, delete_set, frozenset(), None),
+}
+
+
+def steps_of(scenario: Scenario) -> list[tuple[int, int]]:
+    """Every place between two steps: the turn, and how many of its acts were begun."""
+    world = scenario.before()
+    scenario.begin(world)
+    decided = [world.turn() for _ in range(TURNS)]
+    last = max(turn for turn, acts in enumerate(decided) if acts)
+    return [(turn, acts) for turn in range(last + 2) for acts in range(decided[turn] + 1)]
+
+
+CASES = [(name, *step) for name, scenario in SCENARIOS.items() for step in steps_of(scenario)]
+
+
+@pytest.mark.parametrize(("name", "turn", "acts"), CASES)
+def test_the_next_controller_finishes_what_was_begun(name: str, turn: int, acts: int) -> None:
+    """The set ends as asked, no write is lost, nothing is started or promoted twice, nothing is left."""
+    scenario = SCENARIOS[name]
+    world = scenario.before()
+    scenario.begin(world)
+    for _ in range(turn):
+        world.turn()
+
+    world.turn(acts=acts, forget=True)
+    world.turns(240)
+
+    assert {n.number for n in world.set.nodes if n.status is NodeState.RUNNING} == scenario.serving
+    assert world.set.operation is None
+    assert set(world.fleet.nodes) == {n.id for n in world.set.nodes}
+    if scenario.primary is None:
+        assert world.set.status is SetState.TERMINATED
+        assert not world.reserved
+    else:
+        assert world.set.status is SetState.RUNNING
+        assert world.set.primary is not None
+        assert world.set.primary.number == scenario.primary
+        assert world.lost_writes == []
+        assert world.write("after") is Reply.OK
+        assert sum(isinstance(a, do.Promote) for a in world.acts) <= 2
