@@ -75,7 +75,8 @@ class Tour:
         """Create, write, kill, heal, read back; returns whether every promise held."""
         created = await self._create()
         load = Load(*created.primary_endpoint, name="demo", writers=WRITERS)
-        self._chapter("3", f"{WRITERS} writers at {':'.join(map(str, created.primary_endpoint))}")
+        place = ":".join(map(str, created.primary_endpoint))
+        self._chapter("3", f"{WRITERS} writers at {place}, half of them with WAIT 1 after each write")
         async with load:
             await self._watch(load, BEFORE)
             kill = await self._kill(created)

@@ -132,6 +132,8 @@ class Actor:
                 await link.pause(PAUSE)
             case do.Unpause():
                 await link.unpause()
+            case do.KillScript():
+                await link.kill_script()
             case do.Admit():
                 await link.admit(instance_set.user)
 

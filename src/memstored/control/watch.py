@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, NodeFacts, SetFacts
+from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import InstanceSet, Node
 from memstored.domain.ports import Identity, Link, Target, Wire
 from memstored.domain.settings import FailoverSettings
@@ -16,6 +16,9 @@ from memstored.domain.words import NodeId
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
 
 __all__ = ["Place", "Watch"]
+
+COPY_PAUSES = (0.0, 15.0, 30.0, 60.0, 300.0)
+"""Seconds before the next full sync of a replica whose last ones failed; the first may fail by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,18 @@ class _Sight:
     stamp: int | None = None
     error: str | None = None
     launching: bool = False
+    copying: bool = False
+    copies_failed: int = 0
+    copy_at: float = 0.0
+
+    def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
+        """Count full syncs that began and ended without the link being up (H28)."""
+        if seen.link_up:
+            self.copies_failed = 0
+        elif self.copying and not seen.syncing and not seen.loading:
+            self.copies_failed += 1
+            self.copy_at = now + COPY_PAUSES[min(self.copies_failed, len(COPY_PAUSES)) - 1]
+        self.copying = seen.syncing or (self.copying and seen.loading)
 
 
 @dataclass(slots=True)
@@ -111,8 +126,9 @@ class Watch:
                 remains=placement is not None,
                 error=sight.error,
             )
-        if link.replication is not None and not link.replication.link_up:
-            sight.stamp = None
+        if link.replication is not None:
+            sight.follow_copy(link.replication, now)
+            sight.stamp = sight.stamp if link.replication.link_up else None
         return NodeFacts(
             life=life,
             life_since=sight.since,
@@ -125,6 +141,8 @@ class Watch:
             paused=link.paused,
             bound=link.bound,
             stamp=sight.stamp,
+            copies_failed=sight.copies_failed,
+            copy_at=sight.copy_at,
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,

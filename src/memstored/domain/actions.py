@@ -16,6 +16,7 @@ __all__ = [
     "Equip",
     "Fence",
     "Follow",
+    "KillScript",
     "Launch",
     "NodeCommand",
     "Pause",
@@ -103,6 +104,13 @@ class Unpause:
 
 
 @dataclass(frozen=True, slots=True)
+class KillScript:
+    """End a script that keeps the node from answering (H16)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """Produce something in the primary's stream that these replicas, now synced, must reach (H5)."""
 
@@ -125,7 +133,7 @@ class Point:
     reader: NodeId | None
 
 
-NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit
+NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | KillScript
 """What is asked of one node over its link."""
 Action = NodeCommand | Reserve | Release | Point | Launch | Fence | Destroy | Stamp
 """Everything."""

@@ -105,8 +105,9 @@ class NodeFacts:
     `equipped`: it has the set's replication identity; `admitted`: tenants can log in; `paused`: this
     controller holds its writes back; `bound`: the IPv4 addresses it answers at. `stamp`: a stream
     offset produced after its present sync, which proves a copy once reached (H5).
-    `launching`: a launch is under way; `remains`: something of it is left where it lived; `error`: the
-    engine's own words when it could not be launched.
+    `copies_failed`: full syncs in a row that began and did not end well; `copy_at`: monotonic seconds
+    before which no other is to be tried (H28). `launching`: a launch is under way; `remains`: something of
+    it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
 
     life: Life = Life.UNKNOWN
@@ -120,6 +121,8 @@ class NodeFacts:
     paused: bool = False
     bound: frozenset[str] = frozenset()
     stamp: int | None = None
+    copies_failed: int = 0
+    copy_at: float = 0.0
     launching: bool = False
     remains: bool = False
     error: str | None = None

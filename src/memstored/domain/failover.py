@@ -6,7 +6,7 @@ end of its stream (so that all that was sent is read), then all stand still, the
 
 from dataclasses import replace
 
-from memstored.domain.actions import Detach, Fence, Promote
+from memstored.domain.actions import Detach, Fence, KillScript, Promote
 from memstored.domain.facts import Life
 from memstored.domain.model import Node, Promotion
 from memstored.domain.succession import Succession, Unfit, choose_heir, unfitness
@@ -16,6 +16,7 @@ from memstored.domain.words import EventName, NodeState, OperationKind, Outcome,
 __all__ = [
     "begin_promotion",
     "braked",
+    "busy_for",
     "keep_after_all",
     "mark_lost",
     "primary_is_lost",
@@ -24,6 +25,8 @@ __all__ = [
     "watch_silent_primary",
 ]
 
+BUSY_LOOK = 0.25
+"""Seconds between two looks at a busy primary."""
 DEFER = 0.1
 """Seconds after the loss in which what was seen is recorded together with the promotion, not before it."""
 STREAM_END = 2.0
@@ -44,12 +47,27 @@ def promotion_wanted(turn: Turn) -> bool:
 
 
 def watch_silent_primary(turn: Turn, primary: Node) -> None:
-    """Fence a primary that hangs, once a whole copy stands ready (S3), never the last one (S6)."""
-    if turn.seen(primary).life is not Life.SILENT or not promotion_wanted(turn):
+    """Fence a primary that hangs, once a whole copy stands ready (S3), never the last one (S6).
+
+    A busy one is given longer, and its script is ended first (H16).
+    """
+    if turn.seen(primary).life is Life.BUSY:
+        turn.look(BUSY_LOOK)
+    if busy_for(turn, primary) > turn.rules.failure_detection:
+        turn.do(KillScript(primary.id))
+    silent = turn.seen(primary).life is Life.SILENT
+    stuck = busy_for(turn, primary) > turn.rules.busy_detection
+    if not (silent or stuck) or not promotion_wanted(turn):
         return
     copies = [n for n in turn.replicas() if turn.up(n) and _may_inherit(turn, n)]
     if copies:
         turn.do(Fence(primary.id))
+
+
+def busy_for(turn: Turn, node: Node) -> float:
+    """For how many seconds a node has been too busy to serve; 0 when it is not."""
+    seen = turn.seen(node)
+    return turn.facts.now - seen.life_since if seen.life is Life.BUSY else 0.0
 
 
 def _may_inherit(turn: Turn, node: Node) -> bool:

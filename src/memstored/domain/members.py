@@ -6,7 +6,7 @@ is lost, what is left of it removed, and another node takes its place.
 
 from dataclasses import replace
 
-from memstored.domain.actions import Admit, Destroy, Equip, Fence, Follow, Launch, Stamp
+from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Stamp
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
 from memstored.domain.failover import keep_after_all, mark_lost, primary_is_lost
 from memstored.domain.model import Launches, Node
@@ -97,7 +97,10 @@ def attach_replicas(turn: Turn, primary: Node) -> None:
         seen = turn.seen(node)
         if not turn.up(node) or not seen.equipped or node.removing or seen.replication is None:
             continue
-        if not _follows(turn, seen.replication, primary):
+        if resting(turn, node):
+            if not seen.replication.nowhere:
+                turn.do(Detach(node.id))
+        elif not _follows(turn, seen.replication, primary):
             if node.whole or may_begin:
                 turn.do(Follow(node.id, primary.id))
                 may_begin = may_begin and (node.whole or not turn.set.opened)
@@ -105,6 +108,12 @@ def attach_replicas(turn: Turn, primary: Node) -> None:
             _prove(turn, node, seen.replication, unstamped)
     if unstamped:
         turn.do(Stamp(primary.id, tuple(n.id for n in unstamped)))
+
+
+def resting(turn: Turn, node: Node) -> bool:
+    """Whether a replica's full syncs fail one after the other: it is kept from asking for a while (H28)."""
+    seen = turn.seen(node)
+    return not node.whole and seen.copies_failed > 1 and turn.facts.now < seen.copy_at
 
 
 def _follows(turn: Turn, seen: ReplicationFacts, primary: Node) -> bool:

@@ -139,6 +139,10 @@ class Link(Protocol):
         """`CLIENT UNPAUSE`."""
         ...
 
+    async def kill_script(self) -> None:
+        """`SCRIPT KILL`: end a script that runs too long and has written nothing (H16)."""
+        ...
+
     async def bind(self, addresses: tuple[str, ...]) -> None:
         """`CONFIG SET bind`: listen at exactly these addresses (IPv4), the node's own first."""
         ...

@@ -7,8 +7,9 @@ and operation; it decides no act.
 from dataclasses import dataclass
 
 from memstored.domain.facts import Life
-from memstored.domain.failover import braked, primary_is_lost, promotion_wanted
-from memstored.domain.model import Operation, Reason, Step
+from memstored.domain.failover import braked, busy_for, primary_is_lost, promotion_wanted
+from memstored.domain.members import resting
+from memstored.domain.model import Node, Operation, Reason, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, pointed
 from memstored.domain.turn import SOON, Turn
@@ -231,6 +232,19 @@ def _launch_trouble(turn: Turn) -> Standing:
     )
 
 
+def _copy_trouble(turn: Turn, failing: list[Node]) -> Standing:
+    node = failing[0]
+    seen = turn.seen(node)
+    wait = max(0, round(seen.copy_at - turn.facts.now))
+    return Standing(
+        SetState.WARNING,
+        "replica_cannot_copy",
+        f"{node.name} could not finish its copy of the data {seen.copies_failed} times in a row.",
+        "nothing, so that the primary is not burdened with copies that fail",
+        f"The next copy is tried in about {wait} s; fewer writes meanwhile help it to finish.",
+    )
+
+
 def _endpoint_trouble(turn: Turn) -> Standing:
     return Standing(
         SetState.WARNING,
@@ -254,6 +268,8 @@ def _primary_trouble(turn: Turn) -> Standing | None:
     primary = turn.set.primary
     if primary is not None and turn.seen(primary).life is Life.SILENT:
         return _silent_primary(turn)
+    if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
+        return _busy_primary()
     return None
 
 
@@ -305,12 +321,25 @@ def _silent_primary(turn: Turn) -> Standing:
     )
 
 
+def _busy_primary() -> Standing:
+    return Standing(
+        SetState.WARNING,
+        "primary_busy",
+        "The primary lives but a command or script has kept it from serving for too long.",
+        "ending the script, where it has written nothing",
+        "The set is Running when the primary answers; if it never does, a replica takes over (HA on).",
+    )
+
+
 def _under_operation(turn: Turn, operation: Operation) -> Standing | None:
     state = STATES.get(operation.kind)
     if state is None:
         return None
     if turn.set.launches.failures:
         return _launch_trouble(turn)
+    failing = [n for n in turn.replicas() if resting(turn, n)]
+    if failing:
+        return _copy_trouble(turn, failing)
     why = turn.set.reason
     if why is not None and turn.set.status is state:
         return Standing(state, why.code, why.message, why.trying, why.next)
@@ -326,6 +355,9 @@ def _under_operation(turn: Turn, operation: Operation) -> Standing | None:
 def _members_trouble(turn: Turn) -> Standing | None:
     if turn.set.launches.failures:
         return _launch_trouble(turn)
+    failing = [n for n in turn.replicas() if resting(turn, n)]
+    if failing:
+        return _copy_trouble(turn, failing)
     lost = [n.name for n in turn.set.nodes if n.lost]
     missing = lost or len(turn.set.nodes) < turn.set.replicas
     coming = [n.name for n in turn.set.nodes if not n.lost and n.status is not NodeState.RUNNING]

@@ -305,3 +305,24 @@ def test_failing_launches_back_off_with_the_engines_words() -> None:
 
     assert world.set.status is SetState.RUNNING
     assert world.now > 8
+
+
+def test_a_replica_whose_copies_fail_is_kept_from_asking_for_a_while() -> None:
+    """It follows nobody until its pause is over, the state says so, then it copies and serves (H28)."""
+    world = World.running(replicas=2)
+    world.kill(2)
+    while len(world.fleet.nodes) < 2 or not world.fleet.answers(node_id(SET, 3)):
+        world.turn()
+    world.turns(2)
+    memory = world.memory[node_id(SET, 3)]
+    memory.copies_failed, memory.copy_at = 2, world.now + 5
+    world.turns(20)
+    server = world.server(3)
+    assert server.following == NOWHERE
+    assert world.set.reason is not None
+    assert world.set.reason.code == "replica_cannot_copy"
+
+    world.turns(300)
+
+    assert world.set.status is SetState.RUNNING
+    assert server.link_up

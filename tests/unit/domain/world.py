@@ -91,6 +91,8 @@ class Memory:
     life: Life = Life.UNKNOWN
     since: float = 0.0
     error: str | None = None
+    copies_failed: int = 0
+    copy_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -224,6 +226,8 @@ class World:
             paused=server.paused,
             bound=server.bound,
             stamp=memory.stamp,
+            copies_failed=memory.copies_failed,
+            copy_at=memory.copy_at,
             remains=True,
         )
 

@@ -130,6 +130,14 @@ def test_an_answer_in_pieces_is_never_taken_for_the_last_one(scene: Scene) -> No
     assert scene.answers == [[b"a"], [b"a"]]
 
 
+def test_equal_pieces_of_one_answer_are_all_read(scene: Scene) -> None:
+    """A piece that equals the one before is the rest of the same answer, not an answer."""
+    scene.poll()
+    scene.hear(b"*2\r\n", b"+a\r\n", b"+a\r\n")
+
+    assert scene.answers == [[[b"a", b"a"]]]
+
+
 def test_a_poll_behind_another_question_waits_its_turn(scene: Scene) -> None:
     """The last poll's bytes answer the question before, not the poll."""
     scene.poll()

@@ -105,6 +105,10 @@ class FakeLink:
         await self._carry_out("pause", lambda node: self._runtime.hold_writes(node, milliseconds))
         self._paused_until = self._runtime.clock.monotonic() + milliseconds / 1000
 
+    async def kill_script(self) -> None:
+        """See `Link.kill_script`; simulated nodes run no scripts."""
+        raise LinkTrouble("NOTBUSY No scripts in execution right now.")
+
     async def unpause(self) -> None:
         """See `Link.unpause`."""
 

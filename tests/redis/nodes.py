@@ -1,0 +1,83 @@
+"""Who we are on the nodes of these tests, links to them, and a pair of them that replicates."""
+
+import time
+from collections.abc import Callable
+
+from servers import Server, soon
+
+from memstored.domain.ports import Identity, Target
+from memstored.domain.words import NodeId
+from memstored.redis.link import RedisLink, RedisWire
+
+Node = Callable[..., Server]
+CONTROL = Identity(user="memstored-control", secret="control secret of the tests")
+REPLICATION = Identity(user="memstored-replication", secret="replication secret of the tests")
+
+
+class SystemClock:
+    """The machine's own time; `ahead` seconds may be added to it."""
+
+    ahead = 0.0
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic() + self.ahead
+
+
+class Opener:
+    """Opens links, remembers them, and every node that was said to have changed."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.links: list[RedisLink] = []
+        self.changes: list[NodeId] = []
+
+    def __call__(self, server: Server, *, control: Identity = CONTROL, deadline: float = 2.0) -> RedisLink:
+        """A link to the server, which is named after its address."""
+        target = Target(
+            node=NodeId(f"{server.host}:{server.port}"),
+            host=server.host,
+            port=server.port,
+            version=server.engine.version,
+            control=control,
+        )
+        link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
+        self.links.append(link)
+        return link
+
+
+async def connected(link: RedisLink) -> RedisLink:
+    """The link, as soon as it is."""
+    await soon(lambda: link.connected, what="the link")
+    return link
+
+
+def attached(link: RedisLink) -> bool:
+    """Whether the replica says that its link is up; asks it again for the next time."""
+    link.probe()
+    return link.replication is not None and link.replication.link_up
+
+
+def reached(link: RedisLink, offset: int) -> bool:
+    """Whether the node is at the offset; asks it again for the next time."""
+    link.probe()
+    return link.replication is not None and link.replication.offset >= offset
+
+
+async def pair(node: Node, opened: Opener) -> tuple[Server, RedisLink, Server, RedisLink]:
+    """A primary and its attached replica, both admitted to tenants, with the links to them."""
+    primary, replica = node(), node()
+    above, below = await connected(opened(primary)), await connected(opened(replica))
+    for link in (above, below):
+        await link.equip(REPLICATION)
+    await below.follow(primary.host, primary.port)
+    await soon(lambda: attached(below), what="the replica's link")
+    offset = await above.stamp()
+    await soon(lambda: reached(below, offset), what="the first stamp at the replica")
+    for link in (above, below):
+        await link.admit(None)
+    return primary, above, replica, below

@@ -1,0 +1,227 @@
+"""What tenants may run, held against the `COMMAND` of every real engine."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from nodes import CONTROL, REPLICATION
+from servers import Directives, Engine, Server, eventually
+
+from memstored.domain.model import TenantUser
+from memstored.redis.acl import replication_rules, tenant_rules
+from memstored.redis.commands import allowed_commands
+from memstored.redis.versions import Family, family_of
+
+Start = Callable[..., Server]
+PASSWORD = "a tenant's password"
+ALICE = TenantUser(name="alice", password_hash=hashlib.sha256(PASSWORD.encode()).hexdigest())
+
+REFUSED = {
+    Family.V6_2: """
+        asking bgrewriteaof bgsave cluster config debug failover host: migrate module monitor pfdebug
+        pfselftest post psync readonly readwrite replconf replicaof restore-asking save shutdown slaveof sync
+    """,
+    Family.V7_0: """
+        asking bgrewriteaof bgsave cluster config debug failover migrate module monitor pfdebug pfselftest
+        psync readonly readwrite replconf replicaof restore-asking save shutdown slaveof sync
+    """,
+}
+"""What no tenant may run in any form: an engine that has a command in neither table fails the tests."""
+
+NEVER = """
+    ACL LIST|ACL SETUSER alice on|ACL GETUSER default|ACL CAT|ACL LOG|ACL USERS|ACL DELUSER x|ACL HELP
+    BGREWRITEAOF|BGSAVE|CLUSTER INFO|CLUSTER RESET
+    CONFIG GET *|CONFIG GET masterauth|CONFIG SET maxmemory 1|CONFIG REWRITE|CONFIG RESETSTAT
+    DEBUG SLEEP 0|DEBUG SEGFAULT|FAILOVER|FAILOVER ABORT|MIGRATE 127.0.0.1 1 k 0 1|MODULE LIST
+    MODULE LOAD /x.so|MONITOR|PSYNC ? -1|REPLCONF ACK 999999999999|REPLICAOF NO ONE|SAVE
+    SCRIPT DEBUG SYNC|SCRIPT DEBUG YES|SHUTDOWN NOSAVE|SLAVEOF NO ONE|SYNC
+    CLIENT PAUSE 1000|CLIENT UNPAUSE|CLIENT KILL TYPE normal|CLIENT NO-EVICT on|CLIENT HELP
+"""
+
+ALWAYS = """
+    INFO|INFO replication|SLOWLOG GET|SLOWLOG LEN|MEMORY USAGE key|MEMORY STATS|LATENCY LATEST|LATENCY RESET
+    WAIT 0 1|KEYS *|SCAN 0|SORT numbers|FLUSHALL|FLUSHDB|DBSIZE|ROLE|ACL WHOAMI|OBJECT ENCODING key
+    COMMAND COUNT|TIME|LASTSAVE|SELECT 1|SWAPDB 0 1|DUMP missing
+    CLIENT GETNAME|CLIENT GETREDIR|CLIENT ID|CLIENT INFO|CLIENT LIST|CLIENT REPLY ON|CLIENT SETNAME me
+    CLIENT TRACKING ON|CLIENT TRACKINGINFO|CLIENT TRACKING OFF|CLIENT UNBLOCK 1
+    SCRIPT LOAD x=1|SCRIPT EXISTS x|SCRIPT FLUSH|PUBLISH any 1|PUBSUB CHANNELS
+    XADD stream * a b|XINFO STREAM stream|GEOADD places 1 1 here|PFADD seen 1|SETBIT bits 1 1
+"""
+
+
+@pytest.fixture(scope="module")
+def server(engine: Engine, birth: Directives, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One node that lets `ALICE` in, for all tests of this file."""
+    server = Server.start(engine, tmp_path_factory.mktemp("acl"), birth)
+    admit(server, ALICE)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def tenant(server: Server) -> Iterator[redis.Redis]:
+    """A client of `ALICE`, with a string, a list and a stream to work on; answers come as they are."""
+    client = server.client("alice", PASSWORD)
+    client.flushall()
+    client.set("key", "value")
+    client.rpush("numbers", 3, 1, 2)
+    client.xadd("stream", {"a": "b"})
+    client.response_callbacks.clear()
+    yield client
+    client.close()
+
+
+def admit(server: Server, user: TenantUser) -> None:
+    """Make the users that let this tenant in."""
+    control = server.client(CONTROL.user, CONTROL.secret)
+    for rules in tenant_rules(server.engine.version, user):
+        control.execute_command("ACL", "SETUSER", *rules)
+
+
+def lines(table: str) -> list[list[str]]:
+    """The commands of a table, each as its words."""
+    return [command.split() for line in table.strip().splitlines() for command in line.split("|")]
+
+
+def refused(run: Callable[[], object]) -> bool:
+    """Whether Redis refuses it for lack of rights; what else it says does not matter here.
+
+    7.0 refuses DEBUG and MODULE LOAD to everyone, before it looks at rights.
+    """
+    try:
+        run()
+    except redis.exceptions.ResponseError as error:
+        everyone = "command not allowed. If the enable-" in str(error)
+        return isinstance(error, redis.exceptions.NoPermissionError) or everyone
+    return False
+
+
+def let_through(server: Server, name: str, arguments: int) -> bool:
+    """Whether the tenant may run the command, found out without running it."""
+    words = [*name.split("|"), *["0"] * arguments]
+    if family_of(server.engine.version) is Family.V6_2:
+        return queued(server, words)
+    control = server.client(CONTROL.user, CONTROL.secret)
+    return control.execute_command("ACL", "DRYRUN", "alice", *words) in ("OK", b"OK")
+
+
+def queued(server: Server, words: list[str]) -> bool:
+    """Whether the tenant may queue it in a transaction: 6.2 looks at rights then, and runs nothing."""
+    connection = server.client("alice", PASSWORD).connection_pool.get_connection()
+    connection.send_command("MULTI")
+    connection.read_response()
+    connection.send_command(*words)
+    try:
+        return not refused(connection.read_response)
+    finally:
+        connection.disconnect()
+
+
+def arguments_of(command: list[object]) -> int:
+    """How many arguments the command needs at least, its name not counted."""
+    return abs(int(str(command[1]))) - 1
+
+
+def every_command(server: Server) -> dict[str, int]:
+    """Each command and, where the engine counts them, each subcommand, with its number of arguments."""
+    control = server.client(CONTROL.user, CONTROL.secret)
+    control.response_callbacks.clear()
+    found: dict[str, int] = {}
+    for command in control.execute_command("COMMAND"):
+        found[command[0]] = arguments_of(command)
+        for sub in command[9] if len(command) > 9 else ():
+            found[sub[0]] = arguments_of(sub) - 1
+    return found
+
+
+def test_every_command_of_the_engine_is_decided(server: Server, engine: Engine) -> None:
+    """No command of the engine is missing from both tables, and the tables name none that it lacks."""
+    family = family_of(engine.version)
+    known = {name.partition("|")[0] for name in allowed_commands(family)} | set(REFUSED[family].split())
+
+    found = {name.partition("|")[0] for name in every_command(server)}
+
+    assert found == known
+
+
+def test_tenants_may_run_exactly_what_is_allowed(server: Server, engine: Engine) -> None:
+    """Every command and subcommand is tried as the tenant: what is let through is the table, nothing else."""
+    allowed = allowed_commands(family_of(engine.version))
+    found = every_command(server)
+    containers = {name.partition("|")[0] for name in (*allowed, *found) if "|" in name}
+    commands = {name: count for name, count in found.items() if name not in containers}
+
+    passed = {name for name, count in commands.items() if let_through(server, name, count)}
+
+    assert passed == {name for name in commands if name in allowed or name.partition("|")[0] in allowed}
+
+
+@pytest.mark.parametrize("command", lines(NEVER), ids=" ".join)
+def test_what_would_break_the_service_is_refused(tenant: redis.Redis, command: list[str]) -> None:
+    """The list of API.md 5, each by name with its subcommands."""
+    assert refused(lambda: tenant.execute_command(*command))
+
+
+@pytest.mark.parametrize("command", lines(ALWAYS), ids=" ".join)
+def test_what_tenants_work_with_works(tenant: redis.Redis, command: list[str]) -> None:
+    """What other services take away is carried out here."""
+    tenant.execute_command(*command)
+
+
+def test_scripts_run_with_the_tenants_rights(tenant: redis.Redis) -> None:
+    """A script may do what its caller may, and not reach a refused command."""
+    assert tenant.eval("return redis.call('get', KEYS[1])", 1, "key") == "value"
+    with pytest.raises(redis.exceptions.ResponseError, match=r"no permissions|can't run this command"):
+        tenant.eval("return redis.call('cluster', 'info')", 0)
+
+
+def test_functions_work_where_the_engine_has_them(tenant: redis.Redis, engine: Engine) -> None:
+    """From 7.0 a tenant loads, calls, dumps and removes functions."""
+    if family_of(engine.version) is Family.V6_2:
+        assert not any(name.startswith("function") for name in allowed_commands(Family.V6_2))
+        return
+    tenant.function_load("#!lua name=mine\nredis.register_function('seven', function() return 7 end)")
+
+    assert tenant.fcall("seven", 0) == 7
+    assert tenant.function_dump()
+    assert tenant.function_delete("mine")
+
+
+def test_a_user_named_default_logs_in_with_one_argument(start: Start, birth: Directives) -> None:
+    """With the name `default` the old one-argument `AUTH` works, and without it nothing does (API.md 5)."""
+    server = start(birth)
+
+    admit(server, TenantUser(name="default", password_hash=ALICE.password_hash))
+
+    assert server.client(None, PASSWORD).set("key", "value")
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        server.client().get("key")
+
+
+def test_admitting_twice_gives_the_same_users(server: Server) -> None:
+    """The rules say all there is: a repetition changes nothing."""
+    control = server.client(CONTROL.user, CONTROL.secret)
+    before = control.acl_list()
+
+    admit(server, ALICE)
+
+    assert control.acl_list() == before
+
+
+def test_the_replication_user_can_follow_and_nothing_else(start: Start, birth: Directives) -> None:
+    """With three commands a replica attaches; the same user reads and writes nothing."""
+    primary, replica = start(birth), start(birth)
+    control = primary.client(CONTROL.user, CONTROL.secret)
+    control.execute_command("ACL", "SETUSER", *replication_rules(REPLICATION))
+    below = replica.client(CONTROL.user, CONTROL.secret)
+    below.config_set("masterauth", REPLICATION.secret)
+    below.config_set("masteruser", REPLICATION.user)
+
+    below.replicaof(primary.host, primary.port)
+    eventually(lambda: below.info("replication")["master_link_status"] == "up", what="the link")
+
+    follower = primary.client(REPLICATION.user, REPLICATION.secret)
+    for command in ("GET key", "SET key 1", "INFO", "CONFIG GET masterauth"):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            follower.execute_command(*command.split())

@@ -1,0 +1,336 @@
+"""What a link reads of real servers of every engine, and does to them."""
+
+import asyncio
+import hashlib
+import socket
+
+import pytest
+import redis
+from broken_master import broken_master
+from nodes import CONTROL, REPLICATION, Node, Opener, attached, connected, pair, reached
+from servers import free_address, soon
+
+from memstored.domain.model import TenantUser
+from memstored.domain.ports import LinkTrouble
+from memstored.redis.link import RedisLink
+
+ALICE = TenantUser(name="alice", password_hash=hashlib.sha256(b"alice's secret").hexdigest())
+
+
+async def test_a_fresh_link_gives_a_full_account(node: Node, opened: Opener) -> None:
+    """A new link tells which server it is, that it is an empty master and that nobody can get in."""
+    server = node()
+
+    link = await connected(opened(server))
+
+    assert link.process_id == server.process.pid
+    assert link.run_id == server.client(CONTROL.user, CONTROL.secret).info("server")["run_id"]
+    assert link.replication is not None
+    assert link.replication.is_master
+    assert link.bound == {server.host}
+    assert (link.equipped, link.admitted, link.busy, link.paused, link.unanswered) == (False,) * 4 + (0,)
+
+
+async def test_an_equal_answer_wakes_nobody(node: Node, opened: Opener) -> None:
+    """A probe whose answer did not change moves `read_at` and calls `changed` for nothing."""
+    link = await connected(opened(node()))
+    opened.changes.clear()
+
+    for _ in range(3):
+        before = link.read_at
+        link.probe()
+        await soon(lambda before=before: link.read_at > before, what="the answer")
+
+    assert opened.changes == []
+
+
+async def test_a_changed_answer_is_told(node: Node, opened: Opener) -> None:
+    """A probe that sees another offset than before calls `changed` with the node."""
+    primary, above, *_ = await pair(node, opened)
+    before = above.replication
+    primary.client().set("key", "value")
+    opened.changes.clear()
+
+    above.probe()
+    await soon(lambda: above.replication != before, what="a new reading")
+
+    assert opened.changes == [f"{primary.host}:{primary.port}"]
+
+
+async def test_a_replica_follows_and_reaches_a_stamp(node: Node, opened: Opener) -> None:
+    """An equipped node copies its primary and reaches what the primary stamped afterwards (H5)."""
+    primary, above, replica, below = await pair(node, opened)
+    primary.client().set("key", "value")
+
+    offset = await above.stamp()
+    await soon(lambda: reached(below, offset), what="the stamp at the replica")
+
+    assert replica.client().get("key") == "value"
+    assert below.replication is not None
+    assert below.replication.following == (primary.host, primary.port)
+    assert above.equipped
+    assert below.equipped
+
+
+async def test_detaching_keeps_history_and_a_return_is_partial(node: Node, opened: Opener) -> None:
+    """A node sent nowhere keeps its history, takes no write and returns without a full sync (H1)."""
+    primary, above, replica, below = await pair(node, opened)
+    before = below.replication
+    assert before is not None
+
+    await below.detach()
+    seen = below.replication
+    assert seen is not None
+    with pytest.raises(redis.exceptions.ReadOnlyError):
+        replica.client().set("key", "late")
+    primary.client().set("key", "value")
+    await below.follow(primary.host, primary.port)
+    await soon(lambda: attached(below), what="the return")
+
+    stats = primary.client(CONTROL.user, CONTROL.secret).info("stats")
+    assert seen.nowhere
+    assert not seen.link_up
+    assert (seen.replid, seen.offset, seen.agrees) == (before.replid, before.offset, True)
+    assert (stats["sync_full"], stats["sync_partial_ok"]) == (1, 1)
+    offset = await above.stamp()
+    await soon(lambda: reached(below, offset), what="the offset")
+    assert replica.client().get("key") == "value"
+
+
+async def test_a_promoted_node_begins_a_new_history(node: Node, opened: Opener) -> None:
+    """`promote` makes a master whose former replid is remembered with the place of the fork (H1)."""
+    _primary, _above, replica, below = await pair(node, opened)
+    await below.detach()
+    before = below.replication
+    assert before is not None
+
+    await below.promote()
+
+    seen = below.replication
+    assert seen is not None
+    assert seen.is_master
+    assert (seen.replid2, seen.second_offset) == (before.replid, before.offset + 1)
+    assert seen.replid != before.replid
+    assert replica.client().set("key", "value")
+
+
+async def test_a_stamp_is_refused_by_a_replica(node: Node, opened: Opener) -> None:
+    """A node that is no master can not produce a stamp, and says so."""
+    *_, below = await pair(node, opened)
+
+    with pytest.raises(LinkTrouble, match="only a master"):
+        await below.stamp()
+
+
+async def test_a_pause_holds_writes_back(node: Node, opened: Opener) -> None:
+    """While paused a write waits; `unpause` lets it through."""
+    primary, above, *_ = await pair(node, opened)
+
+    await above.pause(30_000)
+    write = asyncio.create_task(asyncio.to_thread(primary.client().set, "key", "value"))
+    client = primary.client(CONTROL.user, CONTROL.secret)
+    await soon(lambda: client.info("clients")["blocked_clients"], what="the write")
+    assert above.paused
+    assert primary.client().get("key") is None
+    await above.unpause()
+
+    assert await write
+    assert not above.paused
+    assert primary.client().get("key") == "value"
+
+
+async def test_binding_another_address_keeps_connections(node: Node, opened: Opener) -> None:
+    """A node takes a further address live; our connection and a tenant's stand (H13, H15)."""
+    server = node()
+    link = await connected(opened(server))
+    await link.admit(None)
+    tenant = server.client()
+    number = tenant.client_id()
+    floating = free_address()
+    run_id = link.run_id
+
+    await link.bind((server.host, floating))
+
+    assert link.bound == {server.host, floating}
+    assert redis.Redis(floating, server.port).ping()
+    assert tenant.client_id() == number
+    assert (link.connected, link.run_id) == (True, run_id)
+
+
+async def test_an_address_that_can_not_be_bound_is_told(node: Node, opened: Opener) -> None:
+    """When the engine can not bind, the trouble holds its words and the readings stay true."""
+    server = node()
+    link = await connected(opened(server))
+
+    with pytest.raises(LinkTrouble, match="CONFIG SET"):
+        await link.bind((server.host, "192.0.2.1"))
+
+    assert link.bound == {server.host}
+    assert link.connected
+
+
+def _ended(sock: socket.socket) -> bool:
+    sock.setblocking(False)
+    try:
+        return sock.recv(65536) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def _speaking(host: str, port: int, words: bytes) -> socket.socket:
+    """A raw connection on which `words` were said and answered."""
+    sock = socket.create_connection((host, port), timeout=5)
+    sock.sendall(words)
+    assert sock.recv(65536)
+    return sock
+
+
+async def test_unbinding_alone_ends_nobody_and_ending_through_ends_all(node: Node, opened: Opener) -> None:
+    """Connections through an address survive its loss until they are ended, subscribers included (H13)."""
+    server, floating = node(), free_address()
+    link = await connected(opened(server))
+    await link.admit(None)
+    await link.bind((server.host, floating))
+    client = _speaking(floating, server.port, b"PING\r\n")
+    subscriber = _speaking(floating, server.port, b"SUBSCRIBE news\r\n")
+    own = _speaking(server.host, server.port, b"SUBSCRIBE news\r\n")
+
+    await link.bind((server.host,))
+    survived = not _ended(client) and not _ended(subscriber)
+    await link.end_through(floating, server.port)
+    await soon(lambda: _ended(client) and _ended(subscriber), what="the end of both")
+
+    assert survived
+    assert not _ended(own)
+    assert link.connected
+    for sock in (client, subscriber, own):
+        sock.close()
+
+
+async def test_admitting_without_a_user_opens_the_node_to_all(node: Node, opened: Opener) -> None:
+    """Without a user the default user needs no password."""
+    server = node()
+    link = await connected(opened(server))
+
+    await link.admit(None)
+
+    assert link.admitted
+    assert server.client().set("key", "value")
+
+
+async def test_with_admission_syncs_stay_off_the_disk(node: Node, opened: Opener) -> None:
+    """From the first tenant on there is data, and a sync writes no file of it (H21)."""
+    server = node()
+    link = await connected(opened(server))
+
+    await link.admit(None)
+
+    settings = server.client(CONTROL.user, CONTROL.secret).config_get("repl-diskless-sync*")
+    assert settings["repl-diskless-sync"] == "yes"
+    assert settings["repl-diskless-sync-delay"] == "0"
+
+
+async def test_admitting_a_user_leaves_the_default_user_out(node: Node, opened: Opener) -> None:
+    """With a user only its password opens the node."""
+    server = node()
+    link = await connected(opened(server))
+
+    await link.admit(ALICE)
+
+    assert link.admitted
+    assert server.client("alice", "alice's secret").set("key", "value")
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        server.client().get("key")
+
+
+@pytest.mark.parametrize("user", [None, ALICE])
+async def test_shutting_ends_everybody_inside(node: Node, opened: Opener, user: TenantUser | None) -> None:
+    """`shut` ends normal and subscribed connections of tenants, lets no new ones in and keeps ours (H13)."""
+    server = node()
+    link = await connected(opened(server))
+    await link.admit(user)
+    login = b'AUTH alice "alice\'s secret"\r\n' if user else b"PING\r\n"
+    client = _speaking(server.host, server.port, login)
+    subscriber = _speaking(server.host, server.port, login + b"SUBSCRIBE news\r\n")
+
+    await link.shut()
+    await soon(lambda: _ended(client) and _ended(subscriber), what="the end of both")
+
+    assert not link.admitted
+    assert link.connected
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        (server.client("alice", "alice's secret") if user else server.client()).ping()
+    client.close()
+    subscriber.close()
+
+
+async def test_the_replication_secret_is_nowhere_to_be_read(node: Node, opened: Opener) -> None:
+    """Neither the slow log, which tenants may read, nor any representation of ours shows a secret."""
+    server = node()
+    link = await connected(opened(server))
+    server.client(CONTROL.user, CONTROL.secret).config_set("slowlog-log-slower-than", 0)
+
+    await link.equip(REPLICATION)
+    await link.admit(None)
+
+    shown = f"{server.client().execute_command('SLOWLOG', 'GET', 128)} {link!r} {vars(link)['_target']!r}"
+    assert "masterauth" in shown
+    assert REPLICATION.secret not in shown
+    assert CONTROL.secret not in shown
+
+
+async def test_a_restarted_primary_is_copied_by_nobody(node: Node, opened: Opener) -> None:
+    """What is on disk serves nobody: its former replica is refused with WRONGPASS and keeps its data (S1)."""
+    primary, _above, replica, below = await pair(node, opened)
+    primary.client().set("key", "value")
+    primary.client().wait(1, 5000)
+    primary.end()
+
+    primary.restart()
+    await soon(lambda: "WRONGPASS" in replica.log(), what="the refusal")
+    await below.refresh()
+
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        primary.client().ping()
+    assert below.replication is not None
+    assert not below.replication.link_up
+    assert replica.client().get("key") == "value"
+
+
+async def test_a_failed_full_sync_is_told_by_the_offset(node: Node, opened: Opener) -> None:
+    """A node emptied for a copy that never came claims its old history, but not with both offsets (H2)."""
+    _primary, _above, _replica, below = await pair(node, opened)
+    before = below.replication
+    assert before is not None
+
+    async with broken_master() as (host, port):
+        await below.follow(host, port)
+        await soon(lambda: reached(below, 0) and not below.replication.agrees, what="the failed sync")
+    await below.detach()
+
+    seen = below.replication
+    assert seen is not None
+    assert seen.nowhere
+    assert (seen.replid, seen.agrees, seen.offset) == (before.replid, False, 1)
+
+
+async def test_data_outlives_a_full_sync_that_broke_off(node: Node, opened: Opener) -> None:
+    """A replica with data lets go of it only for a whole copy (H2, H27)."""
+    primary, above, replica, below = await pair(node, opened)
+    primary.client().set("key", "value")
+    offset = await above.stamp()
+    await soon(lambda: reached(below, offset), what="the copy of the key")
+
+    async with broken_master() as (host, port):
+        await below.follow(host, port)
+        await soon(lambda: "with MASTER" in replica.log() and _syncing(below), what="a sync under way")
+    await below.detach()
+
+    assert replica.client().get("key") == "value"
+
+
+def _syncing(link: RedisLink) -> bool:
+    link.probe()
+    return link.replication is not None and link.replication.syncing
