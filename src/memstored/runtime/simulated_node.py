@@ -133,8 +133,8 @@ class SimulatedNode:
 
     @property
     def syncing(self) -> bool:
-        """Whether a full sync is under way."""
-        return self.upstream is not None and not self.upstream.up
+        """Whether the file of a full sync is being received (`master_sync_in_progress`)."""
+        return self.upstream is not None and self.upstream.phase is Phase.TRANSFER
 
     def facts(self) -> ReplicationFacts:
         """What the node says of its own replication (`INFO replication`)."""

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from world import SET, World, operation
+from world import SET, World, ask_replica, operation
 
 from memstored.domain import actions as do
-from memstored.domain.model import Node
-from memstored.domain.naming import node_id, node_name
-from memstored.domain.words import NodeState, OperationKind, Role, SetState
+from memstored.domain.naming import node_id
+from memstored.domain.words import NodeState, OperationKind, SetState
 from memstored.runtime.simulated_node import Reply
 
 TURNS = 60
@@ -27,27 +26,6 @@ class Scenario:
     begin: Callable[[World], None]
     serving: frozenset[int]
     primary: int | None
-
-
-def add_replica(world: World) -> None:
-    """The request for one more replica."""
-    number = world.set.next_number
-    fresh = Node(
-        id=node_id(SET, number),
-        number=number,
-        name=node_name("orders", number),
-        subnet_id="subnet",
-        role=Role.REPLICA,
-        status=NodeState.INIT,
-        created_at=world.now,
-    )
-    steps = ("provision", "replicate", "open")
-    world.set = replace(
-        world.set.with_nodes([*world.set.nodes, fresh]),
-        replicas=world.set.replicas + 1,
-        next_number=number + 1,
-        operation=operation(OperationKind.ADD_REPLICA, steps, fresh.id, world.now),
-    )
 
 
 def delete_replica(world: World) -> None:
@@ -79,7 +57,7 @@ def nothing(_world: World) -> None:
 
 SCENARIOS = {
     "create": Scenario(World.of, nothing, frozenset({1, 2, 3}), 1),
-    "add": Scenario(World.running, add_replica, frozenset({1, 2, 3, 4}), 1),
+    "add": Scenario(World.running, ask_replica, frozenset({1, 2, 3, 4}), 1),
     "delete node": Scenario(World.running, delete_replica, frozenset({1, 3}), 1),
     "promote": Scenario(World.running, promote, frozenset({1, 2, 3}), 3),
     "failover": Scenario(World.running, lambda world: world.kill(1), frozenset({2, 3, 4}), 2),

@@ -1,5 +1,6 @@
 """The decision under random histories: faults, requests and controller deaths in any order."""
 
+import os
 from dataclasses import replace
 
 from hypothesis import HealthCheck, Phase, settings
@@ -260,7 +261,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=150,
+    max_examples=int(os.environ.get("HISTORIES", "150")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from world import READER, SET, VIP, World, operation
+from world import READER, SET, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
 from memstored.domain.facts import NOWHERE
@@ -33,10 +33,22 @@ def test_s1_a_node_is_admitted_only_once_it_is_whole() -> None:
     """No tenant gets in at a node before every node of a new set holds a copy."""
     world = World.of(replicas=3)
 
-    while not any(isinstance(act, do.Admit) for act in world.acts):
-        world.turn()
+    world.turns_until(lambda: any(isinstance(act, do.Admit) for act in world.acts))
 
     assert all(n.whole for n in world.set.nodes)
+
+
+def test_s1_a_replacement_is_shut_until_it_is_whole() -> None:
+    """A tenant who finds its address reads nothing from a half copy."""
+    world = World.running()
+    world.kill(3)
+
+    for _ in range(60):
+        world.turn()
+        shut = [n for n in world.set.nodes if not n.lost and not n.whole and n.id in world.fleet.nodes]
+        assert not any(world.fleet.node(n.id).admitted for n in shut)
+
+    assert world.server(4).admitted
 
 
 def test_s1_an_empty_server_at_a_dead_primarys_address_serves_and_infects_nobody() -> None:
@@ -68,8 +80,7 @@ def test_s3_nobody_is_promoted_while_the_old_primary_may_live() -> None:
     world = World.running()
     world.fleet.partition(CONTROLLER, node_id(SET, 1))
 
-    while not any(isinstance(act, do.Promote) for act in world.acts):
-        world.turn()
+    world.turns_until(lambda: any(isinstance(act, do.Promote) for act in world.acts))
 
     assert world.fleet.node(node_id(SET, 1)).ended
     assert do.Fence(node_id(SET, 1)) in world.acts
@@ -115,7 +126,7 @@ def test_s5_a_write_confirmed_by_wait_survives_a_silent_replica() -> None:
     world.fleet.deliver(node_id(SET, 3))
     world.fleet.partition(CONTROLLER, node_id(SET, 3))
     world.kill(1)
-    world.turns(20)
+    world.turns(120)
     world.fleet.heal()
 
     world.turns()
@@ -161,8 +172,7 @@ def test_s7_the_epoch_is_recorded_before_anyone_is_promoted() -> None:
     """A controller that dies right after recording has promoted nobody; the next one goes on from there."""
     world = World.running()
     world.kill(1)
-    while not all(world.server(number).following == NOWHERE for number in (2, 3)):
-        world.turn()
+    world.turns_until(lambda: all(world.server(number).following == NOWHERE for number in (2, 3)))
 
     world.turn(acts=0, forget=True)
 
@@ -172,6 +182,18 @@ def test_s7_the_epoch_is_recorded_before_anyone_is_promoted() -> None:
     world.turns()
     assert world.set.status is SetState.RUNNING
     assert world.set.lineage.epoch == 2
+
+
+def test_s7_nothing_is_started_for_which_no_intent_is_recorded() -> None:
+    """A replica was asked for in the moment the primary died: it is launched, but only once recorded."""
+    world = World.running()
+    ask_replica(world)
+    world.kill(1)
+
+    world.turns()
+
+    assert all(n.launched for n in world.set.nodes)
+    assert world.set.status is SetState.RUNNING
 
 
 def test_s8_the_address_is_with_the_old_primary_or_the_new_never_with_both() -> None:
@@ -219,8 +241,7 @@ def test_s9_a_target_that_does_not_catch_up_leaves_the_old_primary_in_place() ->
     """The old primary, already stopped, becomes primary again; its owner is told."""
     world = World.running(replicas=2)
     promote(world, 2)
-    while not any(isinstance(act, do.Detach) for act in world.acts):
-        world.turn()
+    world.turns_until(lambda: any(isinstance(act, do.Detach) for act in world.acts))
     target = world.server(2)
     target.offset -= 60
 
@@ -311,8 +332,7 @@ def test_a_replica_whose_copies_fail_is_kept_from_asking_for_a_while() -> None:
     """It follows nobody until its pause is over, the state says so, then it copies and serves (H28)."""
     world = World.running(replicas=2)
     world.kill(2)
-    while len(world.fleet.nodes) < 2 or not world.fleet.answers(node_id(SET, 3)):
-        world.turn()
+    world.turns_until(lambda: world.fleet.answers(node_id(SET, 3)))
     world.turns(2)
     memory = world.memory[node_id(SET, 3)]
     memory.copies_failed, memory.copy_at = 2, world.now + 5

@@ -4,6 +4,7 @@ Acts are carried out at once and in the order decided; `turn` may be told to cra
 some of them. What the store would keep is `World.set`; all else is forgotten by `restart`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from memstored.domain import actions as do
@@ -82,6 +83,27 @@ def operation(
     )
 
 
+def ask_replica(world: "World") -> None:
+    """The request for one more replica."""
+    number = world.set.next_number
+    fresh = Node(
+        id=node_id(SET, number),
+        number=number,
+        name=node_name("orders", number),
+        subnet_id="subnet",
+        role=Role.REPLICA,
+        status=NodeState.INIT,
+        created_at=world.now,
+    )
+    steps = ("provision", "replicate", "open")
+    world.set = replace(
+        world.set.with_nodes([*world.set.nodes, fresh]),
+        replicas=world.set.replicas + 1,
+        next_number=number + 1,
+        operation=operation(OperationKind.ADD_REPLICA, steps, fresh.id, world.now),
+    )
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -154,12 +176,22 @@ class World:
         for _ in range(count):
             self.turn()
 
+    def turns_until(self, holds: Callable[[], bool], most: int = 1000) -> None:
+        """As many turns as it takes; fails when it takes too many."""
+        for _ in range(most):
+            if holds():
+                return
+            self.turn()
+        raise AssertionError("it never came to that")
+
     def turn(self, *, acts: int | None = None, forget: bool = False) -> int:
         """Look, decide, record, act; at most `acts` acts. Returns how many acts were decided."""
         self.now += STEP_SECONDS
         self.fleet.step()
         decision = decide(self.set, self.look(), self.rules)
-        if decision.after != self.set and not decision.defer:
+        if decision.defer:
+            assert all(isinstance(act, do.Detach | do.Fence | do.Equip) for act in decision.actions)
+        elif decision.after != self.set:
             self.set = replace(decision.after, revision=self.set.revision + 1)
             self.events.extend(decision.events)
             self.commits += 1

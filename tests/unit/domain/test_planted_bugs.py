@@ -1,0 +1,89 @@
+"""The test of the tests: a bug planted in each safety rule is caught by the rules' own tests.
+
+Each bug is one changed line in a copy of the sources; the safety tests, run against that copy, must fail.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SOURCES = HERE.parents[2] / "src"
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One changed line: `right` stands in the module exactly once and becomes `wrong`."""
+
+    rule: str
+    module: str
+    right: str
+    wrong: str
+
+
+BUGS = (
+    Bug("S1 admits nodes that are not whole", "members", "turn.lineage.primary or node.whole", "'' or True"),
+    Bug("S2 reuses numbers", "members", "    number = turn.set.next_number\n", "    number = lost.number\n"),
+    Bug(
+        "S3 takes silence for death", "members", "seen.life is Life.GONE and", "seen.life is not Life.UP and"
+    ),
+    Bug("S4 takes the one that holds least", "succession", "fit.append((-offset,", "fit.append((offset,"),
+    Bug(
+        "S4 takes an emptied replica",
+        "succession",
+        "if seen.offset <= EMPTIED or not seen.agrees:",
+        "if False:",
+    ),
+    Bug("S5 does not wait for a silent copy", "failover", "for node in holders:", "for node in holders[:1]:"),
+    Bug("S6 fences the last copy", "failover", "    if copies:\n", "    if True:\n"),
+    Bug("S6 removes the last copy", "members", "return [n.id for n in holders] == [node.id]", "return False"),
+    Bug("S7 keeps the epoch", "failover", "epoch=turn.lineage.epoch + 1", "epoch=turn.lineage.epoch"),
+    Bug("S7 acts on what is not recorded", "plan", "if not turn.defer and (", "if True and ("),
+    Bug(
+        "S8 leaves the address where it is", "pointing", "if not pointed(turn, primary, reader):", "if False:"
+    ),
+    Bug("S9 promotes a target that is behind", "promotion", "and at.offset >= end.offset", "and True"),
+    Bug("S9 never goes back", "promotion", "elif late or not _still_coming(turn, target):", "elif False:"),
+    Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
+    Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),
+    Bug("S10 never brakes", "failover", ">= turn.rules.brake_count", ">= 10**9"),
+    Bug("H28 lets failing copies go on", "members", "and turn.facts.now < seen.copy_at", "and False"),
+)
+
+
+def planted(bug: Bug, ground: Path) -> Path:
+    """A copy of the sources with the bug in it."""
+    copy = ground / "src"
+    shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    module = copy / "memstored" / "domain" / f"{bug.module}.py"
+    text = module.read_text()
+    assert text.count(bug.right) == 1, "the line is not there, or more than once"
+    module.write_text(text.replace(bug.right, bug.wrong))
+    return copy
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.rule)
+def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
+    """The safety tests or the random histories fail on it."""
+    sources = planted(bug, tmp_path)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    files = [str(HERE / "test_safety.py"), str(HERE / "test_histories.py")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(sources),
+        "PYTEST_ADDOPTS": "",
+        "CI": "",
+        "HISTORIES": "40",
+    }
+
+    run = subprocess.run(
+        [*command, *files], env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+
+    assert run.returncode == FAILED, run.stdout[-2000:]
