@@ -37,6 +37,7 @@ lint: $(READY) ## check style, types, the layering of imports and the lock file
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/docs.py --check
 	scripts/setup uv lock --check
 
 format: $(READY) ## rewrite the sources in the project's style
