@@ -1,0 +1,47 @@
+"""What the service itself uses while fifty sets of three nodes idle."""
+
+import os
+import time
+from pathlib import Path
+
+from memstored.cli.throwaway import throwaway_service
+from plan import Plan
+from sets import many
+
+NODES = 3
+REST = 5.0
+"""Seconds after the last set was made."""
+SETTINGS = "[quota]\nnodes_per_project = 1000\n"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def measure(plan: Plan) -> dict[str, object]:
+    """Resident memory (MiB) and CPU (per cent of one core) of the service's process."""
+    with throwaway_service(settings=SETTINGS) as service:
+        began = time.monotonic()
+        many(service, plan.sets, nodes=NODES, version=plan.version)
+        made_in = time.monotonic() - began
+        time.sleep(REST)
+        used, at = _cpu(service.pid), time.monotonic()
+        time.sleep(plan.idle)
+        cpu = (_cpu(service.pid) - used) / (time.monotonic() - at)
+        return {
+            "sets": plan.sets,
+            "nodes": plan.sets * NODES,
+            "seconds_to_make_all": round(made_in, 1),
+            "seconds_idle": plan.idle,
+            "cpu_percent_of_a_core": round(100 * cpu, 2),
+            "memory_mib": round(_memory(service.pid), 1),
+        }
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that the process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _memory(pid: int) -> float:
+    """Resident MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

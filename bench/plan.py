@@ -1,0 +1,21 @@
+"""How much is measured, and with which engine."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`few` repeats of slow things, `runs` of failures, `calls` of each request; `sets` to fill a service."""
+
+    version: str = "7.0.15"
+    few: int = 10
+    runs: int = 30
+    calls: int = 2000
+    sets: int = 50
+    idle: float = 20.0
+    """Seconds of idling."""
+
+
+def quick(version: str) -> Plan:
+    """Enough to see that everything works."""
+    return Plan(version=version, few=2, runs=3, calls=100, sets=5, idle=3.0)

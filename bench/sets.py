@@ -1,0 +1,98 @@
+"""Making and waiting for sets of a throwaway service."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from memstored.cli.throwaway import ThrowawayService
+from memstored.client import ApiFault
+
+LIMIT = 60.0
+"""Seconds after which a set counts as stuck."""
+LOOK = 0.005
+"""Seconds between two looks: the resolution of what is timed by looking."""
+NOT_FOUND = 404
+
+
+class Stuck(Exception):
+    """A set did not become what it should."""
+
+
+class BenchSet:
+    """A set of a throwaway service."""
+
+    def __init__(self, service: ThrowawayService, set_id: str) -> None:
+        self.service = service
+        self.id = set_id
+
+    @classmethod
+    def made(cls, service: ThrowawayService, name: str, *, nodes: int, version: str, recovery: bool) -> Self:
+        """A new set; it is not `Running` yet."""
+        return cls(service, service.create(name, nodes=nodes, version=version, recovery=recovery))
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Where writes go."""
+        primary = self.service.set(self.id)["endpoints"]["primary"]
+        return str(primary["host"]), int(primary["port"])
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes, the primary first."""
+        return self.service.nodes(self.id)
+
+    def await_running(self) -> None:
+        """Return once the set is `Running`."""
+        self._await(lambda: self.service.set(self.id)["status"] == "Running")
+
+    def await_healed(self, lost: str, count: int) -> None:
+        """Return once so many nodes run, none of them the one that was lost."""
+        self._await(lambda: self._whole(lost, count))
+
+    def _whole(self, lost: str, count: int) -> bool:
+        nodes = self.nodes()
+        running = [n for n in nodes if n["status"] == "Running" and n["objectId"] != lost]
+        whole = len(running) == len(nodes) == count
+        return whole and self.service.set(self.id)["status"] == "Running"
+
+    def events_after(self, wall: float) -> dict[str, float]:
+        """When each event was recorded since, in seconds after `wall` (seconds since 1970)."""
+        path = f"/v1/instance-sets/{self.id}/events"
+        rows = self.service.client.get(path)["data"]
+        after = {
+            row["name"]: datetime.fromisoformat(row["time"]).timestamp() - wall for row in reversed(rows)
+        }
+        return {name: round(seconds, 3) for name, seconds in after.items() if seconds >= 0}
+
+    def delete(self) -> None:
+        """Delete the set and return once it is gone."""
+        self.service.client.delete(f"/v1/instance-sets/{self.id}")
+        self._await(self._gone)
+
+    def _gone(self) -> bool:
+        try:
+            self.service.set(self.id)
+        except ApiFault as fault:
+            if fault.status == NOT_FOUND:
+                return True
+            raise
+        return False
+
+    def _await(self, reached: Callable[[], bool], look: float = LOOK) -> None:
+        deadline = time.monotonic() + LIMIT
+        while not reached():
+            if time.monotonic() > deadline:
+                seen = self.service.set(self.id)
+                raise Stuck(f"{seen['instanceSetName']} is {seen['status']}: {seen['reason']}")
+            time.sleep(look)
+
+
+def many(service: ThrowawayService, count: int, *, nodes: int, version: str) -> Sequence[BenchSet]:
+    """So many sets, all `Running`."""
+    made = [
+        BenchSet.made(service, f"bench-{i}", nodes=nodes, version=version, recovery=nodes > 1)
+        for i in range(count)
+    ]
+    for one in made:
+        one.await_running()
+    return made
