@@ -38,7 +38,9 @@ def list_all(data_dir: DataDir = Path("data")) -> None:
     """Show all credentials, without secrets."""
     with client(data_dir) as caller:
         rows = caller.get("/v1/credentials")["credentials"]
-    table = Table("id", "name", "project", "roles", "user")
+    table = Table(box=None)
+    for column in ("id", "name", "project", "roles", "user"):
+        table.add_column(column, no_wrap=column in ("id", "name"), overflow="fold")
     for row in rows:
         table.add_row(row["id"], row["name"], row["projectId"], ", ".join(row["roles"]), row["userName"])
     Console().print(table)

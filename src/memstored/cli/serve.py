@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -105,6 +108,20 @@ class _Server(uvicorn.Server):
         )
         self._folder = folder
         self._url = url
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in order when told to. uvicorn's own way raises the signal again once the server has stopped,
+        which would cut off everything that comes after it.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, then say so."""

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from memstored.cli.data import purge
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
+from memstored.cli.purge import purge
 from memstored.client import Client
 
 __all__ = ["ThrowawayService", "throwaway_service"]

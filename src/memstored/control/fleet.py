@@ -86,6 +86,11 @@ class Fleet:
         return worker.facts()
 
     @property
+    def sets(self) -> frozenset[SetId]:
+        """The sets that are watched now."""
+        return frozenset(self._workers)
+
+    @property
     def trouble(self) -> str | None:
         """Why the loop can not do its work now; None while it can."""
         if self._held:

@@ -1,12 +1,12 @@
 """Where the set's addresses lead: the primary's to the truth, the reader's to a replica in step (S8)."""
 
 from memstored.domain.actions import Point
-from memstored.domain.facts import ReplicationFacts
+from memstored.domain.facts import Life, ReplicationFacts
 from memstored.domain.model import Node
 from memstored.domain.turn import Turn
 from memstored.domain.words import NodeId
 
-__all__ = ["choose_reader", "keep_pointed", "pointed"]
+__all__ = ["choose_reader", "keep_pointed", "point_trouble", "pointed"]
 
 READER_LAG = 16 * 1024 * 1024
 """Bytes that the reader may be behind before the address leaves it (S8b)."""
@@ -54,7 +54,25 @@ def keep_pointed(turn: Turn) -> None:
     """Move an address that does not lead where it should; nothing while both do."""
     primary, reader = _living_primary(turn), choose_reader(turn)
     if not pointed(turn, primary, reader):
+        _point(turn, primary, reader)
+
+
+def _point(turn: Turn, primary: NodeId | None, reader: NodeId | None) -> None:
+    in_place = turn.facts.endpoints.primary_at == primary
+    if not (in_place and _perhaps_read(turn)):
         turn.do(Point(primary, reader))
+
+
+def _perhaps_read(turn: Turn) -> bool:
+    """Whether the reader address may lead to a replica that we do not see yet, as after our own start."""
+    unseen = [n for n in turn.replicas() if n.whole and turn.seen(n).life is Life.UNKNOWN]
+    return turn.facts.endpoints.reader_at is None and bool(unseen)
+
+
+def point_trouble(turn: Turn) -> str | None:
+    """Why an address could not be given, for as long as it does not lead where it should (S8)."""
+    error = turn.facts.endpoints.error
+    return error if error and not pointed(turn, _living_primary(turn), choose_reader(turn)) else None
 
 
 def pointed(turn: Turn, primary: NodeId | None, reader: NodeId | None) -> bool:

@@ -11,7 +11,7 @@ from memstored.domain.failover import braked, busy_for, primary_is_lost, promoti
 from memstored.domain.members import resting
 from memstored.domain.model import Node, Operation, Reason, Step
 from memstored.domain.naming import operation_id
-from memstored.domain.pointing import choose_reader, pointed
+from memstored.domain.pointing import choose_reader, point_trouble, pointed
 from memstored.domain.turn import SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
@@ -397,7 +397,7 @@ def _degraded(names: list[str]) -> Standing:
 
 
 def _out_of_step(turn: Turn) -> Standing | None:
-    if turn.facts.endpoints.error:
+    if point_trouble(turn):
         return _endpoint_trouble(turn)
     late = [n.name for n in turn.replicas() if _link_down_long(turn, n.id)]
     if not late:

@@ -36,10 +36,17 @@ def begin_switchover(turn: Turn) -> None:
         turn.amend_lineage(promotion=promotion)
         turn.do(Pause(primary.id))
         turn.look(AT_ONCE)
-    elif turn.facts.wall - operation.started_at > READY:
+    elif _elapsed(turn, operation.started_at, target) > READY:
         abandon(turn, "The target is not in step with the primary; nothing was changed.")
     else:
         turn.look(SOON)
+
+
+def _elapsed(turn: Turn, since: float, node: Node) -> float:
+    """Seconds since then, but only those in which we saw the node: a service that was away for a while goes
+    on with what it was asked for instead of giving it up at once.
+    """
+    return min(turn.facts.wall - since, turn.facts.now - turn.seen(node).life_since)
 
 
 def _in_step(turn: Turn, target: Node, primary: Node) -> bool:
@@ -144,7 +151,7 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
     seen = turn.seen(primary).replication
     if not turn.up(primary) or seen is None:
         return
-    late = turn.facts.wall - promotion.started_at > CATCH_UP
+    late = _elapsed(turn, promotion.started_at, primary) > CATCH_UP
     if seen.is_master:
         _before_stop(turn, primary, target, late=late)
     elif _caught_up(turn, primary, target):
@@ -175,5 +182,6 @@ def _caught_up(turn: Turn, primary: Node, target: Node) -> bool:
 
 
 def _still_coming(turn: Turn, target: Node) -> bool:
-    at = turn.seen(target).replication
-    return turn.up(target) and at is not None and at.link_up
+    seen = turn.seen(target)
+    linked = seen.replication is not None and seen.replication.link_up
+    return seen.life is Life.UNKNOWN or (turn.up(target) and linked)

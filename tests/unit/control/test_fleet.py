@@ -264,8 +264,11 @@ async def test_a_deleted_set_leaves_no_process_no_address_and_no_row(ground: Gro
         stored = await ground.until(running)
         await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
         fleet.wake(SET)
-        await eventually(lambda: not ground.runtime.placements() and not ground.endpoints.owners())
+        await eventually(lambda: SET not in fleet.sets)
+
     assert await ground.sets.load(SET) is None
+    assert ground.runtime.placements() == []
+    assert ground.endpoints.owners() == ()
 
 
 async def test_a_launch_that_fails_is_told_with_the_engines_words_and_tried_again(ground: Ground) -> None:

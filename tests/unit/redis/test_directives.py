@@ -1,5 +1,6 @@
 import pytest
 
+from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import Identity
 from memstored.redis.config import directives
 
@@ -75,3 +76,18 @@ def test_an_unknown_generation_is_refused() -> None:
     """Nothing is started that can not be fenced."""
     with pytest.raises(ValueError, match=r"5\.0\.6"):
         directives("5.0.6", memory_gib=4, control=CONTROL, failure_detection=5.0)
+
+
+@pytest.mark.parametrize("family", ["6.2", "7.0"])
+def test_nodes_are_born_with_what_the_default_group_shows(family: str) -> None:
+    """Who reads the default parameter group reads what the nodes have; `maxmemory` depends on the flavor."""
+    born = {
+        name: value.strip('"')
+        for name, value in directives(f"{family}.5", memory_gib=4, control=CONTROL, failure_detection=5.0)
+    }
+    shown = {parameter.name: parameter.default for parameter in parameters_of(family)}
+
+    both = (born.keys() & shown.keys()) - {"maxmemory", "client-output-buffer-limit", "repl-backlog-size"}
+
+    assert len(both) > 10
+    assert {name: born[name] for name in both} == {name: shown[name] for name in both}
