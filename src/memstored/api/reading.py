@@ -48,7 +48,8 @@ def read_change(shape: type[F], document: Document, fixed: Collection[str] = ())
 def read_whole(shape: type[F], document: Document) -> F:
     """Read a change all of whose fields are required; raises `InvalidRequest`."""
     nulls = null_faults(document)
-    found = _faults(shape, document, fixed=()) if not nulls else []
+    told = _fields(nulls)
+    found = [fault for fault in _faults(shape, document, fixed=()) if not _fields([fault]) & told]
     if nulls or found:
         raise refusal([*nulls, *found])
     return shape.model_validate(document)
