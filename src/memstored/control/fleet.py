@@ -4,7 +4,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Self
 
 import structlog
@@ -14,7 +14,9 @@ from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
+from memstored.domain.naming import node_id
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
 from memstored.store.sets import SetRepository
 
@@ -218,10 +220,25 @@ class Fleet:
         stored = await self._sets.load_all()
         nodes = {n.id for s in stored for n in s.nodes}
         for placement in placements:
-            if placement.node not in nodes:
+            if placement.node in nodes:
+                continue
+            if await self._dropped_here(placement, stored):
                 log.warning("orphan_removed", node=placement.node, set_id=placement.set_id)
                 await self._place.runtime.destroy(placement.node)
+            else:
+                log.error("unknown_node_left_alone", node=placement.node, set_id=placement.set_id)
         sets = {s.id for s in stored}
         for owner in owners:
-            if owner not in sets:
+            if owner not in sets and not await self._sets.forgot(owner):
                 await self._place.endpoints.release(owner)
+
+    async def _dropped_here(self, placement: Placement, stored: Sequence[InstanceSet]) -> bool:
+        """Whether this store itself planned the node and let it go.
+
+        A node that an empty store or an older copy of it knows nothing of may hold the last copy of
+        somebody's data (S6): it is left alone, and said.
+        """
+        owner = next((s for s in stored if s.id == placement.set_id), None)
+        if owner is None:
+            return not await self._sets.forgot(placement.set_id)
+        return placement.node in {node_id(owner.id, number) for number in range(1, owner.next_number)}

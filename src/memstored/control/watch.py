@@ -17,6 +17,8 @@ from memstored.runtime.protocol import Endpoints, Placement, Runtime
 
 __all__ = ["Place", "Watch"]
 
+SILENT = 1.0
+"""Seconds of silence that make a node one of the silent when the whole fleet is judged."""
 COPY_PAUSES = (0.0, 15.0, 30.0, 60.0, 300.0)
 """Seconds before the next full sync of a replica whose last ones failed; the first may fail by chance."""
 
@@ -175,14 +177,16 @@ class Watch:
                 sight.link.probe()
 
     def tick(self, seconds: float) -> None:
-        """Count the silence of nodes whose last probe is unanswered or who can not be reached.
+        """Count the silence of nodes whose last probe is unanswered.
+
+        A refusal is not silence, and neither is an error, as at `maxclients` (H15).
 
         Called by a ticker that was itself awake for the time (a stall of ours is never counted, DESIGN's
         "silence"); `seconds` is the ticker's interval.
         """
         for node_id, sight in self._sights.items():
             link = sight.link
-            if link is None or (link.connected and not link.unanswered):
+            if link is None or not link.unanswered:
                 sight.silent = 0.0
                 continue
             before = sight.silent
@@ -195,8 +199,8 @@ class Watch:
 
     @property
     def silent_nodes(self) -> int:
-        """How many nodes have not answered the last probe."""
-        return sum(s.silent > 0 for s in self._sights.values())
+        """How many nodes have not answered for a second or more."""
+        return sum(s.silent >= SILENT for s in self._sights.values())
 
     def launching(self, node: NodeId, *, under_way: bool, error: str | None = None) -> None:
         """Remember that a launch began or ended, and the engine's words if it failed."""

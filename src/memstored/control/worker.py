@@ -7,6 +7,7 @@ answer never keeps the set from looking at the others.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
@@ -101,8 +102,7 @@ class Worker:
             await self._hold(trouble)
             return False
         self._outdated = False
-        if stored is not None:
-            self.set = stored
+        self.set = replace(self.set, status=SetState.TERMINATED) if stored is None else stored
         return True
 
     async def _record(self, decision: Decision) -> bool:

@@ -127,7 +127,9 @@ def _settled(turn: Turn, holders: list[Node]) -> bool:
 
 def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
     seen = turn.seen(node)
-    if seen.life is Life.SILENT:
+    if seen.life is Life.BUSY:
+        turn.do(KillScript(node.id))
+    if seen.life is Life.SILENT or busy_for(turn, node) > turn.rules.failure_detection:
         if any(turn.up(other) and _may_inherit(turn, other) for other in others):
             turn.do(Fence(node.id))
         return False

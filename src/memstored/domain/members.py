@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Stamp
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
-from memstored.domain.failover import keep_after_all, mark_lost, primary_is_lost
+from memstored.domain.failover import keep_after_all, mark_lost, primary_is_lost, promotion_wanted
 from memstored.domain.model import Launches, Node
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.turn import SOON, Turn
@@ -172,8 +172,13 @@ def _to_be_replaced(turn: Turn, lost: Node) -> bool:
 
 
 def _withdraw(turn: Turn, node: Node) -> None:
-    """End a node that was asked to go, once no address leads to it (S8)."""
+    """End a node that was asked to go, once no address leads to it (S8).
+
+    Not while a primary is to be replaced: it may hold the most data.
+    """
     ends = turn.facts.endpoints
+    if turn.set.opened and not node.lost and primary_is_lost(turn) and promotion_wanted(turn):
+        return
     if _last_copy(turn, node):
         keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
         return

@@ -7,7 +7,7 @@ have been sent the change can be abandoned; after it there is only forward, or t
 
 from memstored.domain.actions import Detach, Fence, Follow, Pause, Point, Promote, Unpause
 from memstored.domain.facts import Life, ReplicationFacts
-from memstored.domain.failover import begin_promotion, primary_is_lost
+from memstored.domain.failover import begin_promotion, primary_is_lost, watch_silent_primary
 from memstored.domain.model import Lineage, Node, Promotion
 from memstored.domain.pointing import choose_reader
 from memstored.domain.turn import AT_ONCE, SOON, Turn
@@ -150,6 +150,7 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
     assert primary is not None
     seen = turn.seen(primary).replication
     if not turn.up(primary) or seen is None:
+        watch_silent_primary(turn, primary)
         return
     late = _elapsed(turn, promotion.started_at, primary) > CATCH_UP
     if seen.is_master:

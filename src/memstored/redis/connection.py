@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
     def _send(self, payload: bytes, exchange: _Exchange) -> None:
         assert self._transport is not None, "asked before the connection was made"
         self._exchanges.append(exchange)
-        if not self._aborted:
+        if not self._aborted and not self._transport.is_closing():
             self._transport.write(payload)
 
     def _lone_poll(self) -> _Exchange | None:

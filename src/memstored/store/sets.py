@@ -25,7 +25,7 @@ from memstored.store.events import Resource, write_events
 from memstored.store.operations import OPEN, is_open, operations_page, write_operations
 from memstored.store.paging import Page, decode_place, encode_place
 from memstored.store.rows import assembled, set_row
-from memstored.store.tables import instance_sets, lineages, nodes, operations, set_secrets
+from memstored.store.tables import events, instance_sets, lineages, nodes, operations, set_secrets
 
 __all__ = [
     "Identities",
@@ -143,6 +143,13 @@ class SetRepository:
         """The operations of a set, the latest first. Raises `MarkerUnknown`."""
         return await self._database.read(operations_page, set_id, limit, marker)
 
+    async def forgot(self, set_id: SetId) -> bool:
+        """Whether this store never knew the set: no row, and no event tells of it.
+
+        Then the store, not the set, is what is missing: another file, or an older copy (S6).
+        """
+        return await self._database.read(_forgot, set_id)
+
     async def check_key(self) -> None:
         """Raise `WrongKey` when the secrets that are kept were sealed with another key."""
         sealed = await self._database.read(_any_sealed)
@@ -191,6 +198,12 @@ def _read(connection: Connection, query: SetQuery) -> list[InstanceSet]:
 def _sealed(connection: Connection, set_id: SetId) -> str | None:
     query = select(set_secrets.c.sealed).where(set_secrets.c.set_id == set_id)
     return connection.execute(query).scalar_one_or_none()
+
+
+def _forgot(connection: Connection, set_id: SetId) -> bool:
+    told = select(events.c.resource_id).where(events.c.resource_id == set_id).limit(1)
+    row = select(instance_sets.c.id).where(instance_sets.c.id == set_id)
+    return all(connection.execute(query).first() is None for query in (told, row))
 
 
 def _any_sealed(connection: Connection) -> str | None:

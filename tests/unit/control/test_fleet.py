@@ -198,8 +198,34 @@ async def test_a_restart_of_the_service_leaves_a_healthy_set_untouched(ground: G
     assert after == before
 
 
-async def test_processes_and_addresses_without_a_row_are_removed_at_the_start(ground: Ground) -> None:
-    """What a crash left behind does not stay."""
+async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: Ground) -> None:
+    """An empty store, or an older copy of it, must not end what may be the last copy of the data (S6)."""
+    await launch_stranger(ground)
+
+    async with ground.fleet():
+        left = ground.runtime.placement(node_id(STRANGER, 1))
+
+    assert left is not None
+    assert not left.gone
+    assert ground.endpoints.owners() == (STRANGER,)
+
+
+async def test_a_node_that_its_set_has_let_go_is_removed_at_the_start(ground: Ground) -> None:
+    """What a crash left behind does not stay: the set's own store planned it and has no row for it."""
+    ordered = await ground.order(replicas=2)
+    orphan = node_id(SET, 2)
+    await ground.sets.commit(ordered, replace(ordered, replicas=1, nodes=ordered.nodes[:1]))
+    await ground.runtime.start()
+    await ground.runtime.launch(
+        LaunchOrder(node=orphan, set_id=SET, subnet_id="subnet", version="7.0.15", port=6379, directives=())
+    )
+
+    async with ground.fleet():
+        assert ground.runtime.placement(orphan) is None
+
+
+async def launch_stranger(ground: Ground) -> None:
+    """A node and addresses of a set that the store knows nothing of."""
     orphan = node_id(STRANGER, 1)
     await ground.runtime.start()
     await ground.runtime.launch(
@@ -208,11 +234,6 @@ async def test_processes_and_addresses_without_a_row_are_removed_at_the_start(gr
         )
     )
     await ground.endpoints.reserve(STRANGER, "subnet", 6379, with_reader=True)
-
-    async with ground.fleet():
-        assert ground.runtime.placement(orphan) is None
-
-    assert ground.endpoints.owners() == ()
 
 
 class TroubledSets(SetRepository):
