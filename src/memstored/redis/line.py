@@ -56,10 +56,12 @@ class Line:
         self.trouble = "the connection ended"
 
     def renew(self, trouble: str) -> None:
-        """Give the present connection up and make another."""
+        """Give the present connection up and make another, whatever becomes of the old one's end."""
         self.trouble = trouble
-        if self.connection is not None:
-            self.connection.abort()
+        connection = self.connection
+        if connection is not None:
+            connection.abort()
+            self.lost(connection)
 
     def close(self) -> None:
         """End the connection and make none again."""
@@ -98,6 +100,8 @@ class Line:
                 await self._loop.create_connection(lambda: Connection(self), self._host, self._port)
         except OSError as error:  # TimeoutError is one; it may come just after the connection stood
             if self.connection is not None:
+                # uvloop closes a connection made too late without ever saying that it is lost.
+                self.connection.connection_lost(error)
                 return
             self.refused = isinstance(error, ConnectionRefusedError)
             self.trouble = "connection refused" if self.refused else _words(error)

@@ -26,6 +26,10 @@ __all__ = ["RedisLink", "RedisWire"]
 _NAME: Command = ("CLIENT", "SETNAME", "memstored")
 _PROBE = packed((INFO_REPLICATION,))
 _ACCOUNT: tuple[Command, ...] = (*SERVER, *REPLICATION, *BOUND, *USERS)
+_GREETING = 2.0
+"""Seconds that a fresh connection may take to let us in before another is tried."""
+_CONNECT = 5.0
+"""Seconds that one attempt to connect may take: at our own start we may stand still for a moment."""
 _PATIENCE = 10.0
 """After so many seconds of silence another connection is tried: the path may be broken, not the node."""
 
@@ -64,7 +68,7 @@ class RedisLink:
         self._patient_since = 0.0
         self._busy = False
         self._paused_until = 0.0
-        self._line = Line(target.host, target.port, self, deadline=deadline)
+        self._line = Line(target.host, target.port, self, deadline=_CONNECT)
 
     @property
     def connected(self) -> bool:
@@ -248,7 +252,7 @@ class RedisLink:
             return
         self._unanswered += 1
         now = self._clock.monotonic()
-        if now - self._patient_since >= _PATIENCE:
+        if now - self._patient_since >= (_PATIENCE if self._connected else _GREETING):
             self._patient_since = now
             self._line.renew(f"no answer to {self._unanswered} probes")
 

@@ -101,4 +101,5 @@ def _take_over_logging(formatter: logging.Formatter, stream: TextIO, level: str)
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # `api.trace` logs requests itself
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("alembic", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)

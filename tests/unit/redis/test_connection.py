@@ -17,6 +17,10 @@ class Wire:
         """Take what the connection sends."""
         self.written += data
 
+    def is_closing(self) -> bool:
+        """Whether it was told to end."""
+        return self.aborted
+
     def abort(self) -> None:
         """Take note."""
         self.aborted = True
