@@ -136,6 +136,8 @@ class Actor:
                 await link.kill_script()
             case do.Admit():
                 await link.admit(instance_set.user)
+            case do.Shut():
+                await link.shut()
 
     async def _follow(self, instance_set: InstanceSet, action: do.Follow, link: Link) -> None:
         primary = instance_set.node(action.primary)

@@ -103,7 +103,12 @@ class Fleet:
 
     async def _take_on(self, instance_set: InstanceSet) -> None:
         identities = await self._sets.identities(instance_set.id)
-        watch = Watch(self._place, identities.control, lambda node: self._stir(instance_set.id, node))
+        watch = Watch(
+            self._place,
+            identities.control,
+            changed=lambda node: self._stir(instance_set.id, node),
+            held=lambda: self._held,
+        )
         actor = Actor(watch=watch, control=identities.control, replication=identities.replication)
         worker = Worker(
             instance_set,
@@ -111,7 +116,6 @@ class Fleet:
             actor=actor,
             sets=self._sets,
             launches=self._launches,
-            held=lambda: self._held,
         )
         self._workers[instance_set.id] = worker
         self._start(worker)
@@ -196,13 +200,19 @@ class Fleet:
         self._judge_silence()
 
     def _judge_silence(self) -> None:
-        """If most of the fleet is silent at once the fault is ours: hold, say so, go on asking."""
+        """If most of the fleet is silent at once the fault is ours: silence proves nothing until it is over,
+        and then everyone's is counted anew. What the runtime proves dead is replaced all the while.
+        """
         silent = sum(w.watch.silent_nodes for w in self._workers.values())
         total = sum(len(w.set.nodes) for w in self._workers.values())
         held = silent >= MASS_SILENCE and 2 * silent > total
         if held != self._held:
             log.warning("holding" if held else "going_on", silent=silent, nodes=total)
-        self._held = held
+            self._held = held
+            for worker in self._workers.values():
+                if not held:
+                    worker.watch.forgive()
+                worker.wake()
 
     async def _search_orphans(self) -> None:
         while True:

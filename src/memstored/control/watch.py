@@ -4,7 +4,7 @@ Memory only: everything here is seen anew by the next controller. `Watch.look` t
 that `domain.plan.decide` judges.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from memstored.domain.clock import Clock
@@ -49,6 +49,7 @@ class _Sight:
     copying: bool = False
     copies_failed: int = 0
     copy_at: float = 0.0
+    reached: int = 0
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
         """Count full syncs that began and ended without the link being up (H28)."""
@@ -61,13 +62,33 @@ class _Sight:
 
 
 @dataclass(slots=True)
+class _Spell:
+    """For how long something recorded has been seen unchanged, in seconds of the monotonic clock."""
+
+    what: Hashable = None
+    since: float = 0.0
+
+    def lasts(self, what: Hashable, now: float) -> float:
+        """The seconds since `what` was first seen; 0 when it is new."""
+        if what != self.what:
+            self.what, self.since = what, now
+        return now - self.since
+
+
+@dataclass(slots=True)
 class Watch:
-    """The eyes on one set. `changed` is called when there may be something new to see."""
+    """The eyes on one set. `changed` is called when there may be something new to see.
+
+    `held` tells whether most of the fleet is silent at once: then nobody's silence says anything.
+    """
 
     place: Place
     control: Identity
     changed: Callable[[NodeId], None]
-    point_error: str | None = None
+    held: Callable[[], bool]
+    _operation: _Spell = field(default_factory=_Spell)
+    _promotion: _Spell = field(default_factory=_Spell)
+    _standing: _Spell = field(default_factory=_Spell)
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -83,11 +104,16 @@ class Watch:
         """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
         self._attend(instance_set)
         now = self.place.clock.monotonic()
+        operation, lineage = instance_set.operation, instance_set.lineage
+        code = instance_set.reason.code if instance_set.reason else None
         return SetFacts(
             now=now,
             wall=self.place.clock.wall(),
             nodes={n.id: self._facts(n, now) for n in instance_set.nodes},
             endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
+            operation_for=self._operation.lasts(operation.id if operation else None, now),
+            promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
+            standing_for=self._standing.lasts((instance_set.status, code), now),
         )
 
     def _attend(self, instance_set: InstanceSet) -> None:
@@ -124,6 +150,7 @@ class Watch:
                 life=life,
                 life_since=sight.since,
                 address=placement.address if placement else None,
+                reached=sight.reached,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
@@ -131,6 +158,7 @@ class Watch:
         if link.replication is not None:
             sight.follow_copy(link.replication, now)
             sight.stamp = sight.stamp if link.replication.link_up else None
+            sight.reached = link.replication.offset if link.replication.is_master else 0
         return NodeFacts(
             life=life,
             life_since=sight.since,
@@ -145,6 +173,7 @@ class Watch:
             stamp=sight.stamp,
             copies_failed=sight.copies_failed,
             copy_at=sight.copy_at,
+            reached=sight.reached,
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -155,14 +184,21 @@ class Watch:
             return Life.GONE if node.address is not None else Life.UNKNOWN
         if placement.gone:
             return Life.GONE
-        rules = self.place.rules
-        if sight.silent >= rules.failure_detection:
-            busy = sight.burning and sight.silent < rules.busy_detection
-            return Life.BUSY if busy else Life.SILENT
+        if sight.silent >= self.place.rules.failure_detection:
+            return self._silence(sight)
         link = self.link(node.id)
         if link is None:
             return Life.UNKNOWN
+        if link.loading:
+            return Life.LOADING
         return Life.BUSY if link.busy else Life.UP
+
+    def _silence(self, sight: _Sight) -> Life:
+        """What a long silence means; nothing when most are silent, for then the fault is ours."""
+        if self.held():
+            return Life.UNKNOWN
+        busy = sight.burning and sight.silent < self.place.rules.busy_detection
+        return Life.BUSY if busy else Life.SILENT
 
     def _stranger(self, node: NodeId, link: Link) -> bool:
         """Whether somebody else's server answers at the node's address."""
@@ -196,6 +232,11 @@ class Watch:
                 sight.burning = self.place.runtime.burning(node_id)
                 if before < limit or not sight.burning:
                     self.changed(node_id)
+
+    def forgive(self) -> None:
+        """Begin to count everyone's silence anew: what was counted may have been a fault of ours."""
+        for sight in self._sights.values():
+            sight.silent = 0.0
 
     @property
     def silent_nodes(self) -> int:

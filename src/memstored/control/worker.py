@@ -5,7 +5,6 @@ answer never keeps the set from looking at the others.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -35,7 +34,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 
 
 class Worker:
-    """The loop of one set. `held` tells whether acting is suspended (most of the fleet is silent)."""
+    """The loop of one set."""
 
     def __init__(
         self,
@@ -45,7 +44,6 @@ class Worker:
         actor: Actor,
         sets: SetRepository,
         launches: asyncio.Semaphore,
-        held: Callable[[], bool],
     ) -> None:
         self.set = instance_set
         self.watch = watch
@@ -53,7 +51,6 @@ class Worker:
         self._actor = actor
         self._sets = sets
         self._launches = launches
-        self._held = held
         self._awake = asyncio.Event()
         self._outdated = False
         self._probed_at = 0.0
@@ -84,9 +81,6 @@ class Worker:
         if self._outdated and not await self._load():
             return
         decision = decide(self.set, self.watch.look(self.set), self.watch.place.rules)
-        if self._held():
-            await self._sleep(RETRY)
-            return
         recorded = self.set
         if decision.after != recorded and not decision.defer and not await self._record(decision):
             return

@@ -24,6 +24,7 @@ __all__ = [
     "Promote",
     "Release",
     "Reserve",
+    "Shut",
     "Stamp",
     "Unpause",
 ]
@@ -126,6 +127,13 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
+class Shut:
+    """Keep tenants out of the node and end their connections there (H13)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Give the primary and the reader address to these nodes, taking them from the ones before (S8)."""
 
@@ -133,7 +141,7 @@ class Point:
     reader: NodeId | None
 
 
-NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | KillScript
+NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
 Action = NodeCommand | Reserve | Release | Point | Launch | Fence | Destroy | Stamp
 """Everything."""

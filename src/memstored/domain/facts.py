@@ -15,11 +15,15 @@ NOWHERE = ("127.0.0.1", 1)
 
 
 class Life(StrEnum):
-    """Whether a node lives. Only `GONE` is a proof: its whole process group is empty (H7, H15)."""
+    """Whether a node lives. Only `GONE` is a proof: its whole process group is empty (H7, H15).
+
+    `BUSY`: a script or command keeps it from serving (H16); `LOADING`: it takes in a copy of the data.
+    """
 
     UNKNOWN = "unknown"
     UP = "up"
     BUSY = "busy"
+    LOADING = "loading"
     SILENT = "silent"
     GONE = "gone"
 
@@ -106,7 +110,8 @@ class NodeFacts:
     controller holds its writes back; `bound`: the IPv4 addresses it answers at. `stamp`: a stream
     offset produced after its present sync, which proves a copy once reached (H5).
     `copies_failed`: full syncs in a row that began and did not end well; `copy_at`: monotonic seconds
-    before which no other is to be tried (H28). `launching`: a launch is under way; `remains`: something of
+    before which no other is to be tried (H28). `reached`: the offset (bytes) that it was last seen to have as
+    a master, kept when it dies. `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
 
@@ -123,6 +128,7 @@ class NodeFacts:
     stamp: int | None = None
     copies_failed: int = 0
     copy_at: float = 0.0
+    reached: int = 0
     launching: bool = False
     remains: bool = False
     error: str | None = None
@@ -145,12 +151,20 @@ class EndpointFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFacts:
-    """All that is seen of a set in one look. `now` is monotonic seconds, `wall` seconds since 1970."""
+    """All that is seen of a set in one look. `now` is monotonic seconds, `wall` seconds since 1970.
+
+    `operation_for`, `promotion_for` and `standing_for` are the seconds for which this controller has seen
+    the recorded operation, promotion and state (with its reason) as they are: a clock that is set, or a
+    service that was away, makes none of them late.
+    """
 
     now: float
     wall: float
     nodes: Mapping[NodeId, NodeFacts] = field(default_factory=dict)
     endpoints: EndpointFacts = EndpointFacts()
+    operation_for: float = 0.0
+    promotion_for: float = 0.0
+    standing_for: float = 0.0
 
     def of(self, node_id: NodeId) -> NodeFacts:
         """The facts of one node; all unknown when nothing was seen of it yet."""

@@ -9,14 +9,16 @@ from dataclasses import replace
 from memstored.domain.actions import Detach, Fence, KillScript, Promote
 from memstored.domain.facts import Life
 from memstored.domain.model import Node, Promotion
-from memstored.domain.succession import Succession, Unfit, choose_heir, unfitness
-from memstored.domain.turn import AT_ONCE, Turn
+from memstored.domain.succession import Succession, Unfit, choose_heir, choose_unproven, unfitness
+from memstored.domain.turn import AT_ONCE, LATER, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
 
 __all__ = [
+    "any_hope",
     "begin_promotion",
     "braked",
     "busy_for",
+    "give_up_growth",
     "keep_after_all",
     "mark_lost",
     "primary_is_lost",
@@ -25,8 +27,6 @@ __all__ = [
     "watch_silent_primary",
 ]
 
-BUSY_LOOK = 0.25
-"""Seconds between two looks at a busy primary."""
 DEFER = 0.1
 """Seconds after the loss in which what was seen is recorded together with the promotion, not before it."""
 STREAM_END = 2.0
@@ -52,7 +52,7 @@ def watch_silent_primary(turn: Turn, primary: Node) -> None:
     A busy one is given longer, and its script is ended first (H16).
     """
     if turn.seen(primary).life is Life.BUSY:
-        turn.look(BUSY_LOOK)
+        turn.look(LATER)
     if busy_for(turn, primary) > turn.rules.failure_detection:
         turn.do(KillScript(primary.id))
     silent = turn.seen(primary).life is Life.SILENT
@@ -80,19 +80,19 @@ def succeed(turn: Turn) -> None:
         _begin_anew(turn)
         return
     if not promotion_wanted(turn):
-        _give_up_growth(turn)
+        _stand_without_primary(turn)
         return
-    turn.look(AT_ONCE)
-    holders = [n for n in turn.replicas() if n.whole]
-    if not _settled(turn, holders):
-        turn.defer = turn.facts.now - _lost_since(turn) < DEFER
+    lost_for = turn.facts.now - _lost_since(turn)
+    turn.wait(lost_for)
+    if not _settled(turn, [n for n in turn.replicas() if n.whole]):
+        turn.defer = lost_for < DEFER
         return
     operation = turn.under_way
     succession = choose_heir(turn.set, turn.facts, prefer=operation.node if operation else None)
-    if succession.heir is None:
-        _no_heir(turn, succession)
-    elif not braked(turn):
-        _promote(turn, succession)
+    if succession.heir is not None:
+        _promote(turn, succession, "holds the most data")
+    elif not _some_may_answer(turn, succession):
+        _succeed_unproven(turn)
 
 
 def _begin_anew(turn: Turn) -> None:
@@ -102,12 +102,41 @@ def _begin_anew(turn: Turn) -> None:
     turn.amend(lineage=None)
 
 
-def _give_up_growth(turn: Turn) -> None:
-    """Without a primary there is nobody to copy from: a replica that was being added is taken back."""
+def _stand_without_primary(turn: Turn) -> None:
+    """High availability is off: keep what is left, so that its owner may promote it (API.md 9)."""
+    if any(n.whole for n in turn.replicas()):
+        # Without a primary there is nobody to copy from.
+        give_up_growth(turn, "The primary died before the new replica held a copy; it was taken back.")
+        return
+    copies = _unproven(turn)
+    if not _settled(turn, copies):
+        turn.wait(turn.facts.now - _lost_since(turn))
+        return
+    best = choose_unproven(turn.set, turn.facts).heir
+    if best is not None:
+        turn.amend_node(best, whole=True)
+    elif not any_hope(turn):
+        give_up_growth(turn, "The primary died before the new replica held a copy; it was taken back.")
+
+
+def any_hope(turn: Turn) -> bool:
+    """Whether a copy that was never proven whole is there, or may yet come out of loading or silence (S6)."""
+    succession = choose_unproven(turn.set, turn.facts)
+    return succession.heir is not None or _some_may_answer(turn, succession)
+
+
+def _unproven(turn: Turn) -> list[Node]:
+    return [n for n in turn.replicas() if not n.whole and n.run_id is not None]
+
+
+def give_up_growth(turn: Turn, why: str) -> None:
+    """Take back a replica that was being added, and say why to who asked for it."""
     operation = turn.under_way
     if operation is None or operation.kind is not OperationKind.ADD_REPLICA or operation.node is None:
         return
-    why = "The primary died before the new replica held a copy; the replica was taken back."
+    node = turn.set.node(operation.node)
+    if node is not None and node.whole:
+        return
     turn.amend(operation=operation.ended(turn.facts.wall, why), replicas=turn.set.replicas - 1)
     turn.amend_node(operation.node, removing=True)
     turn.tell(EventName.NODE_ADD, why, node=operation.node, outcome=Outcome.FAILURE)
@@ -127,6 +156,8 @@ def _settled(turn: Turn, holders: list[Node]) -> bool:
 
 def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
     seen = turn.seen(node)
+    if seen.life is Life.LOADING:
+        return True
     if seen.life is Life.BUSY:
         turn.do(KillScript(node.id))
     if seen.life is Life.SILENT or busy_for(turn, node) > turn.rules.failure_detection:
@@ -137,7 +168,7 @@ def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
         return False
     if seen.replication.is_master or seen.replication.nowhere:
         return True
-    if seen.replication.loading or seen.replication.syncing:
+    if seen.replication.syncing:
         return True
     if _stream_ended(turn, node):
         turn.do(Detach(node.id))
@@ -158,12 +189,28 @@ def _lost_since(turn: Turn) -> float:
     return turn.seen(primary).life_since if primary is not None else 0.0
 
 
-def _no_heir(turn: Turn, succession: Succession) -> None:
-    """Say that all copies are lost, but not while one may still finish loading or answer (S6)."""
+def _some_may_answer(turn: Turn, succession: Succession) -> bool:
+    """Whether one of those that can not inherit now may still come to it: loading, or not answering."""
     hopeful = (Unfit.LOADING, Unfit.UNREACHABLE)
-    waiting = [n for n in turn.replicas() if n.whole and succession.unfit.get(n.id) in hopeful]
-    if waiting:
+    return any(succession.unfit.get(n.id) in hopeful for n in turn.replicas() if n.run_id is not None)
+
+
+def _succeed_unproven(turn: Turn) -> None:
+    """No proven copy is left: take what a replica had copied so far, as soon as it has finished (S6).
+
+    Only when there is none either, all copies are lost.
+    """
+    if not _settled(turn, _unproven(turn)):
         return
+    succession = choose_unproven(turn.set, turn.facts)
+    if succession.heir is not None:
+        words = "had not proven that its copy is complete, but no other is left: it holds the most data"
+        _promote(turn, succession, words)
+    elif not _some_may_answer(turn, succession):
+        _all_lost(turn)
+
+
+def _all_lost(turn: Turn) -> None:
     turn.amend(status=SetState.FAILED)
     turn.tell(
         EventName.FAILOVER,
@@ -174,9 +221,9 @@ def _no_heir(turn: Turn, succession: Succession) -> None:
 
 
 def recent_failovers(turn: Turn) -> tuple[float, ...]:
-    """The times of the failovers within the brake's window."""
+    """The times of the failovers within the brake's window; none is in the future of a clock set back."""
     since = turn.facts.wall - turn.rules.brake_window
-    return tuple(t for t in turn.set.failovers if t > since)
+    return tuple(t for t in turn.set.failovers if since < t <= turn.facts.wall)
 
 
 def braked(turn: Turn) -> bool:
@@ -184,19 +231,29 @@ def braked(turn: Turn) -> bool:
     return len(recent_failovers(turn)) >= turn.rules.brake_count
 
 
-def _promote(turn: Turn, succession: Succession) -> None:
+def _promote(turn: Turn, succession: Succession, why: str) -> None:
     heir = succession.heir
     assert heir is not None
+    if braked(turn):
+        return
     lost = turn.lineage.primary
     turn.amend(failovers=(*recent_failovers(turn), turn.facts.wall))
     node = turn.set.node(heir)
     turn.tell(
         EventName.FAILOVER,
-        f"{node.name if node else heir} holds the most data (offset {succession.offset}) and takes over.",
+        f"{node.name if node else heir} {why} (offset {succession.offset}"
+        f"{_shortfall(turn, succession)}) and takes over.",
         node=heir,
         cause=EventName.NODE_DOWN,
     )
     begin_promotion(turn, Promotion(heir=heir, source=lost, sent=True, started_at=turn.facts.wall))
+
+
+def _shortfall(turn: Turn, succession: Succession) -> str:
+    """How many bytes the set is known to have had that no copy has, in words; nothing when there are none."""
+    reached = max(turn.lineage.watermark, turn.facts.of(turn.lineage.primary).reached)
+    missing = reached - (succession.offset or 0)
+    return f", {missing} bytes behind what the primary was seen to have" if missing > 0 else ""
 
 
 def begin_promotion(turn: Turn, promotion: Promotion) -> None:

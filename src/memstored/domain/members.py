@@ -6,9 +6,15 @@ is lost, what is left of it removed, and another node takes its place.
 
 from dataclasses import replace
 
-from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Stamp
+from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Shut, Stamp
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
-from memstored.domain.failover import keep_after_all, mark_lost, primary_is_lost, promotion_wanted
+from memstored.domain.failover import (
+    give_up_growth,
+    keep_after_all,
+    mark_lost,
+    primary_is_lost,
+    promotion_wanted,
+)
 from memstored.domain.model import Launches, Node
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.turn import SOON, Turn
@@ -19,12 +25,15 @@ __all__ = [
     "attach_replicas",
     "equip_members",
     "launch_members",
+    "launch_pause",
     "record_members",
     "tidy_members",
 ]
 
 BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before the next launch after so many failed ones in a row; the last one repeats."""
+GROWTH_TRIES = 5
+"""After so many failures in a row, of launches or of copies, a replica that was asked for is given up."""
 
 
 def creating(turn: Turn) -> bool:
@@ -41,20 +50,32 @@ def record_members(turn: Turn) -> None:
 
 def _record(turn: Turn, node: Node, seen: NodeFacts) -> None:
     if seen.error is not None and node.address is None and not seen.launching:
-        _record_failed_launch(turn, node, seen.error)
+        turn.amend_node(node.id, status=NodeState.FAILED)
+        _count_failure(turn, node, seen.error)
     elif seen.life is Life.GONE and node.launched:
         mark_lost(turn, node)
+        if turn.set.opened and not node.whole and not node.removing:
+            _count_failure(turn, node, f"{node.name} ended before it held a copy")
     elif node.run_id is not None and seen.run_id not in (None, node.run_id):
         turn.do(Fence(node.id))
     else:
         _record_arrival(turn, node, seen)
 
 
-def _record_failed_launch(turn: Turn, node: Node, error: str) -> None:
+def _count_failure(turn: Turn, node: Node, error: str) -> None:
+    """A node came to nothing: the next is tried after a pause; one that was asked for, not for ever."""
     failures = turn.set.launches.failures + 1
     wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
     turn.amend(launches=Launches(failures=failures, error=error, retry_at=turn.facts.wall + wait))
-    turn.amend_node(node.id, status=NodeState.FAILED)
+    operation = turn.under_way
+    if failures >= GROWTH_TRIES and operation is not None and operation.node == node.id:
+        give_up_growth(turn, f"The new replica could not be started {failures} times in a row: {error}")
+
+
+def launch_pause(turn: Turn) -> float:
+    """Seconds until the next launch may be tried; a clock that was set back does not make it longer."""
+    wait = turn.set.launches.retry_at - turn.facts.wall
+    return wait if 0 < wait <= BACK_OFF[-1] else 0.0
 
 
 def _record_arrival(turn: Turn, node: Node, seen: NodeFacts) -> None:
@@ -95,9 +116,15 @@ def attach_replicas(turn: Turn, primary: Node) -> None:
     may_begin = not (turn.set.opened and any(_copying(turn, n, primary) for n in turn.replicas()))
     for node in turn.replicas():
         seen = turn.seen(node)
+        if seen.life is Life.LOADING and node.whole:
+            turn.amend_node(node.id, whole=False)
         if not turn.up(node) or not seen.equipped or node.removing or seen.replication is None:
             continue
-        if resting(turn, node):
+        if _hopeless(turn, node):
+            give_up_growth(
+                turn, f"{node.name} could not finish its copy {seen.copies_failed} times in a row."
+            )
+        elif resting(turn, node):
             if not seen.replication.nowhere:
                 turn.do(Detach(node.id))
         elif not _follows(turn, seen.replication, primary):
@@ -116,13 +143,24 @@ def resting(turn: Turn, node: Node) -> bool:
     return not node.whole and seen.copies_failed > 1 and turn.facts.now < seen.copy_at
 
 
+def _hopeless(turn: Turn, node: Node) -> bool:
+    """Whether a replica that was asked for will not come about: the set goes on without it."""
+    operation = turn.under_way
+    wanted = operation is not None and operation.node == node.id and not node.whole
+    return wanted and turn.seen(node).copies_failed >= GROWTH_TRIES
+
+
 def _follows(turn: Turn, seen: ReplicationFacts, primary: Node) -> bool:
     return seen.following == (primary.address, turn.set.port)
 
 
 def _copying(turn: Turn, node: Node, primary: Node) -> bool:
-    seen = turn.seen(node).replication
-    return seen is not None and turn.up(node) and not node.whole and _follows(turn, seen, primary)
+    if node.whole or node.lost:
+        return False
+    seen = turn.seen(node)
+    if seen.life is Life.LOADING:
+        return True
+    return turn.up(node) and seen.replication is not None and _follows(turn, seen.replication, primary)
 
 
 def _prove(turn: Turn, node: Node, seen: ReplicationFacts, unstamped: list[Node]) -> None:
@@ -143,15 +181,25 @@ def _prove(turn: Turn, node: Node, seen: ReplicationFacts, unstamped: list[Node]
 
 
 def admit_members(turn: Turn) -> None:
-    """Let tenants in where the truth is or a whole copy of it; record who serves."""
+    """Let tenants in where the truth is or a whole copy of it, and nowhere else; record who serves."""
     for node in turn.set.nodes:
         if not turn.up(node) or node.removing:
             continue
         serves = node.id == turn.lineage.primary or node.whole
-        if serves and not turn.seen(node).admitted:
+        if not serves:
+            _keep_out(turn, node)
+        elif not turn.seen(node).admitted:
             turn.do(Admit(node.id))
-        elif serves and node.status is not NodeState.RUNNING:
+        elif node.status is not NodeState.RUNNING:
             turn.amend_node(node.id, status=NodeState.RUNNING)
+
+
+def _keep_out(turn: Turn, node: Node) -> None:
+    """Shut a replica that takes in a copy anew: what it holds meanwhile is nobody's data."""
+    if turn.seen(node).admitted:
+        turn.do(Shut(node.id))
+    if node.status is NodeState.RUNNING:
+        turn.amend_node(node.id, status=NodeState.WARNING)
 
 
 def tidy_members(turn: Turn) -> None:
@@ -208,8 +256,9 @@ def _replace(turn: Turn, lost: Node) -> None:
     if turn.seen(lost).remains:
         turn.do(Destroy(lost.id))
         return
-    if turn.facts.wall < turn.set.launches.retry_at:
-        turn.look(turn.set.launches.retry_at - turn.facts.wall)
+    pause = launch_pause(turn)
+    if pause:
+        turn.look(pause)
         return
     coming = any(not n.lost and not n.removing and not n.whole for n in turn.replicas())
     if turn.set.opened and coming:

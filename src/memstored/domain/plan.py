@@ -57,6 +57,7 @@ def _advance(turn: Turn) -> None:
     elif primary_is_lost(turn):
         succeed(turn)
         if turn.set.opened and not promotion_wanted(turn):
+            admit_members(turn)
             keep_pointed(turn)
     else:
         _keep(turn)

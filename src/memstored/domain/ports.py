@@ -56,7 +56,12 @@ class Link(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether the last answer was `-BUSY` (a script runs) or the node is loading."""
+        """Whether the last answer was `-BUSY`: a script runs."""
+        ...
+
+    @property
+    def loading(self) -> bool:
+        """Whether the last answer was `-LOADING`, or the node said that it takes in a copy of the data."""
         ...
 
     @property

@@ -7,18 +7,23 @@ and operation; it decides no act.
 from dataclasses import dataclass
 
 from memstored.domain.facts import Life
-from memstored.domain.failover import braked, busy_for, primary_is_lost, promotion_wanted
-from memstored.domain.members import resting
+from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
+from memstored.domain.members import launch_pause, resting
 from memstored.domain.model import Node, Operation, Reason, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, point_trouble, pointed
-from memstored.domain.turn import SOON, Turn
+from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
 __all__ = ["drop_ended", "judge"]
 
 OUT_OF_STEP = 5
 """Seconds that a replica's link may be down before the set is shown as degraded."""
+
+FRESH, OLD = 10.0, 60.0
+"""Seconds for which a state that is not to last is looked at closely, and after which hardly any more."""
+RARELY = 1.0
+"""Seconds to the next look at what has lasted long: whatever ends it wakes us in most cases."""
 
 HEALING = (SetState.RECOVERING, SetState.SCALING_OUT)
 STATES = {
@@ -55,7 +60,14 @@ def judge(turn: Turn) -> None:
     _record(turn, standing)
     _record_healing(turn)
     if standing.state not in (SetState.RUNNING, SetState.FAILED):
-        turn.look(SOON * (8 if standing.state is SetState.WARNING else 1))
+        turn.look(_next_look(turn, standing.state))
+
+
+def _next_look(turn: Turn, state: SetState) -> float:
+    lasts = turn.facts.standing_for
+    if lasts > OLD:
+        return RARELY
+    return LATER if state is SetState.WARNING or lasts > FRESH else SOON
 
 
 def _advance_deletion(turn: Turn) -> None:
@@ -222,7 +234,7 @@ def _standing_in_making(turn: Turn) -> Standing:
 
 def _launch_trouble(turn: Turn) -> Standing:
     launches = turn.set.launches
-    wait = max(0, round(launches.retry_at - turn.facts.wall))
+    wait = round(launch_pause(turn))
     return Standing(
         SetState.WARNING,
         "launch_failed",
@@ -293,13 +305,33 @@ def _lost_primary(turn: Turn) -> Standing:
                 "nothing, so that the remaining copies stay alive",
                 "Failover goes on by itself once the time of the last ones has passed.",
             )
-        return _recovering("comparing the replicas")
+        return _comparing(turn)
     return Standing(
         SetState.WARNING,
         "primary_failed",
         "The primary is gone and high availability is off, so nothing takes its place by itself.",
         "nothing: this is left to you",
         "Promote a replica (PATCH .../primary) to take writes again.",
+    )
+
+
+def _comparing(turn: Turn) -> Standing:
+    """A set without primary whose heir is not chosen yet; in the end it says whom it waits for (S5, S6)."""
+    awaited = {Life.UNKNOWN: "does not answer", Life.SILENT: "hangs", Life.LOADING: "takes in a copy"}
+    awaited[Life.BUSY] = "is busy"
+    words = [
+        f"{n.name} {awaited[turn.seen(n).life]}"
+        for n in turn.replicas()
+        if n.run_id is not None and turn.seen(n).life in awaited
+    ]
+    if turn.facts.standing_for < FRESH or not words:
+        return _recovering("comparing the replicas")
+    return Standing(
+        SetState.RECOVERING,
+        "primary_lost",
+        f"The primary is gone; {', '.join(words)}, and it may hold data that no other has.",
+        "waiting for it",
+        "The one that holds the most data takes over as soon as it answers or is proven gone.",
     )
 
 
@@ -361,6 +393,9 @@ def _members_trouble(turn: Turn) -> Standing | None:
     lost = [n.name for n in turn.set.nodes if n.lost]
     missing = lost or len(turn.set.nodes) < turn.set.replicas
     coming = [n.name for n in turn.set.nodes if not n.lost and n.status is not NodeState.RUNNING]
+    again = [n.name for n in turn.set.nodes if n.status is NodeState.WARNING]
+    if again and not missing:
+        return _copying_again(again)
     if turn.set.recovery_enabled and (missing or coming):
         return _healing_standing(coming)
     if missing or coming:
@@ -383,6 +418,16 @@ def _healing_standing(coming: list[str]) -> Standing:
         "A node was lost; another will take its place.",
         "removing what is left of it",
         "A new node is started.",
+    )
+
+
+def _copying_again(names: list[str]) -> Standing:
+    return Standing(
+        SetState.WARNING,
+        "replica_copies_again",
+        f"{', '.join(names)} fell too far behind the primary and takes in all data anew.",
+        "copying; nobody can log in there meanwhile",
+        "The set is Running when it holds a whole copy.",
     )
 
 
@@ -445,7 +490,7 @@ def _nothing_left(turn: Turn) -> bool:
     """HA off: whether the last node that held the data is gone (API.md 9)."""
     if not turn.set.opened or not primary_is_lost(turn):
         return False
-    return not any(n.whole for n in turn.replicas())
+    return not any(n.whole for n in turn.replicas()) and not any_hope(turn)
 
 
 def _record_healing(turn: Turn) -> None:

@@ -36,17 +36,17 @@ def begin_switchover(turn: Turn) -> None:
         turn.amend_lineage(promotion=promotion)
         turn.do(Pause(primary.id))
         turn.look(AT_ONCE)
-    elif _elapsed(turn, operation.started_at, target) > READY:
+    elif _elapsed(turn, turn.facts.operation_for, target) > READY:
         abandon(turn, "The target is not in step with the primary; nothing was changed.")
     else:
         turn.look(SOON)
 
 
-def _elapsed(turn: Turn, since: float, node: Node) -> float:
-    """Seconds since then, but only those in which we saw the node: a service that was away for a while goes
-    on with what it was asked for instead of giving it up at once.
+def _elapsed(turn: Turn, seconds: float, node: Node) -> float:
+    """Of these seconds only those in which the node was seen as it is: a service that was away for a while
+    goes on with what it was asked for instead of giving it up at once.
     """
-    return min(turn.facts.wall - since, turn.facts.now - turn.seen(node).life_since)
+    return min(seconds, turn.facts.now - turn.seen(node).life_since)
 
 
 def _in_step(turn: Turn, target: Node, primary: Node) -> bool:
@@ -70,7 +70,7 @@ def abandon(turn: Turn, why: str) -> None:
 
 def carry_promotion(turn: Turn, promotion: Promotion) -> None:
     """Bring a recorded change of primary a step further."""
-    turn.look(AT_ONCE)
+    turn.wait(turn.facts.promotion_for)
     heir = turn.set.node(promotion.heir)
     if heir is None or heir.lost:
         turn.amend_lineage(promotion=None)
@@ -152,7 +152,7 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
     if not turn.up(primary) or seen is None:
         watch_silent_primary(turn, primary)
         return
-    late = _elapsed(turn, promotion.started_at, primary) > CATCH_UP
+    late = _elapsed(turn, turn.facts.promotion_for, primary) > CATCH_UP
     if seen.is_master:
         _before_stop(turn, primary, target, late=late)
     elif _caught_up(turn, primary, target):

@@ -4,15 +4,15 @@ Pure. Asked by `domain.failover` whenever a set has lost its primary, and by the
 question "can it fail over now?". Safety rules S4 and S6 live here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import InstanceSet, Lineage, Node
 from memstored.domain.words import NodeId
 
-__all__ = ["Succession", "Unfit", "choose_heir", "lineage_offset", "unfitness"]
+__all__ = ["Succession", "Unfit", "choose_heir", "choose_unproven", "lineage_offset", "unfitness"]
 
 
 EMPTIED = 1
@@ -60,8 +60,12 @@ def unfitness(lineage: Lineage, node: Node, facts: NodeFacts) -> Unfit | None:
         return Unfit.GONE
     if node.run_id is not None and facts.run_id is not None and facts.run_id != node.run_id:
         return Unfit.RESTARTED
-    if not node.whole:
-        return Unfit.NEVER_WHOLE
+    return _unfit_holder(lineage, facts) if node.whole else Unfit.NEVER_WHOLE
+
+
+def _unfit_holder(lineage: Lineage, facts: NodeFacts) -> Unfit | None:
+    if facts.life is Life.LOADING:
+        return Unfit.LOADING
     seen = facts.replication
     if seen is None or facts.life is not Life.UP or facts.run_id is None:
         return Unfit.UNREACHABLE
@@ -85,11 +89,28 @@ def choose_heir(instance_set: InstanceSet, facts: SetFacts, *, prefer: NodeId | 
     mean nothing to each other. Ties go to one that is to stay, to the one that its owner asked for, then to
     the lowest number, so that two controllers with the same facts agree.
     """
+    return _rank(instance_set, facts, instance_set.nodes, prefer)
+
+
+def choose_unproven(instance_set: InstanceSet, facts: SetFacts) -> Succession:
+    """Pick the fullest copy among those that were never proven whole, for when no proven one is left (S6).
+
+    Such a node has taken in the snapshot of a full sync, but it is not known what of the stream after it
+    has arrived (H5). One that never finished taking it in is of another history, or shows that it is
+    empty.
+    """
+    unproven = [replace(n, whole=True) for n in instance_set.nodes if not n.whole]
+    return _rank(instance_set, facts, unproven, None)
+
+
+def _rank(
+    instance_set: InstanceSet, facts: SetFacts, candidates: Iterable[Node], prefer: NodeId | None
+) -> Succession:
     lineage = instance_set.lineage
     assert lineage is not None, "a set without lineage has nothing to inherit"
     unfit: dict[NodeId, Unfit] = {}
     fit: list[tuple[int, bool, bool, int, NodeId]] = []
-    for node in instance_set.nodes:
+    for node in candidates:
         seen = facts.of(node.id)
         why = unfitness(lineage, node, seen)
         if why is not None or seen.replication is None:

@@ -18,6 +18,10 @@ AT_ONCE = 0.005
 """Seconds to the next look while writes wait for us."""
 SOON = 0.025
 """Seconds to the next look while a change is under way."""
+LATER = 0.25
+"""Seconds to the next look while something has taken long already."""
+PATIENCE = (1.0, 10.0)
+"""For so many seconds it is looked at once, then soon; whatever takes longer is looked at later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,14 @@ class Turn:
     def look(self, seconds: float) -> None:
         """Look again in so many seconds at the latest."""
         self.look_in = seconds if self.look_in is None else min(self.look_in, seconds)
+
+    def wait(self, waited: float) -> None:
+        """Look again at once while it is a matter of moments, less often the longer it has been waited for.
+
+        What is waited for wakes us in most cases; a look makes sure that it does.
+        """
+        moments, while_ = PATIENCE
+        self.look(AT_ONCE if waited < moments else SOON if waited < while_ else LATER)
 
     def decision(self) -> Decision:
         """The finished decision."""

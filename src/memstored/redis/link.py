@@ -67,6 +67,7 @@ class RedisLink:
         self._probing = False
         self._patient_since = 0.0
         self._busy = False
+        self._loading = False
         self._paused_until = 0.0
         self._line = Line(target.host, target.port, self, deadline=_CONNECT)
 
@@ -87,8 +88,13 @@ class RedisLink:
 
     @property
     def busy(self) -> bool:
-        """Whether the last answer was `-BUSY` or `-LOADING`, or the node is loading."""
-        return self._busy or self._readings.loading
+        """Whether the last answer was `-BUSY`."""
+        return self._busy
+
+    @property
+    def loading(self) -> bool:
+        """Whether the last answer was `-LOADING`, or the node said that it is."""
+        return self._loading or self._readings.loading
 
     @property
     def run_id(self) -> str | None:
@@ -242,7 +248,7 @@ class RedisLink:
     def down(self) -> None:
         """Called by the line: which server comes next is not known."""
         self._connected = False
-        self._busy = False
+        self._busy = self._loading = False
         self._paused_until = 0.0
         self._readings = self._readings.disconnected()
         self._changed(self._target.node)
@@ -293,7 +299,8 @@ class RedisLink:
         self._probing = False
         self._learn(commands, asked_at, replies)
         connection = self._line.connection
-        if self._readings.run_id is None and not self._busy and connection is not None:
+        refused = self._busy or self._loading
+        if self._readings.run_id is None and not refused and connection is not None:
             self._ask_account(connection, self._accounted)
 
     def _probed_the_same(self, asked_at: float) -> None:
@@ -305,11 +312,12 @@ class RedisLink:
             self._learn(_ACCOUNT, asked_at, replies)
 
     def _learn(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply]) -> None:
-        before = (self.busy, self._readings)
+        before = (self.busy, self.loading, self._readings)
         for command, reply in zip(commands, replies, strict=True):
             self._readings = self._readings.learned(command, reply, asked_at)
-        self._busy = any(_is_busy(reply) for reply in replies)
-        if before != (self.busy, self._readings):
+        self._busy = any(_says(reply, "BUSY") for reply in replies)
+        self._loading = any(_says(reply, "LOADING") for reply in replies)
+        if before != (self.busy, self.loading, self._readings):
             self._changed(self._target.node)
 
     async def _do(self, *commands: Command, secret: str | None = None) -> None:
@@ -359,8 +367,8 @@ def _ignored(_replies: list[Reply] | None) -> None:
     """What becomes of our name on the node changes nothing."""
 
 
-def _is_busy(reply: Reply) -> bool:
-    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(("BUSY", "LOADING"))
+def _says(reply: Reply, word: str) -> bool:
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(f"{word} ")
 
 
 def _name(command: Command) -> str:

@@ -87,10 +87,27 @@ class SimulatedFleet:
         if node.condition is Condition.ALIVE:
             node.condition = Condition.HUNG
 
-    def wake(self, node_id: NodeId) -> None:
-        """The process goes on, first with what was sent to it meanwhile (H9)."""
+    def keep_busy(self, node_id: NodeId, *, wrote: bool = False) -> None:
+        """A script keeps the server from all else: -BUSY is its only answer (H16)."""
         node = self.nodes[node_id]
-        if node.condition is Condition.HUNG:
+        if node.condition is Condition.ALIVE:
+            node.condition, node.script_wrote = Condition.BUSY, wrote
+
+    def kill_script(self, node_id: NodeId) -> None:
+        """`SCRIPT KILL`. Raises `LinkTrouble` when nothing runs, when it wrote, or when no answer comes."""
+        node = self.nodes.get(node_id)
+        if node is None or not self.answers(node_id):
+            raise LinkTrouble("no answer in time")
+        if node.condition is not Condition.BUSY:
+            raise LinkTrouble("NOTBUSY No scripts in execution right now.")
+        if node.script_wrote:
+            raise LinkTrouble("UNKILLABLE Sorry the script already executed write commands")
+        node.condition = Condition.ALIVE
+
+    def wake(self, node_id: NodeId) -> None:
+        """The process, or what keeps it busy, goes on to its end; first it does what was sent to it (H9)."""
+        node = self.nodes[node_id]
+        if node.condition in (Condition.HUNG, Condition.BUSY):
             node.condition = Condition.ALIVE
             self._catch_up(node)
 
@@ -130,9 +147,10 @@ class SimulatedFleet:
             upstream.sever()
 
     def answers(self, node_id: NodeId) -> bool:
-        """Whether the controller would get an answer from the server."""
+        """Whether the controller would get an answer from the server, be it an error (H15)."""
         node = self.nodes.get(node_id)
-        return node is not None and node.condition is Condition.ALIVE and self._passes(CONTROLLER, node_id)
+        speaks = node is not None and node.condition in (Condition.ALIVE, Condition.BUSY)
+        return speaks and self._passes(CONTROLLER, node_id)
 
     def listening(self, address: str, port: int) -> SimulatedNode | None:
         """The server that holds this address, alive or hung."""
@@ -175,6 +193,8 @@ class SimulatedFleet:
         if not self.answers(node_id):
             node.waiting.append(act)
             raise LinkTrouble("no answer in time")
+        if node.condition is Condition.BUSY:
+            raise LinkTrouble("BUSY Redis is busy running a script")
         return act(node)
 
     def bind(self, node: SimulatedNode, addresses: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ class Condition(StrEnum):
     """How the server's process really is, whatever anybody sees of it."""
 
     ALIVE = "alive"
+    BUSY = "busy"
     HUNG = "hung"
     GONE = "gone"
 
@@ -46,6 +47,7 @@ class Reply(StrEnum):
     REFUSED = "refused"
     CLOSED = "closed"
     HELD = "held"
+    BUSY = "busy"
     SILENT = "silent"
 
 
@@ -65,6 +67,8 @@ class SimulatedClient:
         if self.node.condition is Condition.HUNG:
             self.node.waiting.append(lambda node: node.write(value))
             return Reply.SILENT
+        if self.node.condition is Condition.BUSY:
+            return Reply.BUSY
         reply = self.node.write(value)
         if reply is Reply.OK:
             self.acknowledged.append(value)
@@ -78,7 +82,8 @@ class SimulatedNode:
     `following` None is a master; `writes` are its keys in the order they came; `backlog` with
     `backlog_start` (bytes) is what it can send again, None before the first replica. `resumable`: it
     may ask to continue where it is; false from the begin of a full sync to its end (H2). `ended`: the
-    process that was launched is proven to be gone. `mint` makes a replid never used before.
+    process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
+    `mint` makes a replid never used before.
     """
 
     id: NodeId
@@ -91,6 +96,7 @@ class SimulatedNode:
     mint: Callable[[], str]
     condition: Condition = Condition.ALIVE
     ended: bool = False
+    script_wrote: bool = False
     burning: bool = False
     replid: str = ""
     replid2: str = NO_REPLID

@@ -1,18 +1,32 @@
 """The decision under random histories: faults, requests and controller deaths in any order."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world import READER, VIP, World, operation
+from world import READER, VIP, World
 
-from memstored.domain.words import NodeId, NodeState, OperationKind, SetState
+from memstored.domain.catalogue import default_catalogue
+from memstored.domain.errors import InvalidRequest
+from memstored.domain.model import InstanceSet, Node
+from memstored.domain.requests.change import Call, Change
+from memstored.domain.requests.deletion import delete
+from memstored.domain.requests.growth import add_replica
+from memstored.domain.requests.promotion import promote
+from memstored.domain.requests.recovery import set_recovery
+from memstored.domain.requests.removal import delete_node
+from memstored.domain.settings import Quotas
+from memstored.domain.words import SetState
 from memstored.runtime.simulated import CONTROLLER
-from memstored.runtime.simulated_node import Condition, SimulatedNode
+from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
 PICK = st.integers(min_value=0, max_value=5)
+CATALOGUE = default_catalogue()
+LATE = 10.0
+"""Seconds into a history from which on the set may be deleted, so that most of it is about one that lives."""
 ENDED = (SetState.FAILED, SetState.TERMINATED)
 
 
@@ -101,6 +115,30 @@ class Histories(RuleBasedStateMachine):
         """The network is whole again."""
         self.world.fleet.heal()
 
+    @rule(index=PICK, wrote=st.booleans())
+    def keep_busy(self, index: int, wrote: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        """A script that does not end keeps a server busy; it can be killed unless it wrote."""
+        node = self.pick(index)
+        if node:
+            self.world.fleet.keep_busy(node.id, wrote=wrote)
+
+    @rule(index=PICK)
+    def slow_down(self, index: int) -> None:
+        """What the controller sees of a server is a turn old, or is not any more."""
+        node = self.pick(index)
+        if node:
+            self.world.slow ^= {node.id}
+
+    @rule(count=st.integers(1, 4))
+    def lose_replies(self, count: int) -> None:
+        """What is done next is done without the controller learning of it."""
+        self.world.lose_replies = count
+
+    @rule(seconds=st.integers(-7200, 7200))
+    def set_clock(self, seconds: int) -> None:
+        """Somebody sets the machine's clock."""
+        self.world.clock_error += seconds
+
     @rule(count=st.integers(1, 3))
     def refuse_launches(self, count: int) -> None:
         """The next launches fail."""
@@ -121,66 +159,57 @@ class Histories(RuleBasedStateMachine):
         self.world.turn(acts=acts, forget=True)
         self.check_succession()
 
-    # Requests
+    # Requests, at any moment: whatever may not run now is refused and changes nothing
 
-    def free(self) -> bool:
-        """Whether a request may change the set now."""
-        return self.world.set.status is SetState.RUNNING and self.world.set.operation is None
+    def ask(self, request: Callable[[InstanceSet, Call], Change]) -> None:
+        """Let the rules of a request judge it, and record what they answer, as the service does."""
+        world = self.world
+        call = Call(actor="owner", request_id=None, at=world.now + world.clock_error)
+        before = world.set
+        try:
+            change = request(before, call)
+        except InvalidRequest:
+            return
+        if change.after != before:
+            world.set = replace(change.after, revision=before.revision + 1)
+            world.events.extend(change.events)
 
-    @precondition(lambda self: self.free() and self.world.set.replicas < 6)
+    def node(self, index: int) -> Node:
+        """One of the set's nodes."""
+        nodes = self.world.set.nodes
+        return nodes[index % len(nodes)]
+
+    @precondition(lambda self: bool(self.world.set.nodes))
     @rule()
     def add_replica(self) -> None:
         """Its owner adds a replica."""
-        world = self.world
-        planned = replace(
-            world.set.nodes[0],
-            id=NodeId(f"00000000-0000-0000-0000-{world.set.next_number:012}"),
-            number=world.set.next_number,
-            name=f"orders-{world.set.next_number}",
-            launched=False,
-            address=None,
-            run_id=None,
-            whole=False,
-            status=NodeState.INIT,
-        )
-        self.ask(OperationKind.ADD_REPLICA, ("provision", "replicate", "open"), planned.id)
-        world.set = replace(
-            world.set.with_nodes([*world.set.nodes, planned]),
-            replicas=world.set.replicas + 1,
-            next_number=world.set.next_number + 1,
-        )
+        subnet = CATALOGUE.subnets[0].id
+        self.ask(lambda present, call: add_replica(present, subnet, call, CATALOGUE, Quotas()))
 
-    @precondition(lambda self: self.free() and self.world.set.replicas > 2)
+    @precondition(lambda self: bool(self.world.set.nodes))
     @rule(index=PICK)
-    def delete_replica(self, index: int) -> None:
-        """Its owner removes a replica."""
-        world = self.world
-        replicas = [n for n in world.set.nodes if n.id != self.primary]
-        node = replicas[index % len(replicas)]
-        self.ask(OperationKind.DELETE_NODE, ("withdraw", "remove"), node.id)
-        world.set = replace(
-            world.set.with_node(replace(node, removing=True, status=NodeState.TERMINATING)),
-            replicas=world.set.replicas - 1,
-        )
+    def delete_node(self, index: int) -> None:
+        """Its owner removes a node."""
+        node = self.node(index)
+        self.ask(lambda present, call: delete_node(present, node, call))
 
-    @precondition(lambda self: self.free() and self.world.set.replicas > 1)
+    @precondition(lambda self: bool(self.world.set.nodes))
     @rule(index=PICK)
     def promote(self, index: int) -> None:
-        """Its owner asks for another primary."""
-        replicas = [n for n in self.world.set.nodes if n.id != self.primary]
-        steps = ("stop_writes", "catch_up", "promote", "move_address")
-        self.ask(OperationKind.PROMOTE, steps, replicas[index % len(replicas)].id)
+        """Its owner asks for another primary, of a living set or of one whose primary is dead."""
+        node, facts = self.node(index), self.world.look()
+        self.ask(lambda present, call: promote(present, node.id, call, facts))
 
-    @precondition(lambda self: self.free() and self.world.set.replicas > 1)
     @rule(on=st.booleans())
     def recovery(self, on: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         """Its owner switches high availability."""
-        self.world.set = replace(self.world.set, recovery_enabled=on)
+        self.ask(lambda present, call: set_recovery(present, call, enabled=on))
 
-    def ask(self, kind: OperationKind, steps: tuple[str, ...], node: NodeId) -> None:
-        """Record a request as the service does."""
-        world = self.world
-        world.set = replace(world.set, operation=operation(kind, steps, node, world.now))
+    @precondition(lambda self: self.world.now > LATE)
+    @rule()
+    def delete_set(self) -> None:
+        """Its owner deletes it, late in its history."""
+        self.ask(delete)
 
     # What must hold
 
@@ -217,6 +246,13 @@ class Histories(RuleBasedStateMachine):
         assert len(masters) <= 1, masters
 
     @invariant()
+    def nothing_is_given_up_too_early(self) -> None:
+        """Lost is only said of a set of which no living server holds anything (S6)."""
+        world = self.world
+        if world.set.status is SetState.FAILED:
+            assert not world.holders(), [n.id for n in world.holders()]
+
+    @invariant()
     def addresses_have_one_holder(self) -> None:
         """An address is never bound twice, and only by a node of the set (S8)."""
         for address in (VIP, READER):
@@ -233,7 +269,8 @@ class Histories(RuleBasedStateMachine):
             return
         world = self.world
         world.fleet.heal()
-        world.refuse_launches = 0
+        world.refuse_launches = world.lose_replies = 0
+        world.slow = frozenset()
         for node in list(world.fleet.nodes.values()):
             world.fleet.wake(node.id)
         quiet = 0
@@ -245,6 +282,8 @@ class Histories(RuleBasedStateMachine):
                 break
         assert self.ended_well(), (world.set.status, world.set.reason, world.set.operation, world.set.nodes)
         assert quiet > 2, "a turn on a set at rest does nothing"
+        if world.set.status is SetState.RUNNING:
+            assert world.write("last") is Reply.OK
 
     def ended_well(self) -> bool:
         """The state that was asked for, or the worst that its owner must mend, or a proven total loss."""
@@ -256,7 +295,8 @@ class Histories(RuleBasedStateMachine):
             return False
         if present.status is SetState.RUNNING:
             return len(present.nodes) == present.replicas and not lost
-        return present.status is SetState.WARNING and not present.recovery_enabled and bool(lost)
+        incomplete = bool(lost) or present.primary is None
+        return present.status is SetState.WARNING and not present.recovery_enabled and incomplete
 
 
 TestHistories = Histories.TestCase
@@ -265,5 +305,5 @@ TestHistories.settings = settings(
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate,),
+    phases=(Phase.generate, Phase.shrink),
 )

@@ -43,6 +43,53 @@ BUGS = (
     Bug("S5 does not wait for a silent copy", "failover", "for node in holders:", "for node in holders[:1]:"),
     Bug("S6 fences the last copy", "failover", "    if copies:\n", "    if True:\n"),
     Bug("S6 removes the last copy", "members", "return [n.id for n in holders] == [node.id]", "return False"),
+    Bug(
+        "S1 leaves a half copy open",
+        "members",
+        "        if not serves:\n",
+        "        if not serves and not node.launched:\n",
+    ),
+    Bug("S3 does not await the end of the stream", "failover", "return read_after or ", "return True or "),
+    Bug(
+        "S4 takes a node of another history",
+        "succession",
+        "return Unfit.FOREIGN if lineage_offset(lineage, seen) is None else None",
+        "return None",
+    ),
+    Bug("S4 takes whoever answers at the address", "succession", "return Unfit.RESTARTED", "pass"),
+    Bug(
+        "S4 takes a node that was never whole",
+        "succession",
+        "if node.whole else Unfit.NEVER_WHOLE",
+        "if True else None",
+    ),
+    Bug("S4 believes a copy before it is proven", "members", "elif seen.offset >= stamp and ", "elif "),
+    Bug(
+        "S6 throws an unproven copy away",
+        "failover",
+        "        _succeed_unproven(turn)\n",
+        "        _all_lost(turn)\n",
+    ),
+    Bug(
+        "S6 gives up while one loads",
+        "failover",
+        "    elif not _some_may_answer(turn, succession):\n        _all_lost",
+        "    else:\n        _all_lost",
+    ),
+    Bug("S6 says lost while one is unproven", "progress", " and not any_hope(turn)", ""),
+    Bug("S7 forgets the new replid", "promotion", "replid=seen.replid,", "replid=before.replid,"),
+    Bug("S8b reads from a replica out of step", "pointing", "in_step = linked and not", "in_step = not"),
+    Bug(
+        "S9 leaves writes held back", "plan", "            turn.do(Unpause(node.id))\n", "            pass\n"
+    ),
+    Bug(
+        "H7 replaces a node before it is removed",
+        "members",
+        "    if turn.seen(lost).remains:\n",
+        "    if False:\n",
+    ),
+    Bug("H16 ends no script", "failover", "        turn.do(KillScript(primary.id))\n", "        pass\n"),
+    Bug("H4 keeps a replid that its primary left", "plan", "turn.amend_lineage(replid=seen.replid)", "pass"),
     Bug("S7 keeps the epoch", "failover", "epoch=turn.lineage.epoch + 1", "epoch=turn.lineage.epoch"),
     Bug("S7 acts on what is not recorded", "plan", "if not turn.defer and (", "if True and ("),
     Bug(
@@ -73,13 +120,13 @@ def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The safety tests or the random histories fail on it."""
     sources = planted(bug, tmp_path)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    files = [str(HERE / "test_safety.py"), str(HERE / "test_histories.py")]
+    files = [str(HERE / f"test_{name}.py") for name in ("safety", "last_copy", "histories")]
     environment = {
         **os.environ,
         "PYTHONPATH": str(sources),
         "PYTEST_ADDOPTS": "",
         "CI": "",
-        "HISTORIES": "40",
+        "HISTORIES": "25",
     }
 
     run = subprocess.run(

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
-from world import READER, SET, VIP, World, ask_replica, operation
+from world import READER, SET, STEP_SECONDS, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
 from memstored.domain.facts import NOWHERE
 from memstored.domain.naming import node_id
+from memstored.domain.plan import decide
+from memstored.domain.pointing import choose_reader
 from memstored.domain.settings import FailoverSettings
+from memstored.domain.succession import Unfit, choose_heir
+from memstored.domain.turn import Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Reply, SimulatedNode
@@ -100,6 +104,126 @@ def test_s4_the_replica_that_holds_most_takes_over() -> None:
     assert world.set.primary is not None
     assert world.set.primary.number == 3
     assert world.lost_writes == []
+
+
+def test_s4_a_replica_counts_only_once_the_stream_reaches_it() -> None:
+    """Its link is up before anything written since its snapshot is on its way (H5)."""
+    world = World.running(replicas=2)
+    ask_replica(world)
+    joined = node_id(SET, 3)
+    world.turns_until(lambda: any(isinstance(a, do.Stamp) and joined in a.replicas for a in world.acts))
+    world.fleet.partition(node_id(SET, 1), joined)
+
+    world.turns(20)
+
+    assert world.server(3).link_up
+    assert not any(n.id == joined and n.whole for n in world.set.nodes)
+    world.fleet.heal()
+    world.turns(20)
+    assert all(n.whole for n in world.set.nodes)
+
+
+def test_s4_an_unproven_copy_never_goes_before_a_proven_one() -> None:
+    """Its offset may be higher: what of the stream it has is not known."""
+    world = World.running()
+    facts = world.look()
+    second, third = (n.id for n in world.set.nodes[1:])
+    replication = facts.of(third).replication
+    assert replication is not None
+    ahead = replace(facts.of(third), replication=replace(replication, offset=replication.offset + 500))
+    doubtful = world.set.with_node(replace(world.set.nodes[2], whole=False))
+
+    succession = choose_heir(doubtful, replace(facts, nodes={**facts.nodes, third: ahead}))
+
+    assert succession.heir != third
+    assert succession.unfit[third] is Unfit.NEVER_WHOLE
+    assert second not in succession.unfit
+
+
+def test_s4_a_node_that_answers_in_anothers_place_is_no_heir() -> None:
+    """Who was launched is known; another server at its address holds none of the data."""
+    world = World.running(replicas=2)
+    node = world.set.nodes[1]
+    facts = world.look()
+    seen = replace(facts.of(node.id), run_id="f" * 40)
+
+    succession = choose_heir(world.set, replace(facts, nodes={node.id: seen}))
+
+    assert succession.unfit[node.id] is Unfit.RESTARTED
+    assert succession.heir is None
+
+
+def test_s4_a_node_of_another_history_is_no_heir() -> None:
+    """Its offset may be the highest: it counts bytes of another stream."""
+    world = World.running(replicas=2)
+    node = world.set.nodes[1]
+    facts = world.look()
+    replication = facts.of(node.id).replication
+    assert replication is not None
+    stranger = replace(replication, replid="e" * 40, offset=10**9)
+    seen = replace(facts.of(node.id), replication=stranger)
+
+    succession = choose_heir(world.set, replace(facts, nodes={node.id: seen}))
+
+    assert succession.unfit[node.id] is Unfit.FOREIGN
+    assert succession.heir is None
+
+
+def test_s4_a_replid_that_the_primary_took_is_recorded() -> None:
+    """It changes by itself at the first replica (H4); a replica of the new one is no stranger."""
+    world = World.running(replicas=2)
+    server = world.server(1)
+    server.replid, server.replid2 = "d" * 40, server.replid
+
+    world.turns(4)
+
+    assert world.set.lineage is not None
+    assert world.set.lineage.replid == "d" * 40
+
+
+def test_s3_what_the_dead_primary_had_sent_is_read_before_anyone_is_stopped() -> None:
+    """A replica is left alone until it has itself seen the end of its stream (H3)."""
+    world = World.running(replicas=2)
+    before = world.look().of(node_id(SET, 2))
+    world.kill(1)
+    facts = world.look()
+    unread = replace(facts, now=facts.now + 0.01, nodes={**facts.nodes, node_id(SET, 2): before})
+
+    decision = decide(world.set, unread, world.rules)
+
+    assert before.replication is not None
+    assert before.replication.link_up
+    assert not any(isinstance(act, do.Detach) for act in decision.actions)
+    world.turns()
+    assert world.set.status is SetState.RUNNING
+
+
+def test_h16_a_script_that_does_not_end_is_killed_and_nobody_is_replaced() -> None:
+    """Busy is not failed: first the script is ended, and that is enough."""
+    world = World.running()
+    world.rules = FailoverSettings(failure_detection=1.0)
+    world.fleet.keep_busy(node_id(SET, 1))
+
+    world.turns(80)
+
+    assert do.KillScript(node_id(SET, 1)) in world.acts
+    assert not any(isinstance(act, do.Fence) for act in world.acts)
+    assert world.write("again") is Reply.OK
+
+
+def test_h16_a_script_that_wrote_is_given_long_then_its_server_is_replaced() -> None:
+    """It can not be killed: after the busy bound a replica takes over, and it never had the write (S3)."""
+    world = World.running()
+    world.rules = FailoverSettings(failure_detection=1.0, busy_detection=4.0)
+    world.fleet.keep_busy(node_id(SET, 1), wrote=True)
+
+    world.turns(int(world.rules.busy_detection / STEP_SECONDS) - 40)
+    assert not any(isinstance(act, do.Fence) for act in world.acts)
+    world.turns(200)
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 2
+    assert world.write("again") is Reply.OK
 
 
 def test_s4_a_replica_emptied_by_a_failed_copy_never_takes_over() -> None:
@@ -207,6 +331,33 @@ def test_s8_the_address_is_with_the_old_primary_or_the_new_never_with_both() -> 
         assert len(holders) == 1
 
     assert holders == [node_id(SET, 2)]
+
+
+def test_s7_the_new_history_is_recorded_before_the_address_leads_to_it() -> None:
+    """Whoever takes over between the two knows whose data is the truth (H4, H9)."""
+    world = World.running()
+    world.kill(1)
+
+    world.turns_until(lambda: any(VIP in n.bound for n in world.fleet.nodes.values() if not n.ended))
+
+    assert world.set.lineage is not None
+    assert world.set.lineage.replid == world.server(2).replid
+    assert world.set.lineage.promotion is None
+
+
+def test_s8b_the_reader_address_does_not_lead_to_a_replica_that_receives_nothing() -> None:
+    """Its link has been down for a while though the primary lives: what it shows is old."""
+    world = World.running()
+    facts = world.look()
+    holder = facts.endpoints.reader_at
+    assert holder is not None
+    replication = facts.of(holder).replication
+    assert replication is not None
+    cut = replace(facts.of(holder), replication=replace(replication, link_up=False, link_down_for=3))
+
+    chosen = choose_reader(Turn(world.set, replace(facts, nodes={**facts.nodes, holder: cut}), world.rules))
+
+    assert chosen not in (holder, node_id(SET, 1))
 
 
 def test_s8_the_reader_address_leaves_a_replica_that_is_out_of_step() -> None:

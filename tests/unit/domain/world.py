@@ -115,11 +115,18 @@ class Memory:
     error: str | None = None
     copies_failed: int = 0
     copy_at: float = 0.0
+    reached: int = 0
+    stale: NodeFacts | None = None
 
 
 @dataclass(slots=True)
 class World:
-    """One set in its world. `promotions` are all `NO ONE` that were sent, with the epoch of each."""
+    """One set in its world.
+
+    `lose_replies`: so many commands from now on are carried out without the controller learning of it;
+    `slow` nodes show the controller what they were a turn ago; `clock_error`: seconds by which the wall
+    clock is wrong.
+    """
 
     set: InstanceSet
     rules: FailoverSettings = RULES
@@ -128,7 +135,12 @@ class World:
     events: list[EventDraft] = field(default_factory=list)
     reserved: bool = False
     memory: dict[NodeId, Memory] = field(default_factory=dict)
+    spells: dict[str, tuple[object, float]] = field(default_factory=dict)
     refuse_launches: int = 0
+    lose_replies: int = 0
+    slow: frozenset[NodeId] = frozenset()
+    clock_error: float = 0.0
+    looks_in: float | None = None
     commits: int = 0
     acts: list[do.Action] = field(default_factory=list)
 
@@ -189,32 +201,83 @@ class World:
         self.now += STEP_SECONDS
         self.fleet.step()
         decision = decide(self.set, self.look(), self.rules)
+        self.looks_in = decision.look_in
         if decision.defer:
-            assert all(isinstance(act, do.Detach | do.Fence | do.Equip) for act in decision.actions)
+            assert all(
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript) for act in decision.actions
+            )
         elif decision.after != self.set:
             self.set = replace(decision.after, revision=self.set.revision + 1)
             self.events.extend(decision.events)
             self.commits += 1
         for action in decision.actions[:acts]:
             self.acts.append(action)
-            try:
-                self.act(action)
-            except LinkTrouble:
-                continue
+            self._attempt(action)
         if forget:
             self.restart()
         return len(decision.actions)
 
+    def _attempt(self, action: do.Action) -> None:
+        """Carry an act out; whether it worked is seen in the next look. An answer may be lost on its way."""
+        self._check_last_copy(action)
+        try:
+            self.act(action)
+        except LinkTrouble:
+            return
+        if self.lose_replies and isinstance(action, do.Stamp):
+            self.lose_replies -= 1
+            for replica in action.replicas:
+                self.memory[replica].stamp = None
+
+    def _check_last_copy(self, action: do.Action) -> None:
+        """Whatever history led here: nothing ends or overwrites the last server that holds the data (S6)."""
+        if not self.set.opened or self.set.deleting:
+            return
+        match action:
+            case do.Fence(node) | do.Destroy(node):
+                server = self.fleet.nodes.get(node)
+                if server is not None and server in self.holders():
+                    assert len(self.holders()) > 1, f"{action} would end the last copy"
+            case do.Follow(node, primary):
+                held = set(self.fleet.node(node).writes) if node in self.fleet.nodes else set()
+                source = self.fleet.nodes.get(primary)
+                assert source is not None
+                assert source.condition is Condition.GONE or held <= set(source.writes), (
+                    f"{action} loses data"
+                )
+            case _:
+                return
+
+    def holders(self) -> list[SimulatedNode]:
+        """The living servers, still those that were launched, that hold what tenants wrote."""
+        known = {n.id: n.run_id for n in self.set.nodes}
+        servers = [s for s in self.fleet.nodes.values() if known.get(s.id) == s.run_id]
+        written = set(self.fleet.acknowledged)
+        return [s for s in servers if s.condition is not Condition.GONE and written & set(s.writes)]
+
     def restart(self) -> None:
         """The controller dies and another starts: only the store is remembered."""
         self.memory.clear()
+        self.spells.clear()
+
+    def _lasts(self, what: str, value: object) -> float:
+        """For how many seconds this controller has seen something recorded as it is."""
+        known = self.spells.get(what)
+        if known is None or known[0] != value:
+            known = self.spells[what] = (value, self.now)
+        return self.now - known[1]
 
     def look(self) -> SetFacts:
         """What a controller sees now."""
+        present = self.set
+        reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
-            wall=self.now,
-            nodes={n.id: self._facts(n) for n in self.set.nodes},
+            wall=self.now + self.clock_error,
+            operation_for=self._lasts("operation", present.operation and present.operation.id),
+            promotion_for=self._lasts("promotion", present.lineage and present.lineage.promotion),
+            standing_for=self._lasts("standing", (present.status, reason)),
+            nodes={n.id: self._facts(n) for n in present.nodes},
             endpoints=EndpointFacts(
                 primary=VIP if self.reserved else None,
                 reader=READER if self.reserved and self.set.replicas > 1 else None,
@@ -230,22 +293,30 @@ class World:
 
     def _facts(self, node: Node) -> NodeFacts:
         memory = self.memory.setdefault(node.id, Memory(since=self.now))
+        fresh = self._fresh_facts(node, memory)
+        known, memory.stale = memory.stale, fresh
+        late = node.id in self.slow and known is not None and {known.life, fresh.life} == {Life.UP}
+        return known if late and known is not None and known.run_id == fresh.run_id else fresh
+
+    def _fresh_facts(self, node: Node, memory: Memory) -> NodeFacts:
         server = self.fleet.nodes.get(node.id)
         life = self._life(node, server, memory)
         if life is not memory.life:
             memory.life, memory.since = life, self.now
-        if server is None or life is not Life.UP:
+        if server is None or life not in (Life.UP, Life.LOADING):
             address = server.host if server else None
             return NodeFacts(
                 life=life,
                 life_since=memory.since,
                 address=address,
+                reached=memory.reached,
                 remains=server is not None,
                 error=memory.error,
             )
         seen = server.facts()
         if not seen.link_up:
             memory.stamp = None
+        memory.reached = seen.offset if seen.is_master else 0
         return NodeFacts(
             life=life,
             life_since=memory.since,
@@ -260,6 +331,7 @@ class World:
             stamp=memory.stamp,
             copies_failed=memory.copies_failed,
             copy_at=memory.copy_at,
+            reached=memory.reached,
             remains=True,
         )
 
@@ -270,7 +342,9 @@ class World:
             return Life.GONE
         if self.fleet.answers(node.id):
             memory.silent = 0.0
-            return Life.UP
+            if server.condition is Condition.BUSY:
+                return Life.BUSY
+            return Life.LOADING if server.loading else Life.UP
         memory.silent += STEP_SECONDS
         return Life.SILENT if memory.silent >= self.rules.failure_detection else Life.UNKNOWN
 
@@ -321,6 +395,10 @@ class World:
                 self.fleet.command(node, lambda server: setattr(server, "paused", False))
             case do.Admit(node):
                 self.fleet.command(node, lambda server: setattr(server, "admitted", True))
+            case do.Shut(node):
+                self.fleet.command(node, SimulatedNode.shut)
+            case do.KillScript(node):
+                self.fleet.kill_script(node)
             case _:
                 raise AssertionError(action)
 

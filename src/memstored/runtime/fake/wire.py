@@ -29,7 +29,7 @@ class FakeLink:
         self._paused_until = 0.0
         self.connected = False
         self.unanswered = 0
-        self.busy = False
+        self.busy = self.loading = False
         self.run_id: str | None = None
         self.process_id: int | None = None
         self.replication: ReplicationFacts | None = None
@@ -106,8 +106,9 @@ class FakeLink:
         self._paused_until = self._runtime.clock.monotonic() + milliseconds / 1000
 
     async def kill_script(self) -> None:
-        """See `Link.kill_script`; simulated nodes run no scripts."""
-        raise LinkTrouble("NOTBUSY No scripts in execution right now.")
+        """See `Link.kill_script`."""
+        await asyncio.sleep(0)
+        self._runtime.fleet.kill_script(self._target.node)
 
     async def unpause(self) -> None:
         """See `Link.unpause`."""
@@ -158,17 +159,23 @@ class FakeLink:
     def _look(self) -> None:
         node = self._runtime.fleet.node(self._target.node)
         before = self._reading()
-        self.connected, self.unanswered, self.busy = True, 0, node.loading
+        self.connected, self.unanswered = True, 0
+        self.busy, self.loading = node.condition is Condition.BUSY, node.loading
+        if not self.busy:
+            self._learn(node)
+        if self._reading() != before:
+            self._changed(self._target.node)
+
+    def _learn(self, node: SimulatedNode) -> None:
         self.run_id, self.process_id = node.run_id, node.process_id
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
         self.equipped, self.admitted, self.bound = node.identity is not None, node.admitted, node.bound
-        if self._reading() != before:
-            self._changed(self._target.node)
 
     def _reading(self) -> tuple[object, ...]:
         return (
             self.connected,
             self.busy,
+            self.loading,
             self.run_id,
             self.replication,
             self.equipped,

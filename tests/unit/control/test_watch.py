@@ -1,0 +1,137 @@
+"""What is concluded from answers, silence and time; the clock stands still until it is moved."""
+
+from dataclasses import replace
+
+from test_fleet import SET, planned
+
+from memstored.control.watch import Place, Watch
+from memstored.domain.facts import Life
+from memstored.domain.naming import node_id
+from memstored.domain.ports import Identity
+from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import NodeId, SetState
+from memstored.runtime.fake import FakeEndpoints, FakeRuntime, FakeWire, ManualClock
+from memstored.runtime.protocol import LaunchOrder
+
+FIRST, SECOND = node_id(SET, 1), node_id(SET, 2)
+DETECTION = 5.0
+
+
+class Ground:
+    """Two nodes that run, and the eyes on them. `all_silent` stands for the judgement of the whole fleet."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.runtime = FakeRuntime(self.clock)
+        self.all_silent = False
+        self.set = planned(2)
+        place = Place(
+            runtime=self.runtime,
+            endpoints=FakeEndpoints(self.runtime),
+            wire=FakeWire(self.runtime),
+            clock=self.clock,
+            rules=FailoverSettings(failure_detection=DETECTION),
+        )
+        control = Identity(user="memstored-control", secret="c")
+        self.watch = Watch(place, control, changed=lambda _: None, held=lambda: self.all_silent)
+
+    async def launch(self) -> None:
+        """Start the servers and look once, so that there are links."""
+        for node in self.set.nodes:
+            order = LaunchOrder(
+                node=node.id, set_id=SET, subnet_id="s", version="7.0.15", port=6379, directives=()
+            )
+            placement = await self.runtime.launch(order)
+            self.set = self.set.with_node(replace(node, launched=True, address=placement.address))
+        self.watch.look(self.set)
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time pass with a probe and a tick at every second, as the ticker does."""
+        for _ in range(int(seconds)):
+            self.clock.advance(1.0)
+            self.watch.probe()
+            self.watch.tick(1.0)
+
+    def life(self, node: NodeId) -> Life:
+        """What is concluded of a node now."""
+        return self.watch.look(self.set).of(node).life
+
+
+async def test_a_node_that_answers_busy_is_busy_and_one_that_loads_is_loading() -> None:
+    """They are different troubles: only a script can be ended (H16)."""
+    ground = Ground()
+    await ground.launch()
+    ground.runtime.fleet.keep_busy(FIRST)
+    follower, source = ground.runtime.fleet.node(SECOND), ground.runtime.fleet.node(FIRST)
+    source.identity = follower.identity = Identity(user="memstored-replication", secret="r")
+    ground.pass_seconds(1)
+    assert ground.life(FIRST) is Life.BUSY
+
+    ground.runtime.fleet.wake(FIRST)
+    follower.follow(source.host, 6379)
+    seen = set()
+    for _ in range(6):
+        ground.pass_seconds(1)
+        seen.add(ground.life(SECOND))
+
+    assert Life.LOADING in seen
+    assert ground.life(SECOND) is Life.UP
+
+
+async def test_a_node_is_silent_after_failure_detection_and_not_before() -> None:
+    """Unanswered probes are counted in seconds that the ticker was awake for."""
+    ground = Ground()
+    await ground.launch()
+    ground.runtime.fleet.hang(FIRST)
+
+    ground.pass_seconds(DETECTION - 1)
+    before = ground.life(FIRST)
+    ground.pass_seconds(2)
+
+    assert (before, ground.life(FIRST)) == (Life.UP, Life.SILENT)
+
+
+async def test_silence_proves_nothing_while_most_of_the_fleet_is_silent() -> None:
+    """A proven death is still seen; afterwards every silent node gets the whole time again."""
+    ground = Ground()
+    await ground.launch()
+    ground.runtime.fleet.hang(FIRST)
+    ground.all_silent = True
+    ground.runtime.fleet.crash(SECOND)
+    ground.pass_seconds(3 * DETECTION)
+    assert (ground.life(FIRST), ground.life(SECOND)) == (Life.UNKNOWN, Life.GONE)
+
+    ground.all_silent = False
+    ground.watch.forgive()
+
+    assert ground.life(FIRST) is Life.UP
+    ground.pass_seconds(DETECTION + 1)
+    assert ground.life(FIRST) is Life.SILENT
+
+
+async def test_what_a_dead_master_was_seen_to_have_is_remembered() -> None:
+    """So that a failover can tell how much no copy has."""
+    ground = Ground()
+    await ground.launch()
+    ground.runtime.fleet.node(FIRST).offset = 4711
+    ground.pass_seconds(1)
+    ground.watch.look(ground.set)
+
+    ground.runtime.fleet.crash(FIRST)
+
+    assert ground.watch.look(ground.set).of(FIRST).reached == 4711
+
+
+async def test_how_long_a_state_lasts_is_counted_from_when_it_was_first_seen() -> None:
+    """Another state, and another controller, begin anew."""
+    ground = Ground()
+    await ground.launch()
+    ground.watch.look(ground.set)
+    ground.clock.advance(30.0)
+    assert ground.watch.look(ground.set).standing_for == 30.0
+    assert ground.watch.look(ground.set).operation_for == 30.0
+
+    changed = replace(ground.set, status=SetState.PROVISIONING)
+
+    assert ground.watch.look(changed).standing_for == 0.0
+    assert ground.watch.look(changed).operation_for == 30.0

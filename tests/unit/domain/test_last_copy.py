@@ -1,0 +1,284 @@
+"""S6 to its end: what a replica had copied so far is taken when nothing better is left, never thrown away."""
+
+from dataclasses import replace
+
+from world import SET, World, ask_replica
+
+from memstored.domain import actions as do
+from memstored.domain.facts import Life
+from memstored.domain.naming import node_id
+from memstored.domain.plan import decide
+from memstored.domain.requests.change import Call
+from memstored.domain.requests.promotion import promote
+from memstored.domain.words import EventName, NodeState, OperationState, SetState
+from memstored.runtime.simulated_node import Reply
+
+
+def with_copy_under_way(*, recovery_enabled: bool) -> World:
+    """A set whose third node has taken in the snapshot but has not proven its copy, and the only other
+    replica is gone.
+    """
+    world = World.running(replicas=2, recovery_enabled=recovery_enabled)
+    ask_replica(world)
+    world.turns_until(lambda: node_id(SET, 3) in world.fleet.nodes and world.server(3).loading)
+    world.kill(2)
+    return world
+
+
+def test_s6_a_copy_that_was_not_proven_takes_over_when_none_that_was_is_left() -> None:
+    """The write it took in with its snapshot is not lost, and the event says what is not known."""
+    world = with_copy_under_way(recovery_enabled=True)
+    world.kill(1)
+
+    world.turns(300)
+
+    assert world.set.status is SetState.RUNNING
+    assert world.set.primary is not None
+    assert world.set.primary.number == 3
+    assert world.lost_writes == []
+    told = next(e.message for e in world.events if e.name is EventName.FAILOVER)
+    assert "had not proven" in told
+
+
+def test_s6_a_replica_that_still_loads_is_waited_for() -> None:
+    """Nothing is said to be lost while a finished file is being read in."""
+    world = with_copy_under_way(recovery_enabled=True)
+    world.turns_until(lambda: world.set.node(node_id(SET, 2)) is None or world.set.nodes[1].lost)
+    world.kill(1)
+    facts = world.look()
+    loading = replace(facts.of(node_id(SET, 3)), life=Life.LOADING)
+
+    decision = decide(world.set, replace(facts, nodes={**facts.nodes, node_id(SET, 3): loading}), world.rules)
+
+    assert decision.after.status is SetState.RECOVERING
+
+
+def test_s6_an_unproven_copy_that_hangs_is_waited_for() -> None:
+    """It may be all that is left, however long it takes."""
+    world = with_copy_under_way(recovery_enabled=True)
+    world.fleet.hang(node_id(SET, 3))
+    world.kill(1)
+    world.turns(300)
+    assert world.set.status is SetState.RECOVERING
+
+    world.fleet.wake(node_id(SET, 3))
+    world.turns(300)
+
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
+
+
+def test_s6_a_replica_that_never_copied_anything_does_not_take_over() -> None:
+    """An empty node would be promoted over nothing: the set says that all copies are lost."""
+    world = World.running(replicas=2)
+    ask_replica(world)
+    world.turns_until(lambda: node_id(SET, 3) in world.fleet.nodes)
+    world.kill(2)
+    world.kill(1)
+
+    world.turns()
+
+    assert world.set.status is SetState.FAILED
+    assert not any(isinstance(act, do.Promote) and act.node == node_id(SET, 3) for act in world.acts)
+
+
+def test_s6_with_high_availability_off_the_owner_may_promote_what_was_copied() -> None:
+    """The replica that was being added is not taken back when it may be the last copy."""
+    world = with_copy_under_way(recovery_enabled=False)
+    world.kill(1)
+    world.turns()
+    assert world.set.status is SetState.WARNING
+    assert world.server(3).admitted
+
+    call = Call(actor="owner", request_id=None, at=world.now)
+    world.set = promote(world.set, node_id(SET, 3), call, world.look()).after
+    world.turns()
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 3
+    assert world.lost_writes == []
+    assert world.write("again") is Reply.OK
+
+
+def test_s6_a_silent_copy_is_waited_for_and_the_reason_says_so() -> None:
+    """It may be the only one: the set does not give up, and names the node that it waits for."""
+    world = World.running(replicas=2)
+    world.fleet.hang(node_id(SET, 2))
+    world.kill(1)
+    world.turns(600)
+    assert world.set.status is SetState.RECOVERING
+    assert world.set.reason is not None
+    assert "orders-2 hangs" in world.set.reason.message
+
+    world.fleet.wake(node_id(SET, 2))
+    world.turns()
+
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
+
+
+def test_a_failover_tells_how_much_no_copy_has() -> None:
+    """What the primary was seen to have beyond its best replica is said in bytes."""
+    world = World.running(replicas=2)
+    world.fleet.sever(node_id(SET, 2))
+    world.fleet.partition(node_id(SET, 1), node_id(SET, 2))
+    world.write("only on the primary")
+    world.turns(2)
+    reached = world.server(1).offset
+    world.kill(1)
+
+    world.turns()
+
+    told = next(e.message for e in world.events if e.name is EventName.FAILOVER)
+    missing = reached - (world.set.lineage.fork if world.set.lineage else 0)
+    assert missing > 0
+    assert f"{missing} bytes behind what the primary was seen to have" in told
+
+
+def test_a_replica_that_copies_anew_is_shut_until_it_is_whole() -> None:
+    """Nobody reads from a half copy, not even who was connected; the state says what goes on (S1)."""
+    world = World.running(replicas=2)
+    replica = world.server(2)
+    world.fleet.sever(replica.id)
+    replica.offset += 10_000
+    world.turns_until(lambda: replica.syncing or replica.loading)
+    world.turns_until(lambda: not replica.loading)
+    world.turns_until(lambda: do.Shut(replica.id) in world.acts, most=20)
+    assert not replica.admitted
+    assert world.set.reason is not None
+    assert world.set.reason.code == "replica_copies_again"
+
+    world.turns()
+
+    assert replica.admitted
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_replica_that_can_not_be_started_is_given_up_in_the_end() -> None:
+    """The operation fails with the engine's words, the set is as it was, and takes other requests."""
+    world = World.running(replicas=2)
+    world.refuse_launches = 100
+    ask_replica(world)
+    asked = world.set.operation
+
+    world.turns_until(lambda: world.set.operation is None, most=4000)
+
+    assert asked is not None
+    failed = [e for e in world.events if e.name is EventName.NODE_ADD]
+    assert [e.outcome for e in failed] == ["failure"]
+    assert "no memory left" in failed[0].message
+    world.turns(40)
+    assert world.set.replicas == 2
+    assert [n.number for n in world.set.nodes] == [1, 2]
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_replica_that_can_not_copy_is_given_up_in_the_end() -> None:
+    """Its copies failed time and again: whoever asked for it is told."""
+    world = World.running(replicas=2)
+    ask_replica(world)
+    world.turns_until(lambda: node_id(SET, 3) in world.fleet.nodes)
+    world.turns(2)
+    world.memory[node_id(SET, 3)].copies_failed = 5
+    operation = world.set.operation
+    assert operation is not None
+
+    world.turn()
+
+    assert world.set.operation is not None
+    assert world.set.operation.state is OperationState.FAILED
+    world.turns()
+    assert [n.number for n in world.set.nodes] == [1, 2]
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_replacement_that_dies_before_it_held_a_copy_is_not_repeated_in_a_rush() -> None:
+    """Whatever kills it, the primary does not pay for one copy after the other."""
+    world = World.running(replicas=2)
+    world.kill(2)
+    for _ in range(2):
+        world.turns_until(lambda: world.set.nodes[-1].status is NodeState.STARTING)
+        world.kill(world.set.nodes[-1].number)
+        world.turn()
+    killed_at = world.now
+
+    world.turns_until(lambda: node_id(SET, 5) in world.fleet.nodes)
+
+    assert world.now - killed_at >= 1.9
+    assert world.set.launches.error == "orders-4 ended before it held a copy"
+    world.turns(200)
+    assert world.set.status is SetState.RUNNING
+
+
+def test_no_second_copy_begins_while_the_first_is_read_in() -> None:
+    """A replica that loads still counts as the one that copies."""
+    world = World.running(replicas=3)
+    world.kill(2)
+    world.kill(3)
+    copying = []
+
+    for _ in range(200):
+        world.turn()
+        begun = [s for s in world.fleet.nodes.values() if s.syncing or s.loading]
+        copying.append(len(begun))
+
+    assert max(copying) == 1
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_loading_replica_has_no_script_to_kill() -> None:
+    """Loading is not busy: nothing is done to it."""
+    world = World.running(replicas=2)
+    world.kill(2)
+    world.turns_until(lambda: node_id(SET, 3) in world.fleet.nodes and world.server(3).loading)
+    world.fleet.partition(node_id(SET, 1), node_id(SET, 3))
+
+    world.turns(5)
+
+    assert not any(isinstance(act, do.KillScript) for act in world.acts)
+
+
+def test_waiting_looks_less_often_the_longer_it_takes() -> None:
+    """A set that waits for a silent copy does not look two hundred times a second for ever."""
+    world = World.running(replicas=2)
+    world.fleet.hang(node_id(SET, 2))
+    world.kill(1)
+    world.turns(3)
+    at_once = world.looks_in
+
+    world.turns(3000)
+
+    assert at_once == 0.005
+    assert world.looks_in == 0.25
+
+
+def test_a_clock_that_is_set_back_neither_holds_launches_nor_writes() -> None:
+    """Durations are taken from a clock that nobody sets."""
+    world = World.running(replicas=2)
+    world.refuse_launches = 1
+    world.kill(2)
+    world.turns_until(lambda: world.set.launches.failures == 1)
+    world.clock_error = -7200.0
+
+    world.turns(100)
+
+    assert world.set.status is SetState.RUNNING
+    assert [n.status for n in world.set.nodes] == [NodeState.RUNNING] * 2
+
+
+def test_a_planned_promotion_that_hangs_is_abandoned_though_the_clock_was_set_back() -> None:
+    """Writes are held back for a bounded time whatever the wall clock says (S9)."""
+    world = World.running(replicas=2, recovery_enabled=False)
+    call = Call(actor="owner", request_id=None, at=world.now)
+    world.set = promote(world.set, node_id(SET, 2), call, world.look()).after
+    world.turn()
+    world.clock_error = -7200.0
+    server = world.server(2)
+    server.offset -= 60
+
+    world.turns(100)
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 1
+    assert world.write("after") is Reply.OK
+    assert world.set.operation is None
