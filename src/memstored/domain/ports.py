@@ -148,8 +148,12 @@ class Link(Protocol):
         """`SCRIPT KILL`: end a script that runs too long and has written nothing (H16)."""
         ...
 
-    async def bind(self, addresses: tuple[str, ...]) -> None:
-        """`CONFIG SET bind`: listen at exactly these addresses (IPv4), the node's own first."""
+    async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
+        """`CONFIG SET bind`: listen at exactly these addresses (IPv4), the node's own first.
+
+        Sent together with `CLIENT KILL LADDR` for every address in `ending`, so that a node which lets go of
+        an address ends what came through it before it serves anybody else (S8, H13).
+        """
         ...
 
     async def end_through(self, address: str, port: int) -> None:

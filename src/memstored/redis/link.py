@@ -209,13 +209,16 @@ class RedisLink:
         """`SCRIPT KILL`; `LinkTrouble` when nothing runs, or what runs has written already."""
         await self._do(("SCRIPT", "KILL"))
 
-    async def bind(self, addresses: tuple[str, ...]) -> None:
-        """`CONFIG SET bind`; connections that stand are kept, this one too (H13, H15)."""
-        await self._do(("CONFIG", "SET", "bind", " ".join(addresses)), *BOUND)
+    async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
+        """`CONFIG SET bind`; connections that stand are kept, this one too (H13, H15), but for what came
+        through `ending`. All in one packet: the node reads it whole or not at all.
+        """
+        kills = (_kill_through(address, self._target.port) for address in ending)
+        await self._do(("CONFIG", "SET", "bind", " ".join(addresses)), *kills, *BOUND)
 
     async def end_through(self, address: str, port: int) -> None:
         """End every client connection that came in through that address, subscribers too (H13)."""
-        await self._do(("CLIENT", "KILL", "LADDR", f"{address}:{port}", "SKIPME", "yes"))
+        await self._do(_kill_through(address, port))
 
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
@@ -369,6 +372,10 @@ def _ignored(_replies: list[Reply] | None) -> None:
 
 def _says(reply: Reply, word: str) -> bool:
     return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(f"{word} ")
+
+
+def _kill_through(address: str, port: int) -> Command:
+    return ("CLIENT", "KILL", "LADDR", f"{address}:{port}", "SKIPME", "yes")
 
 
 def _name(command: Command) -> str:

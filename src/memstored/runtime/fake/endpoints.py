@@ -8,6 +8,7 @@ from memstored.domain.model import Vips
 from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.fake.place import FakeRuntime
+from memstored.runtime.move import Lingering, Move
 from memstored.runtime.protocol import LaunchFailed
 
 __all__ = ["FakeEndpoints"]
@@ -21,6 +22,7 @@ class FakeEndpoints:
         self._vips: dict[SetId, Vips] = {}
         self._errors: dict[SetId, str] = {}
         self._refusals: list[str] = []
+        self._lingering: Lingering = set()
 
     async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:  # noqa: ARG002 - the port matters to places that share one address
         """See `Endpoints.reserve`; addresses are never given twice (H22)."""
@@ -71,15 +73,18 @@ class FakeEndpoints:
         """See `Endpoints.point`; the reason of a failure is shown by `seen`."""
         vips = self._vips[set_id]
         wanted = ((vips.primary, primary), (vips.reader, reader))
-        held = {node: tuple(vip for vip, to in wanted if vip and to == node) for node in links}
-        try:
-            for node, link in links.items():
-                await self._take(node, link, vips, held[node], port)
-            for node, link in links.items():
-                await self._give(node, link, held[node])
-        except LinkTrouble as trouble:
-            self._errors[set_id] = str(trouble)
-            raise
+        move = Move(
+            holders={vip: node for vip, node in wanted if vip is not None},
+            links={node: link for node, link in links.items() if link.connected},
+            port=port,
+            own=self._own,
+            trial=lambda _address, _port: None,
+            lingering=self._lingering,
+        )
+        troubles = await move.carry_out()
+        if troubles:
+            self._errors[set_id] = "; ".join(troubles)
+            raise LinkTrouble(self._errors[set_id])
         self._errors.pop(set_id, None)
 
     async def release(self, set_id: SetId) -> None:
@@ -87,18 +92,6 @@ class FakeEndpoints:
         await asyncio.sleep(0)
         self._vips.pop(set_id, None)
         self._errors.pop(set_id, None)
-
-    async def _take(self, node: NodeId, link: Link, vips: Vips, kept: tuple[str, ...], port: int) -> None:
-        held = [vip for vip in (vips.primary, vips.reader) if vip and vip in link.bound]
-        lost = [vip for vip in held if vip not in kept]
-        if lost and link.connected:
-            await link.bind((self._own(node), *(vip for vip in held if vip in kept)))
-            for vip in lost:
-                await link.end_through(vip, port)
-
-    async def _give(self, node: NodeId, link: Link, addresses: tuple[str, ...]) -> None:
-        if not set(addresses) <= link.bound:
-            await link.bind((self._own(node), *addresses))
 
     def _own(self, node: NodeId) -> str:
         placement = self._runtime.placement(node)

@@ -119,9 +119,17 @@ class FakeLink:
         await self._carry_out("unpause", act)
         self._paused_until = 0.0
 
-    async def bind(self, addresses: tuple[str, ...]) -> None:
+    async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
         """See `Link.bind`; refused when another node, even a hung one, holds an address."""
-        await self._carry_out("bind", lambda node: self._runtime.fleet.bind(node, addresses))
+
+        def act(node: SimulatedNode) -> None:
+            try:
+                self._runtime.fleet.bind(node, addresses)
+            finally:
+                for address in ending:
+                    node.end_through(address)
+
+        await self._carry_out("bind", act)
         self.bound = frozenset(addresses)
 
     async def end_through(self, address: str, port: int) -> None:
