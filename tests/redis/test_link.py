@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import signal
 import socket
 
 import pytest
@@ -205,6 +206,29 @@ async def test_unbinding_alone_ends_nobody_and_ending_through_ends_all(node: Nod
     assert survived
     assert not _ended(own)
     assert link.connected
+    for sock in (client, subscriber, own):
+        sock.close()
+
+
+async def test_letting_go_ends_what_came_through_by_the_same_command(node: Node, opened: Opener) -> None:
+    """Told to let go while it hangs, a node ends those connections when it wakes, unasked (S8, H13)."""
+    server, floating = node(), free_address()
+    link = await connected(opened(server))
+    await link.admit(None)
+    await link.bind((server.host, floating))
+    client = _speaking(floating, server.port, b"PING\r\n")
+    subscriber = _speaking(floating, server.port, b"SUBSCRIBE news\r\n")
+    own = _speaking(server.host, server.port, b"SUBSCRIBE news\r\n")
+
+    server.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(LinkTrouble, match="no answer within"):
+        await link.bind((server.host,), ending=(floating,))
+    server.process.send_signal(signal.SIGCONT)
+    await soon(lambda: _ended(client) and _ended(subscriber), what="the end of both")
+
+    assert not _ended(own)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((floating, server.port), timeout=5)
     for sock in (client, subscriber, own):
         sock.close()
 

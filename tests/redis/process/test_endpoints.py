@@ -25,16 +25,19 @@ class PlainLink:
 
     def __init__(self, address: str, port: int) -> None:
         self._client = Redis(host=address, port=port, decode_responses=True)
+        self._port = port
         self.connected = True
         self.bound = frozenset({address})
 
-    async def bind(self, addresses: tuple[str, ...]) -> None:
+    async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
         """Listen at exactly these."""
         try:
             await self._client.config_set("bind", " ".join(addresses))
         except redis.exceptions.ResponseError as refusal:
             raise LinkTrouble(str(refusal)) from refusal
         finally:
+            for address in ending:
+                await self.end_through(address, self._port)
             self.bound = frozenset((await self._client.config_get("bind"))["bind"].split())
 
     async def end_through(self, address: str, port: int) -> None:
