@@ -88,7 +88,8 @@ class Actor:
                 if not await runtime.fence(action.node):
                     raise LinkTrouble(f"node {action.node} could not be proven gone")
             case do.Destroy():
-                await runtime.destroy(action.node)
+                if not await runtime.destroy(action.node):
+                    raise LinkTrouble(f"node {action.node} could not be proven gone, so nothing was removed")
 
     async def _launch(self, instance_set: InstanceSet, node_id: NodeId) -> None:
         node = instance_set.node(node_id)

@@ -21,7 +21,14 @@ from memstored.runtime.files import DamagedFile, read_json, replace_file
 from memstored.runtime.listening import bind_trouble
 from memstored.runtime.protocol import LaunchFailed
 
-__all__ = ["AddressLedger", "NoAddressFree", "endpoint_owner", "endpoint_owners", "node_owner"]
+__all__ = [
+    "AddressLedger",
+    "NoAddressFree",
+    "endpoint_owner",
+    "endpoint_owners",
+    "node_addresses",
+    "node_owner",
+]
 
 TRIES = 64
 """How many addresses are tried before the port, not the address, is held to be the trouble."""
@@ -47,6 +54,13 @@ def endpoint_owners(ledger: "AddressLedger") -> list[SetId]:
     """Every set that holds an address."""
     names = (owner.split("/") for owner in ledger.owners())
     return list(dict.fromkeys(SetId(name[1]) for name in names if name[0] == "set"))
+
+
+def node_addresses(ledger: "AddressLedger") -> dict[NodeId, str]:
+    """Every node that holds an address of its own, and which."""
+    names = {owner: owner.split("/") for owner in ledger.owners()}
+    nodes = {owner: NodeId(name[1]) for owner, name in names.items() if name[0] == "node"}
+    return {node: held for owner, node in nodes.items() if (held := ledger.held(owner)) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

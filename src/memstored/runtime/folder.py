@@ -26,7 +26,7 @@ FIRST_WORDS = 65536
 """Bytes of the log within which a server says that it is ready."""
 _STAMP = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*#] ", re.MULTILINE)
 _OFFENDING_LINE = re.compile(r"^>>> '(\S+).*$", re.MULTILINE)
-_PROCESS = re.compile(r"(\d+) (\d+)\n")
+_PROCESS = re.compile(r"(\d+) (\d+)\n(ready\n)?")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -94,18 +94,28 @@ class NodeFolder:
         write_private(self.configuration, configuration(directives, record, self))
 
     def record(self) -> NodeRecord | None:
-        """Who the node is; None when the folder was just being made or removed. Raises `DamagedFile`."""
+        """Who the node is; None when the folder was just being made or removed.
+
+        Raises `DamagedFile`, or `OSError` when it can not be read.
+        """
         document = read_json(self._record)
         if document is None:
+            if self._started.exists() or self.configuration.exists():
+                raise DamagedFile(f"{self._record} is missing: put back a copy of it")
             return None
         try:
-            return NodeRecord(**document)
+            record = NodeRecord(**document)
         except TypeError as fault:
             raise DamagedFile(f"{self._record} does not describe a node ({fault})") from fault
+        if record.node != self.path.name:
+            raise DamagedFile(f"{self._record} describes another node, {record.node}")
+        if [type(value) for value in asdict(record).values()] != [str, str, str, int, str]:
+            raise DamagedFile(f"{self._record} does not describe a node (values of a wrong type)")
+        return record
 
     @property
     def key(self) -> FolderKey:
-        """What the folder is called whatever name leads to it."""
+        """What the folder is called whatever name leads to it. Raises `OSError`."""
         facts = self.path.stat()
         return facts.st_dev, facts.st_ino
 
@@ -132,6 +142,11 @@ class NodeFolder:
             return None
         return (int(noted[1]), int(noted[2])) if noted is not None else None
 
+    def note_ready(self) -> None:
+        """Remember that it accepted connections: it may hold data then, whatever becomes of the log."""
+        with self._started.open("a", encoding="ascii") as started:
+            started.write("ready\n")
+
     def never_ran(self) -> None:
         """The server ended before it accepted anything: the node may be started after all."""
         self._started.unlink(missing_ok=True)
@@ -142,6 +157,9 @@ class NodeFolder:
 
         A connection alone would not tell: a stranger may have been faster at the address.
         """
+        with suppress(FileNotFoundError):
+            if self._started.read_text(encoding="ascii", errors="replace").endswith("ready\n"):
+                return True
         try:
             with self.log.open("rb") as log:
                 return b"Ready to accept connections" in log.read(FIRST_WORDS)

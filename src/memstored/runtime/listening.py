@@ -3,8 +3,13 @@
 import asyncio
 import errno
 import socket
+import sys
+from pathlib import Path
 
-__all__ = ["accepts", "bind_trouble"]
+__all__ = ["accepts", "bind_trouble", "listens"]
+
+_LISTEN = "0A"
+"""The state of a listening socket in `/proc/net/tcp`."""
 
 
 def bind_trouble(address: str, port: int) -> str | None:
@@ -20,6 +25,13 @@ def bind_trouble(address: str, port: int) -> str | None:
         except OSError as fault:
             return f"{fault.strerror} ({errno.errorcode.get(fault.errno or 0, fault.errno)})"
     return None
+
+
+def listens(address: str) -> bool:
+    """Whether anybody, of any user, listens at the address itself, at whatever port."""
+    here = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
+    return any(row[1].startswith(f"{here}:") and row[3] == _LISTEN for row in rows)
 
 
 async def accepts(address: str, port: int) -> bool:

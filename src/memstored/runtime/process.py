@@ -9,26 +9,32 @@ import asyncio
 import os
 import resource
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
 from memstored.domain.clock import Clock
-from memstored.domain.words import NodeId
-from memstored.runtime.addresses import AddressLedger, node_owner
+from memstored.domain.words import NodeId, SetId
+from memstored.runtime.addresses import AddressLedger, node_addresses, node_owner
 from memstored.runtime.folder import NodeFolder, NodeRecord, this_boot
 from memstored.runtime.listening import accepts
 from memstored.runtime.processes import ProcessGroup, read_process
 from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
-from memstored.runtime.remains import Remains, find_remains
+from memstored.runtime.remains import Remains, Whereabouts, find_remains, seek
 from memstored.runtime.resident import Resident
 
 __all__ = ["ProcessRuntime"]
+
+log = structlog.get_logger()
 
 ADDRESSES_TRIED = 4
 """How many addresses a launch tries when others take them between our look and the server's start."""
 STARTING_AT_ONCE = 8
 """How many servers may be on their way at a time, so that each meets its deadline."""
+SEEK = 5.0
+"""Seconds between two searches for nodes of which nobody can tell whether they live."""
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
@@ -59,7 +65,7 @@ class ProcessRuntime:
         self._patience = patience
         self._residents: dict[NodeId, Resident] = {}
         self._exits: asyncio.Queue[NodeId | None] = asyncio.Queue()
-        self._endings: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Semaphore(STARTING_AT_ONCE)
         self._spawning = asyncio.Lock()
         self.addresses = AddressLedger(
@@ -70,36 +76,73 @@ class ProcessRuntime:
         """Find again every node that an earlier run of the service left, alive or gone.
 
         What was prepared but never started is removed. Raises `DamagedFile`, or `OSError` when the
-        folder can not be used.
+        folder can not be used. A node of which a file is damaged or missing is adopted as far as it can be
+        told: its placement says what is wrong.
         """
         _allow_many_files()
         await asyncio.to_thread(self._nodes.mkdir, mode=0o700, parents=True, exist_ok=True)
         await self.addresses.load()
-        for remains in await asyncio.to_thread(find_remains, self._nodes):
-            self._adopt(remains)
-        self._settle_addresses()
+        held = node_addresses(self.addresses)
+        found = await asyncio.to_thread(find_remains, self._nodes, held)
+        for remains in found.remains:
+            self._adopt(remains, held.get(remains.node))
+        self._settle_addresses(found.unstarted)
         await self.addresses.save()
+        if any(resident.lost for resident in self._residents.values()):
+            self._in_background(self._seek_lost())
 
-    def _adopt(self, remains: Remains) -> None:
-        record = remains.record
-        resident = Resident(node=record.node, set_id=record.set_id, folder=remains.folder)
-        resident.address, resident.port = record.address, record.port
-        self._residents[record.node] = resident
-        if remains.process is None:
+    def _adopt(self, remains: Remains, held: str | None) -> None:
+        record, whereabouts = remains.record, remains.whereabouts
+        resident = Resident(
+            node=remains.node, set_id=record.set_id if record else SetId(""), folder=remains.folder
+        )
+        resident.address, resident.port = (record.address, record.port) if record else (held, 0)
+        resident.trouble = "; ".join(filter(None, (remains.damage, whereabouts.doubt))) or None
+        # What can not be told to be on its way still may hold data: no launch ends it (S6).
+        resident.ready = remains.ready
+        if resident.trouble is not None:
+            log.error("node_in_trouble", node=remains.node, trouble=resident.trouble)
+        self._residents[remains.node] = resident
+        if whereabouts == Whereabouts():
             resident.gone.set()
-            return
-        number, started = remains.process
-        self._watch(resident, ProcessGroup(number=number, started=started, folder=remains.key))
+        else:
+            self._settle_whereabouts(resident, whereabouts)
 
-    def _settle_addresses(self) -> None:
+    def _settle_whereabouts(self, resident: Resident, found: Whereabouts) -> None:
+        """Watch the server that was found, or say that it is gone, or that neither can be told."""
+        resident.lost = found.doubt is not None
+        if found.server is not None:
+            server = found.server
+            group = ProcessGroup(number=server.number, started=server.started, folder=server.folder)
+            self._watch(resident, group)
+        elif not resident.lost:
+            self._proven_gone(resident)
+
+    async def _seek_lost(self) -> None:
+        """Look again and again for nodes that nobody can tell to live or not: their end must be seen."""
+        while lost := [resident for resident in self._residents.values() if resident.lost]:
+            await asyncio.sleep(SEEK)
+            for resident in lost:
+                with suppress(OSError):
+                    await self._seek(resident)
+
+    async def _seek(self, resident: Resident) -> None:
+        found = await asyncio.to_thread(seek, resident.folder, resident.node, resident.address)
+        if resident.lost:
+            resident.trouble = found.doubt or resident.trouble
+            self._settle_whereabouts(resident, found)
+
+    def _settle_addresses(self, unstarted: Collection[NodeId]) -> None:
         """Make the ledger agree with the folders, whichever was written last before the service ended."""
         for resident in self._residents.values():
             if not resident.gone.is_set() and resident.address is not None:
                 self.addresses.hold(node_owner(resident.node), resident.address)
-        present = {node_owner(node) for node in self._residents}
-        for owner in self.addresses.owners():
-            if owner.startswith(node_owner(NodeId(""))) and owner not in present:
-                self.addresses.put_back(owner)
+        for node in node_addresses(self.addresses):
+            if node in unstarted:
+                self.addresses.put_back(node_owner(node))
+            elif node not in self._residents:
+                # Its folder is gone, so it may have run; it is proven that it does not any more.
+                self.addresses.release(node_owner(node))
 
     def engines(self) -> Sequence[Engine]:
         """The programs that nodes can be started from, newest version first."""
@@ -116,11 +159,13 @@ class ProcessRuntime:
         async with resident.lock:
             if resident.removed:
                 raise LaunchFailed(f"node {order.node} was removed while it was to be launched")
+            if resident.lost:
+                raise LaunchFailed(f"node {order.node} may have been started before: {resident.trouble}")
             if not resident.began:
                 await self._start_first(resident, order)
             elif resident.gone.is_set():
                 raise LaunchFailed(f"node {order.node} was started before and is gone")
-            elif not resident.folder.ready:
+            elif not resident.ready:
                 await self._await_accepting(resident)
             return resident.placement()
 
@@ -167,11 +212,12 @@ class ProcessRuntime:
 
     async def _start_at_address(self, resident: Resident, order: LaunchOrder, engine: Engine) -> None:
         address = self.addresses.take(node_owner(order.node), order.subnet_id, order.port)
-        await self.addresses.save()
         record = NodeRecord(
             node=order.node, set_id=order.set_id, address=address, port=order.port, boot=this_boot()
         )
+        # In this order: an address that is held for a node without a folder tells that it was removed.
         await asyncio.to_thread(resident.folder.prepare, record, order.directives)
+        await self.addresses.save()
         async with self._spawning:
             # One a turn of the loop: each holds it up until the program is loaded.
             await asyncio.sleep(0)
@@ -194,6 +240,9 @@ class ProcessRuntime:
                         raise _early_end(resident)
                     await asyncio.sleep(pause)
                     pause = min(pause * 1.3, 0.02)
+            resident.ready = True
+            with suppress(OSError):
+                resident.folder.note_ready()
         except TimeoutError:
             proven = await self.fence(resident.node)
             state = "it was ended" if proven else f"process {resident.group.number} could not be ended"
@@ -249,8 +298,10 @@ class ProcessRuntime:
         if resident is None:
             return True
         resident.fenced = True
+        if resident.lost:
+            await self._seek(resident)
         if resident.group is None:
-            return True
+            return not resident.lost
         if not resident.gone.is_set():
             resident.group.strike()
         try:
@@ -260,21 +311,24 @@ class ProcessRuntime:
             return False
         return True
 
-    async def destroy(self, node: NodeId) -> None:
-        """Fence the node, let its address rest (H22), remove its folder. Idempotent.
+    async def destroy(self, node: NodeId) -> bool:
+        """Fence the node, let its address rest (H22), remove its folder; returns whether that is done.
 
-        A node that can not be proven gone stays listed and keeps everything. Raises `OSError`.
+        Idempotent. A node that can not be proven gone stays listed and keeps everything. Raises `OSError`.
         """
         resident = self._residents.get(node)
-        if resident is None or not await self.fence(node):
-            return
+        if resident is None:
+            return True
+        if not await self.fence(node):
+            return False
         async with resident.lock:
             if resident.removed:
-                return
+                return True
             self.addresses.release(node_owner(node))
             await self.addresses.save()
             await asyncio.to_thread(resident.folder.remove)
             self._dismiss(resident)
+            return True
 
     def burning(self, node: NodeId) -> bool:
         """Whether the server used CPU time since the last question: then it is busy, not hung (H16)."""
@@ -294,9 +348,9 @@ class ProcessRuntime:
         """Stop watching; the nodes go on serving."""
         for resident in self._residents.values():
             self._unwatch(resident)
-        for ending in self._endings:
-            ending.cancel()
-        await asyncio.gather(*self._endings, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         self._exits.put_nowait(None)
 
     def _watch(self, resident: Resident, group: ProcessGroup) -> None:
@@ -318,9 +372,13 @@ class ProcessRuntime:
         if group.vanished():
             self._proven_gone(resident)
             return
-        ending = asyncio.create_task(self._see_out(resident, group))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        self._in_background(self._see_out(resident, group))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        """Begin work that `close` ends."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _see_out(self, resident: Resident, group: ProcessGroup) -> None:
         """Wait until nobody is left of the group.

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["FolderKey", "ProcessFacts", "ProcessGroup", "current_folder", "processes", "read_process"]
+__all__ = [
+    "FolderKey",
+    "ProcessFacts",
+    "ProcessGroup",
+    "current_folder",
+    "current_path",
+    "processes",
+    "program_name",
+    "read_process",
+]
 
 FolderKey = tuple[int, int]
 """Device and inode of a folder: the same folder whatever name leads to it."""
@@ -84,6 +93,22 @@ def current_folder(number: int) -> FolderKey | None:
     except OSError:
         return None
     return folder.st_dev, folder.st_ino
+
+
+def current_path(number: int) -> Path | None:
+    """The name of the process's current folder, with ` (deleted)` after it once that was removed; or None."""
+    try:
+        return Path(f"/proc/{number}/cwd").readlink()
+    except OSError:
+        return None
+
+
+def program_name(number: int) -> str:
+    """What the kernel calls the program that the process runs; empty when there is no such process."""
+    try:
+        return Path(f"/proc/{number}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 class ProcessGroup:

@@ -54,7 +54,8 @@ class Placement:
     """A node as the place knows it: where it answers, and whether it is proven gone.
 
     `gone` means that its whole process group is empty (H7). `process_id` guards against a stranger
-    answering at the same address.
+    answering at the same address. `trouble`: what is damaged of it, or why it can not be told whether it
+    lives; as long as it can not, it is not gone (S3). Then `set_id` may be empty.
     """
 
     node: NodeId
@@ -62,6 +63,7 @@ class Placement:
     address: str | None
     gone: bool
     process_id: int | None = None
+    trouble: str | None = None
 
 
 class Runtime(Protocol):
@@ -94,8 +96,11 @@ class Runtime(Protocol):
         """End the node and return whether it is proven gone. A node never launched is gone."""
         ...
 
-    async def destroy(self, node: NodeId) -> None:
-        """Fence the node, then remove all that is left of it; its address rests (H22)."""
+    async def destroy(self, node: NodeId) -> bool:
+        """Fence the node, then remove all that is left of it; its address rests (H22).
+
+        Returns whether that is done; a node that can not be proven gone stays listed and keeps everything.
+        """
         ...
 
     def burning(self, node: NodeId) -> bool:

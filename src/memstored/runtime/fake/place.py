@@ -92,16 +92,17 @@ class FakeRuntime:
             self.fleet.crash(node)
         return True
 
-    async def destroy(self, node: NodeId) -> None:
+    async def destroy(self, node: NodeId) -> bool:
         """End the node and forget it; its address is never given again (H22).
 
         A node whose end can not be proven stays as it is.
         """
         if not await self.fence(node):
-            return
+            return False
         self._destroyed.add(node)
         self._placed.pop(node, None)
         self.fleet.remove(node)
+        return True
 
     def burning(self, node: NodeId) -> bool:
         """What the simulated node's `burning` says."""
