@@ -1,16 +1,19 @@
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ground import SUBNET, Begin, Ground, alive, group_of, next_exit, purge, until
 
 from memstored.domain.words import NodeId
-from memstored.runtime.files import DamagedFile
+from memstored.runtime import process
+from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import read_process
 from memstored.runtime.protocol import LaunchFailed, Placement
 
@@ -234,18 +237,193 @@ async def test_strange_things_in_the_folder_are_left_alone(ground: Ground, begin
     assert sorted(path.name for path in nodes.iterdir()) == ["README", "lost+found", "notes"]
 
 
-async def test_a_damaged_record_stops_the_start(ground: Ground, begin: Begin) -> None:
-    """A node that can not be told is not overlooked: the service does not start, and names the file."""
-    first = await begin()
-    placement = await first.launch(ground.order())
-    await first.close()
-    record = ground.folder(placement.node) / "node.json"
-    whole = record.read_text()
-    record.write_text("{")
+DAMAGES = {
+    "half": lambda record: record.write_text("{"),
+    "missing": lambda record: record.unlink(),
+    "another's": lambda record: record.write_text(record.read_text().replace('"node": "', '"node": "x')),
+    "mistyped": lambda record: record.write_text(record.read_text().replace('"port": ', '"port": [') + "]"),
+    "a folder": lambda record: (record.unlink(), record.mkdir()),
+}
 
-    with pytest.raises(DamagedFile, match=r"node\.json"):
-        await begin()
-    record.write_text(whole)
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_record_costs_nobody_anything(ground: Ground, begin: Begin, damage: str) -> None:
+    """The node is found by its folder and its address all the same; others are as before (S2, S3)."""
+    order = ground.order()
+    first = await begin()
+    damaged, sound = [await first.launch(order), await first.launch(ground.order())]
+    await first.close()
+    DAMAGES[damage](ground.folder(damaged.node) / "node.json")
+
+    second = await begin()
+    seen = second.placement(damaged.node)
+
+    assert seen is not None
+    assert "node.json" in (seen.trouble or "")
+    assert replace(seen, trouble=None) == replace(damaged, set_id="")
+    assert second.placement(sound.node) == sound
+    assert await second.launch(order) == seen
+    os.kill(pid_of(damaged), signal.SIGKILL)
+    assert await next_exit(second) == damaged.node
+    assert alive(pid_of(sound))
+
+
+async def test_a_dead_node_with_a_damaged_record_is_gone_for_certain(ground: Ground, begin: Begin) -> None:
+    """That no process is left in the folder is proof; nothing is removed or started again (S2)."""
+    order = ground.order()
+    first = await begin()
+    placement = await first.launch(order)
+    await first.close()
+    (ground.folder(order.node) / "node.json").write_text("{")
+    os.kill(pid_of(placement), signal.SIGKILL)
+    await until(lambda: not alive(pid_of(placement)))
+
+    second = await begin()
+
+    assert [(p.node, p.gone) for p in second.placements()] == [(order.node, True)]
+    with pytest.raises(LaunchFailed, match="was started before and is gone"):
+        await second.launch(order)
+    assert (ground.folder(order.node) / "node.json").read_text() == "{"
+
+
+async def test_a_node_whose_folder_was_removed_is_found(ground: Ground, begin: Begin) -> None:
+    """A living server without a folder is not gone: it is watched, and its end is told (S3)."""
+    order = ground.order()
+    first = await begin()
+    placement = await first.launch(order)
+    await first.close()
+    shutil.rmtree(ground.folder(order.node))
+
+    second = await begin()
+    seen = second.placement(order.node)
+
+    assert seen is not None
+    assert (seen.address, seen.process_id, seen.gone) == (placement.address, placement.process_id, False)
+    assert "is missing" in (seen.trouble or "")
+    assert await second.fence(order.node)
+    assert group_of(pid_of(placement)) == []
+    assert await second.destroy(order.node)
+    with pytest.raises(LaunchFailed, match="was started before and is gone"):
+        await second.launch(order)
+
+
+async def test_a_removed_folder_changes_nothing_for_a_running_service(
+    ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """What is in memory tells: alive until the process group is empty, then gone (S3, H7)."""
+    order = ground.order()
+    placement = await runtime.launch(order)
+    shutil.rmtree(ground.folder(order.node))
+
+    assert await runtime.launch(order) == placement
+    os.kill(pid_of(placement), signal.SIGKILL)
+    assert await next_exit(runtime) == order.node
+    assert await runtime.destroy(order.node)
+
+
+async def test_a_dead_node_without_a_folder_is_forgotten_and_not_started_again(
+    ground: Ground, begin: Begin
+) -> None:
+    """Nobody is left of it, so nothing is listed; its address rests, and its id is used up (S2, H22)."""
+    order = ground.order()
+    first = await begin()
+    await first.launch(order)
+    await first.fence(order.node)
+    await first.close()
+    shutil.rmtree(ground.folder(order.node))
+
+    second = await begin()
+
+    assert second.placements() == []
+    assert second.addresses.owners() == ()
+    with pytest.raises(LaunchFailed, match="was started before and is gone"):
+        await second.launch(order)
+
+
+async def test_a_copy_of_the_folder_ends_nobody(
+    ground: Ground, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service on a copy neither takes the original's nodes for its own nor for gone, until they are."""
+    monkeypatch.setattr(process, "SEEK", 0.05)
+    order = ground.order()
+    original = await begin()
+    placement = await original.launch(order)
+    shutil.copytree(ground.root, tmp_path / "copy")
+    copy = await begin(Ground(tmp_path / "copy", ground.engine, ground.cidr, ground.port))
+
+    seen = copy.placement(order.node)
+    proven = await copy.fence(order.node)
+    with pytest.raises(LaunchFailed, match="may have been started before"):
+        await copy.launch(order)
+
+    assert seen is not None
+    assert not seen.gone
+    assert str(ground.folder(order.node)) in (seen.trouble or "")
+    assert not proven
+    assert not await copy.destroy(order.node)
+    assert alive(pid_of(placement))
+    assert (tmp_path / "copy" / "nodes" / order.node / "node.json").exists()
+    await original.fence(order.node)
+    assert await next_exit(copy) == order.node
+
+
+async def test_a_moved_node_folder_is_not_gone(ground: Ground, begin: Begin, tmp_path: Path) -> None:
+    """A folder that was moved away while no service ran: the server lives, so the node is not gone (S3)."""
+    order = ground.order()
+    first = await begin()
+    placement = await first.launch(order)
+    await first.close()
+    ground.folder(order.node).rename(tmp_path / order.node)
+
+    second = await begin()
+    seen = second.placement(order.node)
+    proven = await second.fence(order.node)
+    (tmp_path / order.node).rename(ground.folder(order.node))
+
+    assert seen is not None
+    assert (seen.gone, proven) == (False, False)
+    assert str(tmp_path) in (seen.trouble or "")
+    assert alive(pid_of(placement))
+    assert await second.fence(order.node)
+
+
+async def test_a_shell_in_the_folder_is_not_the_node(ground: Ground, begin: Begin) -> None:
+    """Somebody who looks around in a dead node's folder is neither taken for it nor ended."""
+    order = ground.order()
+    first = await begin()
+    await first.launch(order)
+    await first.fence(order.node)
+    await first.close()
+    (ground.folder(order.node) / "started").write_text("")
+    shell = await asyncio.create_subprocess_exec(
+        "/bin/sleep", "60", start_new_session=True, cwd=ground.folder(order.node)
+    )
+
+    second = await begin()
+    gone = [p.gone for p in second.placements()]
+    await second.destroy(order.node)
+    spared = alive(shell.pid)
+    shell.kill()
+    await shell.wait()
+
+    assert gone == [True]
+    assert spared
+
+
+async def test_a_lost_log_does_not_end_a_node(ground: Ground, begin: Begin) -> None:
+    """A repeated launch leaves alone what once accepted connections, whatever became of its log (S6)."""
+    order = ground.order()
+    first = await begin()
+    placement = await first.launch(order)
+    await first.close()
+    (ground.folder(order.node) / "redis.log").unlink()
+
+    second = await begin(patience=0.3)
+    with ground.client(placement) as client:
+        client.config_set("bind", ground.cidr.replace("0/24", "255"))
+
+    assert await second.launch(order) == placement
+    assert alive(pid_of(placement))
 
 
 async def test_all_nodes_can_be_ended_without_a_service(ground: Ground, begin: Begin) -> None:

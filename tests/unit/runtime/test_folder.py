@@ -49,7 +49,11 @@ def test_a_record_is_read_back(folder: NodeFolder) -> None:
     assert folder.record() == RECORD
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"node": "n-1"}'])
+ANOTHER = '{"node": "n-2", "set_id": "s-1", "address": "127.20.0.7", "port": 6379, "boot": "b"}'
+MISTYPED = '{"node": "n-1", "set_id": "s-1", "address": 7, "port": "6379", "boot": "b"}'
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"node": "n-1"}', ANOTHER, MISTYPED])
 def test_a_damaged_record_is_a_clear_error(folder: NodeFolder, content: str) -> None:
     """A node whose record can not be read is not forgotten in silence."""
     folder.prepare(RECORD, ())
@@ -57,6 +61,31 @@ def test_a_damaged_record_is_a_clear_error(folder: NodeFolder, content: str) -> 
 
     with pytest.raises(DamagedFile, match=r"node\.json"):
         folder.record()
+
+
+def test_a_missing_record_of_a_prepared_node_is_damage(folder: NodeFolder) -> None:
+    """Only a folder in which nothing of a node is has no node (S3)."""
+    folder.path.mkdir()
+    assert folder.record() is None
+    folder.prepare(RECORD, ())
+
+    (folder.path / "node.json").unlink()
+
+    with pytest.raises(DamagedFile, match="is missing"):
+        folder.record()
+
+
+def test_what_once_was_ready_stays_ready(folder: NodeFolder) -> None:
+    """A log that was cut or removed does not make a server new again, and its process stays known."""
+    folder.prepare(RECORD, ())
+    folder.mark_started()
+    folder.note_process(4711, 99)
+    assert not folder.ready
+
+    folder.note_ready()
+
+    assert folder.ready
+    assert folder.process() == (4711, 99)
 
 
 def test_a_node_runs_at_most_once(folder: NodeFolder) -> None:

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from memstored.runtime.listening import accepts, bind_trouble
+from memstored.runtime.listening import accepts, bind_trouble, listens
 
 ADDRESS = "127.216.3.9"
 
@@ -49,3 +49,14 @@ async def test_only_a_listening_server_accepts(other: socket.socket) -> None:
 
     assert not before
     assert await accepts(ADDRESS, port)
+
+
+def test_who_listens_is_seen_whatever_the_port(other: socket.socket) -> None:
+    """Only a listening socket at that very address counts."""
+    other.bind(("127.216.3.10", 0))
+    before = listens("127.216.3.10")
+    other.listen()
+
+    assert not before
+    assert listens("127.216.3.10")
+    assert not listens("127.216.3.11")
