@@ -174,7 +174,12 @@ class Fleet:
         async for node in self._place.runtime.exits():
             placement = self._place.runtime.placement(node)
             if placement is not None:
-                self._stir(placement.set_id, node)
+                self._stir(placement.set_id or self._owner(node), node)
+
+    def _owner(self, node: NodeId) -> SetId:
+        """The set that has the node, where the place itself can not tell; empty when none has."""
+        owners = (set_id for set_id, worker in self._workers.items() if worker.set.node(node) is not None)
+        return next(owners, SetId(""))
 
     async def _tick(self) -> None:
         """Probe every node once an interval and count silence, unless we ourselves stood still."""
