@@ -1,7 +1,7 @@
 """`memstored purge`: the end of a data folder, with every node of it. Needs no running service."""
 
 import asyncio
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from memstored.cli.errors import Stop
@@ -9,35 +9,69 @@ from memstored.cli.folder import DataFolder
 from memstored.cli.house import process_runtime
 from memstored.cli.settings import read_catalogue
 from memstored.domain.catalogue import Catalogue
+from memstored.runtime.files import DamagedFile
+from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Placement
 
-__all__ = ["purge"]
+__all__ = ["Purged", "purge"]
 
 
-def purge(data_dir: Path, catalogue: Path | None) -> int:
-    """End every node of the folder and remove it; returns how many nodes there were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """What was done: how many nodes were ended, and what is left in the folder that is not memstored's."""
 
-    Raises `Stop` when a service is still using the folder, or when it is not one of ours.
+    nodes: int
+    left: list[str]
+
+
+def purge(data_dir: Path, catalogue: Path | None) -> Purged:
+    """End every node of the folder and remove all that memstored made.
+
+    Raises `Stop` when a service is still using the folder, when it is not one of ours, and when a node can
+    not be proven gone: then that node's folder, the store and the rest are kept.
     """
     folder = DataFolder(data_dir)
-    if not (folder.path / "lock").exists():
+    if not folder.is_ours:
         raise Stop(f"{folder.path} is not a data folder of memstored; nothing was removed.")
     offer = read_catalogue(catalogue)
-    folder.claim()
+    folder.hold()
     try:
-        ended = asyncio.run(_end_nodes(folder, offer))
-        shutil.rmtree(folder.path)
+        nodes = asyncio.run(_end_nodes(folder, offer))
+        return Purged(nodes=nodes, left=folder.remove())
+    except DamagedFile as damage:
+        raise Stop(
+            f"The nodes of {folder.path} can not be found, so nothing was removed: {damage}."
+        ) from None
+    except OSError as error:
+        raise Stop(f"Not all of {folder.path} could be removed: {error}.") from None
     finally:
         folder.release()
-    return ended
 
 
 async def _end_nodes(folder: DataFolder, catalogue: Catalogue) -> int:
+    """End them all; returns how many there were. Raises `Stop` when one is not proven gone."""
     runtime = await process_runtime(folder, catalogue)
     await runtime.start()
     try:
         placements = runtime.placements()
-        for placement in placements:
-            await runtime.destroy(placement.node)
+        ended = [await _ended(runtime, placement) for placement in placements]
     finally:
         await runtime.close()
+    troubles = [trouble for trouble in ended if trouble is not None]
+    if troubles:
+        raise Stop(
+            f"{len(troubles)} of {len(placements)} nodes could not be ended: {'; '.join(troubles)}. "
+            f"What belongs to them, and the store in {folder.path}, was kept."
+        )
     return len(placements)
+
+
+async def _ended(runtime: ProcessRuntime, placement: Placement) -> str | None:
+    """End one node and remove its folder; returns why that could not be done or proven."""
+    try:
+        if await runtime.destroy(placement.node):
+            return None
+    except OSError as error:
+        return f"node {placement.node} ({error})"
+    process = f"process {placement.process_id} lives on" if placement.process_id else "nothing is proven"
+    return f"node {placement.node} ({placement.trouble or process})"

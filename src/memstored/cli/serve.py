@@ -18,6 +18,7 @@ from memstored.cli.house import House, open_house
 from memstored.cli.settings import read_catalogue, read_settings
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import Settings
+from memstored.runtime.files import DamagedFile
 from memstored.store.errors import StoreTrouble
 
 __all__ = ["serve"]
@@ -29,6 +30,8 @@ GOODBYE = 5
 
 def serve(host: str, port: int, data_dir: Path, catalogue: Path | None, settings: Path | None) -> None:
     """Serve until told to stop; raises `Stop` when it can not begin."""
+    # What is made from here on is for this user alone, files and folders of nodes too.
+    os.umask(0o077)
     offer, rules = read_catalogue(catalogue), read_settings(settings)
     with _listen(host, port) as listener:
         folder = DataFolder(data_dir).claim()
@@ -36,6 +39,8 @@ def serve(host: str, port: int, data_dir: Path, catalogue: Path | None, settings
             uvloop.run(_serve(folder, offer, rules, listener, host))
         except StoreTrouble as trouble:
             raise Stop(f"The store in {folder.path} can not be used: {trouble}") from None
+        except DamagedFile as damage:
+            raise Stop(f"The nodes of {folder.path} can not be found again: {damage}.") from None
         finally:
             folder.release()
 

@@ -5,6 +5,7 @@ it. Its nodes outlive it by design, so they are ended at the end, also after Ctr
 """
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,13 +100,14 @@ def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
     `settings` is the text of its settings file. SIGTERM and SIGHUP end the block like Ctrl-C. Use it in
     the main thread, outside of an event loop. Raises `Stop` when the service does not begin to answer.
     """
-    with _endings_heard(), tempfile.TemporaryDirectory(prefix="memstored-") as place:
-        folder = DataFolder(Path(place) / "data")
-        catalogue = Path(place) / "catalogue.toml"
+    with _endings_heard():
+        place = Path(tempfile.mkdtemp(prefix="memstored-"))
+        folder = DataFolder(place / "data")
+        catalogue = place / "catalogue.toml"
         catalogue.write_text(_catalogue())
-        rules = Path(place) / "settings.toml"
+        rules = place / "settings.toml"
         rules.write_text(settings)
-        log = Path(place) / "service.log"
+        log = place / "service.log"
         process = _started(folder, catalogue, rules, log)
         try:
             _await_ready(folder, process, log)
@@ -113,8 +115,10 @@ def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
         finally:
             with _undisturbed():
                 _end(process)
-                if (folder.path / "lock").exists():
+                # Not before nobody lives in it: a node that could not be ended keeps its folder.
+                if folder.is_ours:
                     purge(folder.path, catalogue)
+                shutil.rmtree(place)
 
 
 def _catalogue() -> str:

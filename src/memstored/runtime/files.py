@@ -9,7 +9,7 @@ __all__ = ["DamagedFile", "read_json", "replace_file", "write_private"]
 
 
 class DamagedFile(Exception):
-    """A file that the runtime keeps can not be understood; the message names it and says what to do."""
+    """What the runtime keeps can not be read or understood; the message names it and says what to do."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -33,6 +33,8 @@ def replace_file(path: Path, text: str) -> None:
 
 def _opened(path: Path) -> TextIO:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # A draft may have been left by somebody else, and a umask may take from the owner too.
+    os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ import structlog
 from memstored.domain.clock import Clock
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import AddressLedger, node_addresses, node_owner
+from memstored.runtime.files import DamagedFile
 from memstored.runtime.folder import NodeFolder, NodeRecord, this_boot
 from memstored.runtime.listening import accepts
 from memstored.runtime.processes import ProcessGroup, read_process
@@ -75,11 +76,19 @@ class ProcessRuntime:
     async def start(self) -> None:
         """Find again every node that an earlier run of the service left, alive or gone.
 
-        What was prepared but never started is removed. Raises `DamagedFile`, or `OSError` when the
-        folder can not be used. A node of which a file is damaged or missing is adopted as far as it can be
+        What was prepared but never started is removed. Raises `DamagedFile`, also when the folder can not
+        be used. A node of which a file is damaged or missing is adopted as far as it can be
         told: its placement says what is wrong.
         """
         _allow_many_files()
+        try:
+            await self._find_again()
+        except OSError as fault:
+            raise DamagedFile(f"the nodes' folder {self._nodes} can not be used: {fault}") from fault
+        if any(resident.lost for resident in self._residents.values()):
+            self._in_background(self._seek_lost())
+
+    async def _find_again(self) -> None:
         await asyncio.to_thread(self._nodes.mkdir, mode=0o700, parents=True, exist_ok=True)
         await self.addresses.load()
         held = node_addresses(self.addresses)
@@ -88,8 +97,6 @@ class ProcessRuntime:
             self._adopt(remains, held.get(remains.node))
         self._settle_addresses(found.unstarted)
         await self.addresses.save()
-        if any(resident.lost for resident in self._residents.values()):
-            self._in_background(self._seek_lost())
 
     def _adopt(self, remains: Remains, held: str | None) -> None:
         record, whereabouts = remains.record, remains.whereabouts

@@ -70,7 +70,10 @@ class Runtime(Protocol):
     """Starts nodes, proves them gone, removes what is left."""
 
     async def start(self) -> None:
-        """Find again every node that an earlier run of the service left, alive or gone."""
+        """Find again every node that an earlier run of the service left, alive or gone.
+
+        Raises `runtime.files.DamagedFile` when that can not be told at all.
+        """
         ...
 
     def engines(self) -> Sequence[Engine]:

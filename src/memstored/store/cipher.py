@@ -71,6 +71,7 @@ def _write_private(path: Path, text: str) -> None:
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as file:
+            os.fchmod(descriptor, 0o600)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
