@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from live_set import LiveSet
-from service_process import START_DEADLINE, ServiceProcess
+from service_process import START_DEADLINE, ServiceProcess, kill, living
 
 from memstored.client import ApiFault, Client
 
@@ -177,6 +178,105 @@ def test_purge_leaves_nothing(unstarted: ServiceProcess) -> None:
     assert len(servers) == 3
     assert unstarted.servers() == {}
     assert not unstarted.data_dir.exists()
+
+
+def test_purge_leaves_others_files(unstarted: ServiceProcess) -> None:
+    """What somebody put into the data folder stays, and is named."""
+    unstarted.start()
+    unstarted.kill()
+    notes = unstarted.data_dir / "notes.txt"
+    notes.write_text("mine")
+
+    ended = unstarted.run("purge", "--yes", f"--data-dir={unstarted.data_dir}")
+    left = [path.name for path in unstarted.data_dir.iterdir()]
+    shutil.rmtree(unstarted.data_dir)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "notes.txt" in ended.stdout
+    assert left == ["notes.txt"]
+
+
+def test_purging_a_copy_ends_nobody(unstarted: ServiceProcess) -> None:
+    """The nodes belong to the original: the command fails, names why, and keeps the copy."""
+    unstarted.start()
+    LiveSet.running(unstarted, "7.0.15", 2)
+    unstarted.kill()
+    servers = unstarted.servers()
+    copy = unstarted.place / "copy"
+    shutil.copytree(unstarted.data_dir, copy)
+
+    ended = unstarted.run("purge", "--yes", f"--data-dir={copy}")
+
+    assert ended.returncode == 1
+    assert "2 of 2 nodes could not be ended" in ended.stderr
+    assert str(unstarted.data_dir) in ended.stderr
+    assert (copy / "memstored.db").exists()
+    assert unstarted.servers() == servers
+
+
+def test_a_damaged_list_of_addresses_is_named(unstarted: ServiceProcess) -> None:
+    """Nothing is begun with half a memory of who holds what (H22); put back, the service starts again."""
+    unstarted.start()
+    unstarted.kill()
+    ledger = unstarted.data_dir / "runtime" / "addresses.json"
+    whole = ledger.read_text()
+    ledger.write_text("{")
+
+    code, line = refused(unstarted)
+    ledger.write_text(whole)
+    unstarted.start()
+
+    assert code == 1
+    assert f"{ledger} is not JSON" in line
+    assert "put back a copy" in line
+
+
+def test_a_damaged_node_does_not_keep_the_service_from_starting(unstarted: ServiceProcess) -> None:
+    """The set with the node serves on, fails over when its primary dies, and the log says what is wrong."""
+    unstarted.start()
+    made = LiveSet.running(unstarted, "7.0.15", 2)
+    primary = made.primary()["objectId"]
+    unstarted.kill()
+    record = unstarted.data_dir / "runtime" / "nodes" / primary / "node.json"
+    record.write_text("{")
+
+    unstarted.start()
+    made.await_whole(2)
+    before = made.primary()["objectId"]
+    kill(unstarted.server_of(primary))
+    made.await_whole(2)
+
+    assert before == primary
+    assert made.primary()["objectId"] != primary
+    assert f"{record} is not JSON" in unstarted.log.read_text()
+
+
+def test_a_primary_without_its_folder_is_not_gone(unstarted: ServiceProcess) -> None:
+    """Nobody is promoted over a living primary whose folder was removed; its death is seen as ever (S3)."""
+    unstarted.start()
+    made = LiveSet.running(unstarted, "7.0.15", 2)
+    primary = made.primary()["objectId"]
+    number = unstarted.server_of(primary)
+    unstarted.kill()
+    shutil.rmtree(unstarted.data_dir / "runtime" / "nodes" / primary)
+
+    unstarted.start()
+    made.await_whole(2)
+    before = (made.primary()["objectId"], living(number))
+    kill(number)
+    made.await_whole(2)
+
+    assert before == (primary, True)
+    assert made.primary()["objectId"] != primary
+
+
+def test_a_folder_made_beforehand_is_closed_to_others(unstarted: ServiceProcess) -> None:
+    """A data folder that was open to all is the owner's alone once a service uses it."""
+    unstarted.data_dir.mkdir(mode=0o755)
+
+    unstarted.start()
+
+    assert stat.S_IMODE(unstarted.data_dir.stat().st_mode) == 0o700
 
 
 def test_a_strangers_folder_is_not_purged(unstarted: ServiceProcess) -> None:
