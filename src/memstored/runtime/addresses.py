@@ -101,12 +101,13 @@ class AddressLedger:
             return
         try:
             self._cursors = {str(name): int(at) for name, at in document["cursors"].items()}
-            self._entries = {a: self._entry(**fields) for a, fields in document["addresses"].items()}
+            entries = document["addresses"].items()
+            self._entries = {str(IPv4Address(a)): self._entry(**fields) for a, fields in entries}
+            self._holdings = _holdings(self._entries)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise DamagedFile(
                 f"{self._path} is not a list of addresses ({fault!r}): put back a copy of it"
             ) from fault
-        self._holdings = {e.owner: a for a, e in self._entries.items() if e.released_at is None}
 
     def _entry(self, owner: str, released_at: float | None) -> _Entry:
         """An entry as it was saved; a release in the future means that the clock was set back since."""
@@ -163,7 +164,12 @@ class AddressLedger:
         return address
 
     def hold(self, owner: str, address: str) -> None:
-        """Record that the owner holds the address, whatever was recorded before."""
+        """Record that the owner holds the address, whatever was recorded before of either."""
+        if self._holdings.get(owner) != address:
+            self.release(owner)
+        before = self._entries.get(address)
+        if before is not None and self._holdings.get(before.owner) == address:
+            del self._holdings[before.owner]
         self._entries[address] = _Entry(owner=owner)
         self._holdings[owner] = address
 
@@ -193,9 +199,13 @@ class AddressLedger:
                 break
         if tried:
             raise NoAddressFree(
-                f"no address of {network} can be bound at port {port}; tried {tried}, last {trouble}"
+                f"subnet {subnet_id}: no address of {network} can be bound at port {port}; "
+                f"tried {tried}, last {trouble}"
             )
-        raise NoAddressFree(f"every address of {network} is in use or rests for {self._quarantine:g} s")
+        raise NoAddressFree(
+            f"subnet {subnet_id}: every address of {network} is in use or rests for {self._quarantine:g} s; "
+            "delete what is not needed, or use another subnet"
+        )
 
     def _preferred(self, subnet_id: str, network: IPv4Network) -> Iterator[str]:
         """First the unused ones in turn, then those that rested longest."""
@@ -229,6 +239,14 @@ class AddressLedger:
         old = [a for a, e in self._entries.items() if e.released_at is not None and e.released_at < limit]
         for address in old:
             del self._entries[address]
+
+
+def _holdings(entries: Mapping[str, _Entry]) -> dict[str, str]:
+    """Who holds which address. Raises `ValueError` when somebody would hold two."""
+    held = [(entry.owner, address) for address, entry in entries.items() if entry.released_at is None]
+    if len(dict(held)) != len(held):
+        raise ValueError("an owner holds two addresses")
+    return dict(held)
 
 
 def _for_hosts(address: IPv4Address, network: IPv4Network) -> bool:
