@@ -85,11 +85,11 @@ def test_no_two_owners_share_an_address(ledger: AddressLedger) -> None:
 
 
 def test_a_full_subnet_says_so(ledger: AddressLedger) -> None:
-    """When every address is held, the refusal names the range."""
+    """When every address is held, the refusal names the subnet and its range."""
     ledger.take("a", "tiny", PORT)
     ledger.take("b", "tiny", PORT)
 
-    with pytest.raises(NoAddressFree, match=r"every address of 127\.214\.7\.0/30 is in use or rests"):
+    with pytest.raises(NoAddressFree, match=r"subnet tiny: every address of 127\.214\.7\.0/30 is in use"):
         ledger.take("c", "tiny", PORT)
 
 
@@ -220,7 +220,36 @@ async def test_the_file_is_the_owners_alone(tmp_path: Path, ledger: AddressLedge
     assert stat.S_IMODE((tmp_path / "addresses.json").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"cursors":{},"addresses":{"127.0.0.9":{}}}'])
+def test_holding_another_address_lets_the_first_rest(ledger: AddressLedger) -> None:
+    """What a node's own record says wins, and no address stays held by nobody (H22)."""
+    first = ledger.take("a", "tiny", PORT)
+
+    ledger.hold("a", "127.213.5.6")
+    ledger.hold("b", "127.213.5.6")
+    ledger.release("a")
+
+    assert (ledger.held("a"), ledger.held("b")) == (None, "127.213.5.6")
+    assert ledger.owners() == ("b",)
+    assert ledger.take("c", "tiny", PORT) != first
+    with pytest.raises(NoAddressFree):
+        ledger.take("d", "tiny", PORT)
+
+
+HELD = '{"owner":"a","released_at":null}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"cursors":{},"addresses":{"127.0.0.9":{}}}',
+        '{"cursors":{},"addresses":{"127.0.0.999":' + HELD + "}}",
+        '{"cursors":{},"addresses":{"127.0.0.8":' + HELD + ',"127.0.0.9":' + HELD + "}}",
+    ],
+)
 async def test_a_damaged_file_is_a_clear_error(tmp_path: Path, ledger: AddressLedger, content: str) -> None:
     """The service does not go on with half a memory of who holds what; it names the file."""
     (tmp_path / "addresses.json").write_text(content)
