@@ -18,7 +18,7 @@ from memstored.domain.naming import node_id
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
-from memstored.store.sets import SetRepository
+from memstored.store.sets import NoSuchSet, SetRepository, WrongKey
 
 __all__ = ["Fleet"]
 
@@ -102,7 +102,14 @@ class Fleet:
     # Workers
 
     async def _take_on(self, instance_set: InstanceSet) -> None:
-        identities = await self._sets.identities(instance_set.id)
+        """Begin to watch a set. One whose secrets can not be opened is left as it is, and that is said: its
+        nodes serve on, and the other sets are none the worse for it.
+        """
+        try:
+            identities = await self._sets.identities(instance_set.id)
+        except (NoSuchSet, WrongKey) as trouble:
+            log.warning("set_not_watched", set_id=instance_set.id, trouble=str(trouble))
+            return
         watch = Watch(
             self._place,
             identities.control,

@@ -20,7 +20,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.codec import plain, restore
 from memstored.store.database import Database, fetch
 from memstored.store.difference import changes, write_difference
-from memstored.store.errors import MarkerUnknown, NameTaken, NoSuchSet, QuotaExceeded, Stale
+from memstored.store.errors import MarkerUnknown, NameTaken, NoSuchSet, QuotaExceeded, Stale, WrongKey
 from memstored.store.events import Resource, write_events
 from memstored.store.operations import OPEN, is_open, operations_page, write_operations
 from memstored.store.paging import Page, decode_place, encode_place
@@ -36,6 +36,7 @@ __all__ = [
     "QuotaExceeded",
     "SetRepository",
     "Stale",
+    "WrongKey",
 ]
 
 _RESOURCE = "instance-set"
@@ -151,10 +152,20 @@ class SetRepository:
         return await self._database.read(_forgot, set_id)
 
     async def check_key(self) -> None:
-        """Raise `WrongKey` when the secrets that are kept were sealed with another key."""
-        sealed = await self._database.read(_any_sealed)
-        if sealed is not None:
-            self._cipher.open(sealed)
+        """Raise `WrongKey` when the secrets that are kept were sealed with another key.
+
+        One of many that can not be opened is damaged itself: that is its own set's trouble.
+        """
+        wrong: WrongKey | None = None
+        for sealed in await self._database.read(_all_sealed):
+            try:
+                self._cipher.open(sealed)
+            except WrongKey as fault:
+                wrong = fault
+            else:
+                return
+        if wrong is not None:
+            raise wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +217,8 @@ def _forgot(connection: Connection, set_id: SetId) -> bool:
     return all(connection.execute(query).first() is None for query in (told, row))
 
 
-def _any_sealed(connection: Connection) -> str | None:
-    return connection.execute(select(set_secrets.c.sealed).limit(1)).scalar_one_or_none()
+def _all_sealed(connection: Connection) -> Sequence[str]:
+    return connection.execute(select(set_secrets.c.sealed)).scalars().all()
 
 
 def _add(connection: Connection, change: _Change, sealed: str) -> None:
