@@ -21,7 +21,7 @@ from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
-from memstored.store.errors import StoreBusy
+from memstored.store.errors import StoreBusy, WrongKey
 from memstored.store.sets import Identities, SetRepository
 
 SET = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
@@ -169,6 +169,36 @@ async def test_a_killed_primary_is_replaced_without_being_told_by_anyone_but_the
         assert healed.lineage is not None
         assert healed.lineage.epoch == 2
         assert ground.runtime.fleet.client_write(stored.vips.primary, "y") is Reply.OK
+
+
+async def test_a_set_whose_secret_is_damaged_does_not_stop_the_others(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service starts and serves the rest; that set is left as it is, and not tried in a rush."""
+    await ground.order()
+    identities = Identities(
+        control=Identity(user="memstored-control", secret="c"),
+        replication=Identity(user="memstored-replication", secret="r"),
+    )
+    damaged = replace(planned(1), id=STRANGER, name="damaged", nodes=(), operation=None)
+    await ground.sets.add(damaged, identities, (), node_quota=60)
+    asked: list[str] = []
+    read = ground.sets.identities
+
+    async def cut(set_id: SetId) -> Identities:
+        asked.append(set_id)
+        if set_id == STRANGER:
+            raise WrongKey("sealed with another key")
+        return await read(set_id)
+
+    monkeypatch.setattr(ground.sets, "identities", cut)
+
+    async with ground.fleet() as fleet:
+        await ground.until(running)
+        watched = fleet.sets
+
+    assert watched == {SET}
+    assert asked.count(STRANGER) == 1
 
 
 async def test_another_controller_goes_on_where_the_first_one_ended(ground: Ground) -> None:

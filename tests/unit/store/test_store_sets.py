@@ -17,7 +17,7 @@ from samples import (
     an_operation,
     instance_sets,
 )
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select, text, update
 
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import EventName, NodeState, OperationState, SetState
@@ -216,6 +216,21 @@ async def test_a_wrong_key_is_noticed(database: Database, sets: SetRepository, c
 
     with pytest.raises(WrongKey):
         await stranger.check_key()
+
+
+async def test_one_damaged_secret_is_not_a_wrong_key(database: Database, sets: SetRepository) -> None:
+    """The key is right as long as it opens any secret; the damaged one is the trouble of its own set."""
+    sound = await sets.add(a_set(), IDENTITIES, node_quota=AMPLE)
+    damaged = await sets.add(a_set("damaged"), IDENTITIES, node_quota=AMPLE)
+    secrets = tables.set_secrets
+    cut = update(secrets).where(secrets.c.set_id == damaged.id).values(sealed="cut")
+    await database.write(lambda connection: connection.execute(cut).rowcount)
+
+    await sets.check_key()
+
+    assert await sets.identities(sound.id) == IDENTITIES
+    with pytest.raises(WrongKey):
+        await sets.identities(damaged.id)
 
 
 async def test_pages_go_through_all_sets_in_order(sets: SetRepository) -> None:
