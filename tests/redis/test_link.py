@@ -73,7 +73,7 @@ async def test_a_replica_follows_and_reaches_a_stamp(node: Node, opened: Opener)
     assert below.equipped
 
 
-async def test_detaching_keeps_history_and_a_return_is_partial(node: Node, opened: Opener) -> None:
+async def test_h01_s05_detaching_keeps_history_and_a_return_is_partial(node: Node, opened: Opener) -> None:
     """A node sent nowhere keeps its history, takes no write and returns without a full sync (H1)."""
     primary, above, replica, below = await pair(node, opened)
     before = below.replication
@@ -188,28 +188,6 @@ def _speaking(host: str, port: int, words: bytes) -> socket.socket:
     return sock
 
 
-async def test_unbinding_alone_ends_nobody_and_ending_through_ends_all(node: Node, opened: Opener) -> None:
-    """Connections through an address survive its loss until they are ended, subscribers included (H13)."""
-    server, floating = node(), free_address()
-    link = await connected(opened(server))
-    await link.admit(None)
-    await link.bind((server.host, floating))
-    client = _speaking(floating, server.port, b"PING\r\n")
-    subscriber = _speaking(floating, server.port, b"SUBSCRIBE news\r\n")
-    own = _speaking(server.host, server.port, b"SUBSCRIBE news\r\n")
-
-    await link.bind((server.host,))
-    survived = not _ended(client) and not _ended(subscriber)
-    await link.end_through(floating, server.port)
-    await soon(lambda: _ended(client) and _ended(subscriber), what="the end of both")
-
-    assert survived
-    assert not _ended(own)
-    assert link.connected
-    for sock in (client, subscriber, own):
-        sock.close()
-
-
 async def test_letting_go_ends_what_came_through_by_the_same_command(node: Node, opened: Opener) -> None:
     """Told to let go while it hangs, a node ends those connections when it wakes, unasked (S8, H13)."""
     server, floating = node(), free_address()
@@ -305,7 +283,7 @@ async def test_the_replication_secret_is_nowhere_to_be_read(node: Node, opened: 
     assert CONTROL.secret not in shown
 
 
-async def test_a_restarted_primary_is_copied_by_nobody(node: Node, opened: Opener) -> None:
+async def test_s01_a_restarted_primary_is_copied_by_nobody(node: Node, opened: Opener) -> None:
     """What is on disk serves nobody: its former replica is refused with WRONGPASS and keeps its data (S1)."""
     primary, _above, replica, below = await pair(node, opened)
     primary.client().set("key", "value")
@@ -321,23 +299,6 @@ async def test_a_restarted_primary_is_copied_by_nobody(node: Node, opened: Opene
     assert below.replication is not None
     assert not below.replication.link_up
     assert replica.client().get("key") == "value"
-
-
-async def test_a_failed_full_sync_is_told_by_the_offset(node: Node, opened: Opener) -> None:
-    """A node emptied for a copy that never came claims its old history, but not with both offsets (H2)."""
-    _primary, _above, _replica, below = await pair(node, opened)
-    before = below.replication
-    assert before is not None
-
-    async with broken_master() as (host, port):
-        await below.follow(host, port)
-        await soon(lambda: reached(below, 0) and not below.replication.agrees, what="the failed sync")
-    await below.detach()
-
-    seen = below.replication
-    assert seen is not None
-    assert seen.nowhere
-    assert (seen.replid, seen.agrees, seen.offset) == (before.replid, False, 1)
 
 
 async def test_data_outlives_a_full_sync_that_broke_off(node: Node, opened: Opener) -> None:

@@ -1,0 +1,179 @@
+"""Seeing a death, and what is left of it: traps H15 to H17 and H20 to H22 on bare servers."""
+
+import os
+import signal
+import threading
+from contextlib import closing
+
+import pytest
+import redis
+from bare import PLAIN, Start, fill, follow, heard, kill_leader, pair, raw, silent
+from servers import Directives, Engine, Server, eventually, free_address
+
+from memstored.redis.versions import Family, family_of
+
+ENDLESS = "while true do end"
+
+
+def test_h15_a_living_server_refuses_at_its_own_address_while_it_binds_another(start: Start) -> None:
+    """`CONFIG SET bind` opens every listener anew: who connects meanwhile is refused or reset."""
+    server, floating = start(PLAIN), free_address()
+    over = threading.Event()
+    turned_away: list[OSError] = []
+
+    def knock() -> None:
+        while not over.is_set():
+            try:
+                with closing(raw(server.host, server.port)) as sock:
+                    if not heard(sock):
+                        turned_away.append(ConnectionResetError())
+            except OSError as error:
+                turned_away.append(error)
+
+    knockers = [threading.Thread(target=knock) for _ in range(2)]
+    for knocker in knockers:
+        knocker.start()
+    try:
+        with server.client() as client:
+            for _ in range(400):
+                client.config_set("bind", f"{server.host} {floating}")
+                client.config_set("bind", server.host)
+                if turned_away:
+                    break
+    finally:
+        over.set()
+        for knocker in knockers:
+            knocker.join()
+
+    assert turned_away
+    assert server.process.poll() is None
+
+
+def test_h15_killing_clients_cuts_the_controllers_other_connections(start: Start) -> None:
+    """`CLIENT KILL TYPE normal SKIPME yes` skips the connection that sends it and no other of its owner."""
+    server = start(PLAIN)
+    with server.client() as client, closing(raw(server.host, server.port)) as watching:
+        assert heard(watching) == b"+PONG\r\n"
+
+        client.client_kill_filter(_type="normal", skipme=True)
+
+        assert heard(watching) == b""
+
+
+def test_h15_a_full_server_answers_with_an_error(start: Start) -> None:
+    """At `maxclients` a living server says so and closes."""
+    server = start((*PLAIN, ("maxclients", "1")))
+    with server.client() as client:
+        assert client.ping()
+        with closing(raw(server.host, server.port)) as late:
+            assert b"max number of clients reached" in heard(late)
+
+
+def test_h16_flushing_blocks_unless_it_is_lazy(start: Start) -> None:
+    """`FLUSHALL` as the engine comes frees everything before it answers; a lazy one does not."""
+    server = start(PLAIN)
+    with server.client() as client:
+        assert client.config_get("lazyfree-lazy-user-flush") == {"lazyfree-lazy-user-flush": "no"}
+        eager = min(_flush_microseconds(client) for _ in range(3))
+        client.config_set("lazyfree-lazy-user-flush", "yes")
+        lazy = min(_flush_microseconds(client) for _ in range(3))
+
+    assert eager > 10 * lazy
+
+
+def _flush_microseconds(client: redis.Redis) -> int:
+    """How long the server itself says that it took to flush 100,000 keys."""
+    client.eval("for n = 1, 100000 do redis.call('SET', 'key:' .. n, n) end", 0)
+    client.config_resetstat()
+    client.flushall()
+    return int(client.info("commandstats")["cmdstat_flushall"]["usec"])
+
+
+def test_h16_an_endless_script_is_silent_for_as_long_as_lua_time_limit(start: Start) -> None:
+    """The first `-BUSY` comes after `lua-time-limit`, which is 5 s as the engine comes."""
+    server = start(PLAIN)
+    with (
+        server.client() as client,
+        closing(raw(server.host, server.port)) as script,
+        closing(raw(server.host, server.port)) as asking,
+    ):
+        assert heard(script) == heard(asking) == b"+PONG\r\n"
+        assert client.config_get("lua-time-limit") == {"lua-time-limit": "5000"}
+        client.config_set("lua-time-limit", 800)
+        script.sendall(f'EVAL "{ENDLESS}" 0\r\n'.encode())
+        eventually(lambda: _burns(server), what="the script running")
+        asking.sendall(b"PING\r\n")
+
+        quiet = silent(asking, 0.4)
+        answer = heard(asking)
+        client.script_kill()
+
+    assert quiet
+    assert answer.startswith(b"-BUSY")
+
+
+def _burns(server: Server) -> bool:
+    """Whether the server's state is running, not sleeping."""
+    with open(f"/proc/{server.process.pid}/stat") as stat:  # noqa: PTH123 - a file of the kernel
+        return stat.read().rpartition(")")[2].split()[0] == "R"
+
+
+@pytest.mark.parametrize(("check", "tested"), [("yes", True), ("no", False)])
+def test_h17_a_crash_tests_the_memory_before_it_closes_its_sockets(
+    start: Start,
+    check: str,
+    tested: bool,  # noqa: FBT001 - the expected outcome of a case
+) -> None:
+    """SIGSEGV leads to a memory test, which takes seconds with gigabytes, unless that is switched off."""
+    server = start((*PLAIN, ("crash-memcheck-enabled", check)))
+
+    os.kill(server.process.pid, signal.SIGSEGV)
+    server.process.wait(timeout=60)
+
+    assert "crashed by signal: 11" in server.log()
+    assert ("FAST MEMORY TEST" in server.log()) is tested
+
+
+def test_h20_protected_mode_refuses_all_but_127_0_0_1(start: Start, engine: Engine) -> None:
+    """With an open default user 7.0 refuses strangers even where an address is bound; 6.2 lets them in."""
+    guarded, plain = start((*PLAIN, ("protected-mode", "yes"))), start(PLAIN)
+    with (
+        closing(raw(guarded.host, guarded.port, source="127.9.9.9")) as stranger,
+        closing(raw(guarded.host, guarded.port, source="127.0.0.1")) as local,
+        closing(raw(plain.host, plain.port, source="127.9.9.9")) as welcome,
+    ):
+        answers = [heard(stranger)[:7], heard(local), heard(welcome)]
+
+    first = b"+PONG\r\n" if family_of(engine.version) is Family.V6_2 else b"-DENIED"
+    assert answers == [first, b"+PONG\r\n", b"+PONG\r\n"]
+
+
+TIDY = (("rdb-del-sync-files", "yes"), ("repl-diskless-load", "on-empty-db"))
+
+
+@pytest.mark.parametrize(("settings", "left"), [((), True), (TIDY, False)], ids=["default", "tidy"])
+def test_h21_a_full_copy_leaves_a_file_of_the_data(
+    start: Start,
+    settings: Directives,
+    left: bool,  # noqa: FBT001 - the expected outcome of a case
+) -> None:
+    """As the engine comes a replica keeps `dump.rdb` of what it copied."""
+    primary, replica = start((*PLAIN, *settings)), start((*PLAIN, *settings))
+    fill(primary, "key", 10)
+
+    follow(replica, primary)
+
+    assert (replica.folder / "dump.rdb").exists() is left
+
+
+def test_h22_a_stale_client_reaches_whoever_has_the_address_now(start: Start) -> None:
+    """An address that changes hands shows one owner's clients the data of another."""
+    former, other = start(PLAIN), pair(start)[0]
+    with former.client() as stale:
+        stale.set("mine", "1")
+        fill(other, "theirs", 1)
+        kill_leader(former)
+        with other.client() as admin:
+            admin.config_set("bind", f"{other.host} {former.host}")
+
+        eventually(lambda: redis.Redis(former.host, other.port).exists("theirs:0"), what="the other's data")
