@@ -98,13 +98,20 @@ def _users(control: Identity) -> tuple[tuple[str, str], ...]:
 
 
 def _sized(memory_gib: int, failure_detection: float) -> tuple[tuple[str, str], ...]:
-    """What follows the flavor's memory and the time after which silence is death."""
+    """What follows the flavor's memory and the time after which silence is death.
+
+    The backlog is what a replica may miss and still continue: 1 % of the memory, 16 MiB to 1 GiB. The buffer
+    holds what is written while a replica copies: 10 %, at least 256 MiB, so that a copy of a full node at S
+    bytes a second ends as long as less than 0.15 S are written. It has no soft limit: that one would cut
+    off the long copies of large nodes, which are just those that must not begin anew. A replica that
+    stands still is ended after `failure_detection` or left after `repl-timeout`, whichever comes first.
+    """
     memory = memory_gib * _GIB
-    backlog = max(16 * _MIB, memory // 100)
+    backlog = min(max(16 * _MIB, memory // 100), _GIB)
     buffer = max(256 * _MIB, memory // 10)
     return (
         ("repl-backlog-size", str(backlog)),
-        ("client-output-buffer-limit", f"replica {buffer} {buffer // 2} 60"),
+        ("client-output-buffer-limit", f"replica {buffer} 0 0"),
         ("lua-time-limit", str(int(failure_detection * 500))),
     )
 

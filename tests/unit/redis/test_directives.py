@@ -29,11 +29,22 @@ def test_maxmemory_is_65_percent_of_the_flavor() -> None:
     assert lines(memory_gib=4)["maxmemory"] == f'"{4 * 1024**3 * 65 // 100}"'
 
 
-def test_buffers_grow_with_the_flavor() -> None:
-    """Small flavors keep a useful backlog; large ones get one that outlasts a short break."""
-    assert lines(memory_gib=1)["repl-backlog-size"] == str(16 * 1024**2)
-    assert lines(memory_gib=16)["repl-backlog-size"] == str(16 * 1024**3 // 100)
-    assert lines(memory_gib=16)["client-output-buffer-limit"].startswith(f"replica {16 * 1024**3 // 10} ")
+@pytest.mark.parametrize(
+    ("memory", "backlog", "buffer"),
+    [
+        (1, 16 * 1024**2, 256 * 1024**2),
+        (16, 16 * 1024**3 // 100, 16 * 1024**3 // 10),
+        (256, 1024**3, 256 * 1024**3 // 10),
+    ],
+)
+def test_buffers_grow_with_the_flavor(memory: int, backlog: int, buffer: int) -> None:
+    """Small flavors keep a useful backlog, large ones one that is not out of proportion; what is written
+    during a copy has a tenth of the memory, and no soft limit cuts off a copy for its length.
+    """
+    written = lines(memory_gib=memory)
+
+    assert written["repl-backlog-size"] == str(backlog)
+    assert written["client-output-buffer-limit"] == f"replica {buffer} 0 0"
 
 
 def test_scripts_answer_busy_before_silence_is_death() -> None:
