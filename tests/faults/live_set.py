@@ -200,22 +200,25 @@ class LiveSet:
 
     # Its servers
 
-    def client_at(self, host: str, **login: str) -> redis.Redis:
-        """A plain client of whoever answers there, which tries nothing twice."""
+    def client_at(self, host: str, *, patience: float = 10.0, **login: str) -> redis.Redis:
+        """A plain client of whoever answers there, which tries nothing twice.
+
+        `patience` is how long it waits for an answer, in seconds.
+        """
         return redis.Redis(
             host,
             6379,
             decode_responses=True,
-            socket_timeout=10,
+            socket_timeout=patience,
             socket_connect_timeout=5,
             retry=Retry(NoBackoff(), 0),
             **login,
         )
 
     @contextmanager
-    def at(self, host: str, **login: str) -> Iterator[redis.Redis]:
+    def at(self, host: str, *, patience: float = 10.0, **login: str) -> Iterator[redis.Redis]:
         """A client of whoever answers there, for a while."""
-        client = self.client_at(host, **login)
+        client = self.client_at(host, patience=patience, **login)
         try:
             yield client
         finally:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,19 @@ def kill(*numbers: int) -> None:
         os.kill(number, signal.SIGKILL)
     for number in numbers:
         wait_for(lambda n=number: not living(n), what=f"the end of process {number}")
+
+
+@contextmanager
+def stopped(*servers: int) -> Iterator[None]:
+    """Servers that stand still (SIGSTOP), and go on in the end if they still are there."""
+    for server in servers:
+        os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for server in servers:
+            with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def test_a_killed_replica_is_replaced_while_writes_go_on(service: ServiceProcess
     assert made.event_names()[-3:] == ["Cluster Node Down", "Node Recovery", "Cluster Recovery Complete"]
 
 
-def test_primary_and_one_replica_die_together(service: ServiceProcess, version: str) -> None:
+def test_s05_primary_and_one_replica_die_together(service: ServiceProcess, version: str) -> None:
     """What two replicas confirmed survives the loss of the primary and of either of them (S5)."""
     made = LiveSet.running(service, version, 3)
     survivor = made.replicas()[1]["objectId"]
@@ -174,7 +174,7 @@ def test_without_ha_the_owner_promotes_after_the_primary_died(service: ServicePr
     assert (made.address(), made.addresses_lead_home()) == (address, True)
 
 
-def test_a_dead_node_is_never_started_again(service: ServiceProcess, version: str) -> None:
+def test_s02_a_dead_node_is_never_started_again(service: ServiceProcess, version: str) -> None:
     """What replaces a node is another: new id, name and address; of the old one nothing runs (S2)."""
     made = LiveSet.running(service, version, 2)
 

@@ -1,28 +1,12 @@
 """Servers that stop answering but live (SIGSTOP): only what is proven gone is replaced."""
 
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
 from live_set import LiveSet
-from service_process import ServiceProcess, living, wait_for
+from service_process import ServiceProcess, living, stopped, wait_for
 
 from writers import Writers
 
 
-@contextmanager
-def stopped(server: int) -> Iterator[None]:
-    """A server that stands still, and goes on in the end if it still is there."""
-    os.kill(server, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(server, signal.SIGCONT)
-
-
-def test_a_hanging_primary_is_ended_before_another_takes_over(
+def test_s03_a_hanging_primary_is_ended_before_another_takes_over(
     alert_service: ServiceProcess, version: str
 ) -> None:
     """After `failure_detection` a stopped primary is killed, proven gone, replaced; nothing is lost (S3)."""
@@ -59,7 +43,7 @@ def test_a_hanging_replica_is_replaced_and_no_write_waits(
     assert "Cluster Failover" not in made.event_names()
 
 
-def test_a_hanging_last_copy_is_left_alone(alert_service: ServiceProcess) -> None:
+def test_s06_a_hanging_last_copy_is_left_alone(alert_service: ServiceProcess) -> None:
     """The only node of a set is never ended for its silence: it says so, and is itself again after (S6)."""
     made = LiveSet.running(alert_service, "7.0.15", 1)
     server = made.server_of(made.primary())

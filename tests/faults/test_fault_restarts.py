@@ -3,46 +3,16 @@
 Elsewhere its replicas copy the emptiness and everything is gone. Here a server is born fenced (S1).
 """
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 import redis
 from live_set import LiveSet
-from service_process import ServiceProcess, kill, living, wait_for
+from returned import restarted
+from service_process import ServiceProcess, living
 
 from writers import Writers
 
 
-@contextmanager
-def restarted(service: ServiceProcess, node: str) -> Iterator[int]:
-    """Kill a node's server and start the same program from its own redis.conf at once, as an init system
-    would; yields the new process, which is ended in the end if nobody did it before.
-    """
-    server = service.server_of(node)
-    program = Path(f"/proc/{server}/exe").readlink()
-    folder = service.data_dir / "runtime" / "nodes" / node
-    # Its folder may be gone a moment after its death; whoever restarts it shall not fail for that.
-    kept, log = service.place / f"{node}.conf", service.place / f"{node}.log"
-    configured = (folder / "redis.conf").read_text().splitlines()
-    kept.write_text("\n".join(line for line in configured if not line.startswith(("dir ", "logfile "))))
-    kill(server)
-    again = subprocess.Popen(
-        ["redis-server", kept, "--dir", service.place, "--logfile", log],
-        executable=program,
-        start_new_session=True,
-    )
-    try:
-        wait_for(lambda: log.exists() and "Ready to accept" in log.read_text(), what="the empty server")
-        yield again.pid
-    finally:
-        again.kill()
-        again.wait()
-
-
-def test_an_empty_primary_at_the_old_address_wipes_nobody(service: ServiceProcess, version: str) -> None:
+def test_s01_an_empty_primary_at_the_old_address_wipes_nobody(service: ServiceProcess, version: str) -> None:
     """Three primaries in a row die and are back empty at once; every confirmed write stays (S1, S4, H2)."""
     made = LiveSet.running(service, version, 3)
 
@@ -58,7 +28,7 @@ def test_an_empty_primary_at_the_old_address_wipes_nobody(service: ServiceProces
     assert made.addresses_lead_home()
 
 
-def test_an_empty_primary_is_not_copied_while_nobody_takes_over(
+def test_s01_an_empty_primary_is_not_copied_while_nobody_takes_over(
     service: ServiceProcess, version: str
 ) -> None:
     """HA off: the replicas of a restarted empty primary keep their data for as long as their owner waits."""
@@ -91,7 +61,9 @@ def _assert_refused(made: LiveSet, host: str, stranger: int) -> None:
         client.ping()
 
 
-def test_an_empty_replica_at_the_old_address_serves_nobody(service: ServiceProcess, version: str) -> None:
+def test_s01_s08_an_empty_replica_at_the_old_address_serves_nobody(
+    service: ServiceProcess, version: str
+) -> None:
     """A restarted replica is a stranger: it is replaced, no address leads to it, no tenant gets in."""
     made = LiveSet.running(service, version, 3)
     doomed = next(r for r in made.replicas() if made.server_of(r) == made.server_at(made.reader_address()))

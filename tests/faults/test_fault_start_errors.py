@@ -40,7 +40,7 @@ def refused(service: ServiceProcess, **options: str | int | Path) -> tuple[int, 
     return ended.returncode, lines[0]
 
 
-def test_a_data_folder_in_use_is_left_to_who_has_it(service: ServiceProcess) -> None:
+def test_h14_s07_a_data_folder_in_use_is_left_to_who_has_it(service: ServiceProcess) -> None:
     """A second service on a folder is refused and told whose it is; the first goes on, its set too."""
     made = LiveSet.running(service, "7.0.15", 2)
     servers = made.servers()

@@ -90,7 +90,7 @@ def test_parameters_replace_defaults(start: Start, engine: Engine) -> None:
     assert set(settings["notify-keyspace-events"]) == set("AKE")
 
 
-def test_a_full_sync_leaves_nothing_on_the_disk(start: Start, birth: Directives) -> None:
+def test_h21_a_full_sync_leaves_nothing_on_the_disk(start: Start, birth: Directives) -> None:
     """Neither end of a sync keeps a file with the tenants' data, not even of the first one (H21)."""
     primary, replica = start(birth), start(birth)
     above, below = (server.client(CONTROL.user, CONTROL.secret) for server in (primary, replica))

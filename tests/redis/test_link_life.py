@@ -148,7 +148,7 @@ async def test_a_restarted_server_has_another_run_id(node: Node, opened: Opener)
     assert not link.admitted
 
 
-async def test_an_endless_script_is_life(node: Node, opened: Opener) -> None:
+async def test_h16_an_endless_script_is_life(node: Node, opened: Opener) -> None:
     """`-BUSY` answers mean a busy node, not a silent one; it is over when the script is."""
     server = node()
     link = await connected(opened(server))
@@ -212,7 +212,7 @@ async def test_a_loading_node_is_busy_until_it_has_loaded(node: Node, opened: Op
     await start
 
 
-async def test_a_full_node_is_alive(node: Node, opened: Opener) -> None:
+async def test_h15_a_full_node_is_alive(node: Node, opened: Opener) -> None:
     """At `maxclients` our connection is turned away with an error, which is life; a free place lets us in."""
     server = node()
     control = server.client(CONTROL.user, CONTROL.secret)

@@ -257,7 +257,7 @@ async def test_an_exit_is_told(ground: Ground, runtime: ProcessRuntime) -> None:
         client.ping()
 
 
-async def test_a_node_is_gone_only_with_its_fork_child(ground: Ground, runtime: ProcessRuntime) -> None:
+async def test_h07_a_node_is_gone_only_with_its_fork_child(ground: Ground, runtime: ProcessRuntime) -> None:
     """A fork child keeps the dead server's sockets open, so it is ended before anyone is told (H7)."""
     placement = await runtime.launch(ground.order(None, ("rdb-key-save-delay", "1000000")))
     with ground.client(placement) as client:

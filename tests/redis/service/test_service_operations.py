@@ -62,7 +62,9 @@ def test_a_deleted_replica_is_gone_and_its_number_is_not_used_again(
 
 
 @pytest.mark.parametrize("nodes", [2, 4])
-def test_a_promotion_loses_nothing_under_writers(service: ServiceProcess, version: str, nodes: int) -> None:
+def test_h08_s09_a_promotion_loses_nothing_under_writers(
+    service: ServiceProcess, version: str, nodes: int
+) -> None:
     """A chosen replica takes over at the same address, and every acknowledged write is there (S9)."""
     made = LiveSet.running(service, version, nodes, recoveryEnabled=False)
     address, servers = made.address(), made.servers()
