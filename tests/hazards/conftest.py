@@ -4,6 +4,7 @@ What other folders of tests use for servers, services and sets is used here too.
 """
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ pytest.register_assert_rewrite(
 for folder in ("faults", "redis"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
+from real_house import RealHouse  # noqa: E402 - found only now
 from server_fixtures import birth, engine, node, opened, start  # noqa: E402 - found only now
+from servers import Engine  # noqa: E402 - found only now
 from service_fixtures import alert_house, alert_service, house, service, version  # noqa: E402 - found only now
 
 __all__ = [
@@ -36,3 +39,12 @@ __all__ = [
     "start",
     "version",
 ]
+
+
+@pytest.fixture
+async def real_house(
+    request: pytest.FixtureRequest, engine: Engine, tmp_path: Path
+) -> AsyncIterator[RealHouse]:
+    """A house of each engine in this process; a test may parametrize it with rules of failover."""
+    async with RealHouse.opened(tmp_path, engine, getattr(request, "param", {})) as opened_house:
+        yield opened_house
