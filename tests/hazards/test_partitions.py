@@ -4,9 +4,10 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+import redis
 from real_house import CONTROLLER, RealHouse, primary_of, replicas_of, whole, without
 from service_process import living
 
@@ -110,7 +111,7 @@ async def test_h28_a_copy_that_never_ends_is_bounded_explained_and_made_in_the_e
     """More is written during each copy than the output buffer takes, so each is cut off: after the second
     the replica rests, the primary is left in peace, and the copy is made once it can be.
     """
-    monkeypatch.setattr(watch, "COPY_PAUSES", (0.0, 4.0))
+    monkeypatch.setattr(watch, "COPY_PAUSES", (0.0, 6.0))
     async with real_house.controller() as fleet:
         stored = await real_house.make(fleet, 2)
         primary, doomed = primary_of(stored), replicas_of(stored)[0]
@@ -118,7 +119,7 @@ async def test_h28_a_copy_that_never_ends_is_bounded_explained_and_made_in_the_e
             real_house.send(doomed, signal.SIGKILL)
             shown = await real_house.until(warned("replica_cannot_copy"))
             copies = control.info("stats")["sync_full"]
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(2.0)  # of the rest: time enough for twenty copies of a replica that has none
             later = control.info("stats")["sync_full"]
         _relieve(real_house, primary)
         healed = await real_house.until(without(doomed))
@@ -151,7 +152,8 @@ def _write_much(house: RealHouse, stored: InstanceSet, over: threading.Event) ->
     value = "x" * 100_000
     with house.tenant(stored) as client:
         while not over.wait(0.01):
-            client.set("much", value)
+            with suppress(redis.RedisError):
+                client.set("much", value)
 
 
 def _relieve(house: RealHouse, primary: Node) -> None:

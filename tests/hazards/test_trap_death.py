@@ -62,9 +62,9 @@ def test_h15_killing_clients_cuts_the_controllers_other_connections(start: Start
 
 def test_h15_a_full_server_answers_with_an_error(start: Start) -> None:
     """At `maxclients` a living server says so and closes."""
-    server = start((*PLAIN, ("maxclients", "1")))
+    server = start(PLAIN)
     with server.client() as client:
-        assert client.ping()
+        client.config_set("maxclients", 1)
         with closing(raw(server.host, server.port)) as late:
             assert b"max number of clients reached" in heard(late)
 
