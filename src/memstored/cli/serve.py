@@ -14,7 +14,7 @@ from rich.console import Console
 
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
-from memstored.cli.house import House, open_house
+from memstored.cli.house import House, Parts, open_house
 from memstored.cli.settings import read_catalogue, read_settings
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import Settings
@@ -28,15 +28,23 @@ GOODBYE = 5
 """Seconds that answers under way may take when the service is told to stop."""
 
 
-def serve(host: str, port: int, data_dir: Path, catalogue: Path | None, settings: Path | None) -> None:
-    """Serve until told to stop; raises `Stop` when it can not begin."""
+def serve(
+    host: str,
+    port: int,
+    data_dir: Path,
+    catalogue: Path | None,
+    settings: Path | None,
+    *,
+    parts: Parts | None = None,
+) -> None:
+    """Serve until told to stop; raises `Stop` when it can not begin. `parts`: see `house.Parts`."""
     # What is made from here on is for this user alone, files and folders of nodes too.
     os.umask(0o077)
     offer, rules = read_catalogue(catalogue), read_settings(settings)
     with _listen(host, port) as listener:
         folder = DataFolder(data_dir).claim()
         try:
-            uvloop.run(_serve(folder, offer, rules, listener, host))
+            uvloop.run(_serve(folder, offer, rules, listener, host, parts or Parts()))
         except StoreTrouble as trouble:
             raise Stop(f"The store in {folder.path} can not be used: {trouble}") from None
         except DamagedFile as damage:
@@ -60,10 +68,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    folder: DataFolder, catalogue: Catalogue, settings: Settings, listener: socket.socket, host: str
+    folder: DataFolder,
+    catalogue: Catalogue,
+    settings: Settings,
+    listener: socket.socket,
+    host: str,
+    parts: Parts,
 ) -> None:
     url = _url(host, listener)
-    async with open_house(folder, catalogue, settings, url=url) as house:
+    async with open_house(folder, catalogue, settings, url=url, parts=parts) as house:
         _introduce(folder, house, url)
         server = _Server(house, folder, url)
         await server.serve(sockets=[listener])
