@@ -2,7 +2,15 @@
 
 import pytest
 
-pytest.register_assert_rewrite("live_set", "returned", "service_fixtures", "service_process", "writers")
+pytest.register_assert_rewrite(
+    "live_set",
+    "returned",
+    "service_fixtures",
+    "service_process",
+    "step_trials",
+    "stepping_service",
+    "writers",
+)
 
 from service_fixtures import (  # noqa: E402 - after what makes its assertions explain themselves
     alert_house,
