@@ -10,6 +10,7 @@ instead of 15).
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ __all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
+PROOF = 5.0
+"""Seconds for which a change that was recorded proves that the next can be."""
+PROBE = 1.0
+"""Seconds that such a proof may wait for another process that writes."""
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -36,6 +41,7 @@ class Database:
         self._reading = reading
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(max_workers=sqlite.READERS, thread_name_prefix="store-reader")
+        self._proven = -PROOF
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -63,37 +69,51 @@ class Database:
         """Run `work` in a transaction that may write: committed when it returns, undone when it raises.
 
         The writers of this process take turns, in the order they came; keep the work short and free of
-        anything but SQL. Once this returned, the change survives a power loss. A caller that is cancelled
-        gets its cancellation when the transaction is over: done as a whole, or not at all.
+        anything but SQL. Another process that writes is waited for `BUSY_TIMEOUT` seconds from now, however
+        many of ours wait as well. Once this returned, the change survives a power loss. A caller that is
+        cancelled gets its cancellation when the transaction is over: done as a whole, or not at all.
         """
-        running = self._begun(self._writer, self._writing, lambda c: work(c, *args, **kwargs))
+        return await self._recorded(lambda c: work(c, *args, **kwargs), sqlite.BUSY_TIMEOUT)
+
+    async def _recorded(self, work: Callable[[Connection], Outcome], patience: float) -> Outcome:
+        loop = asyncio.get_running_loop()
+        until = time.monotonic() + patience
+        running = loop.run_in_executor(self._writer, _record, self._writing, work, until)
         try:
-            return await asyncio.shield(running)
+            outcome = await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
+        except StoreTrouble:
+            self._proven = -PROOF
+            raise
+        self._proven = time.monotonic()
+        return outcome
 
     async def read(
         self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Outcome:
         """Run `work` in a transaction that sees one state of the database and can not change it."""
-        return await self._begun(self._readers, self._reading, lambda c: work(c, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, _transact, self._reading, lambda c: work(c, *args, **kwargs)
+        )
 
     async def ping(self) -> None:
-        """Raise `StoreTrouble` unless the database answers."""
+        """Raise `StoreTrouble` unless the database answers and takes a change.
+
+        It is tried out when none was recorded for `PROOF` seconds, or the last one failed: a full disk is to
+        be known before a failover must be recorded.
+        """
         await self.read(_read_version)
+        if time.monotonic() >= self._proven + PROOF:
+            await self._recorded(_prove_writable, PROBE)
 
     async def _migrate(self) -> None:
         if await self.read(migrations.pending):
             await self.write(migrations.upgrade)
         else:
             await self.write(_prove_writable)
-
-    @staticmethod
-    def _begun(
-        threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Outcome]
-    ) -> asyncio.Future[Outcome]:
-        return asyncio.get_running_loop().run_in_executor(threads, _transact, engine, work)
 
     def _close(self) -> None:
         self._writer.shutdown()
@@ -110,6 +130,14 @@ def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[
 def _transact(engine: Engine, work: Callable[[Connection], Outcome]) -> Outcome:
     with _translated(), engine.begin() as connection:
         return work(connection)
+
+
+def _record(engine: Engine, work: Callable[[Connection], Outcome], until: float) -> Outcome:
+    """Run a transaction that waits for other processes until then (monotonic seconds)."""
+    with _translated(), engine.connect() as connection:
+        sqlite.wait_at_most(connection, until - time.monotonic())
+        with connection.begin():
+            return work(connection)
 
 
 def _read_version(connection: Connection) -> None:

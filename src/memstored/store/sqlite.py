@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from memstored.store.errors import StoreBusy, StoreCorrupt, StoreFull, StoreReadOnly, StoreTrouble
 
-__all__ = ["BUSY_TIMEOUT", "READERS", "place", "reading_engine", "trouble", "writing_engine"]
+__all__ = ["BUSY_TIMEOUT", "READERS", "place", "reading_engine", "trouble", "wait_at_most", "writing_engine"]
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that writes; within this process nobody ever waits for SQLite."""
@@ -47,7 +47,10 @@ _TROUBLES: dict[int, tuple[type[StoreTrouble], str]] = {
     ),
     sqlite3.SQLITE_CORRUPT: (StoreCorrupt, "The database file is damaged; restore it from a copy."),
     sqlite3.SQLITE_NOTADB: (StoreCorrupt, "The file is not a database; restore it from a copy."),
-    sqlite3.SQLITE_IOERR: (StoreTrouble, "The disk that holds the database reports errors; replace it."),
+    sqlite3.SQLITE_IOERR: (
+        StoreTrouble,
+        "The disk that holds the database reports errors, or can only be read by now.",
+    ),
 }
 
 _PRIMARY_CODE = 0xFF
@@ -86,6 +89,14 @@ def writing_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"isolation_level": None}, pool_size=1, max_overflow=0)
     _set_up(engine, (*_PRAGMAS, "PRAGMA journal_mode=WAL"), begin="BEGIN IMMEDIATE")
     return engine
+
+
+def wait_at_most(connection: Connection, seconds: float) -> None:
+    """How long this connection's next transaction waits for another process that writes."""
+    milliseconds = max(1, int(seconds * 1000))
+    driver = connection.connection.driver_connection
+    assert driver is not None, "the connection is in use"
+    driver.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
 def _set_up(engine: Engine, pragmas: Sequence[str], *, begin: str) -> None:
