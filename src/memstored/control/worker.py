@@ -82,6 +82,8 @@ class Worker:
             return
         decision = decide(self.set, self.watch.look(self.set), self.watch.place.rules)
         recorded = self.set
+        if decision.after == recorded:
+            self._store_recovered()
         if decision.after != recorded and not decision.defer and not await self._record(decision):
             return
         for action in decision.actions:
@@ -108,10 +110,14 @@ class Worker:
         except StoreTrouble as trouble:
             await self._hold(trouble)
             return False
+        self._store_recovered()
+        return True
+
+    def _store_recovered(self) -> None:
+        """Nothing of this set waits for the store any more."""
         if self.store_trouble is not None:
             log.info("store_recovered", set_id=self.set.id)
             self.store_trouble = None
-        return True
 
     async def _hold(self, trouble: StoreTrouble) -> None:
         if self.store_trouble is None:
