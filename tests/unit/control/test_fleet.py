@@ -284,6 +284,12 @@ class TroubledSets(SetRepository):
             raise StoreBusy("the database is locked")
         return await super().commit(before, after, events, node_quota=node_quota)
 
+    async def load(self, set_id: str) -> InstanceSet | None:
+        """Refuse, or pass on."""
+        if self.trouble:
+            raise StoreBusy("the database is locked")
+        return await super().load(set_id)
+
 
 async def test_nobody_is_promoted_while_the_store_can_not_record_it(ground: Ground, tmp_path: Path) -> None:
     """The trouble is said; when it ends, the failover goes on by itself (S7)."""
@@ -304,6 +310,25 @@ async def test_nobody_is_promoted_while_the_store_can_not_record_it(ground: Grou
         healed = await ground.until(lambda s: running(s) and s.node(node_id(SET, 1)) is None)
         assert healed.lineage is not None
         assert fleet.trouble is None
+    await database.close()
+
+
+async def test_a_trouble_that_is_over_is_told_no_longer_though_nothing_is_to_be_recorded(
+    ground: Ground, tmp_path: Path
+) -> None:
+    """A set that could not be read for a while is fine as soon as it could, without a change of it."""
+    database = await Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    sets = TroubledSets(database, ground.clock, Cipher.from_file(tmp_path / "key"))
+    await ground.order()
+    async with ground.fleet(sets) as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+        sets.trouble = True
+        fleet.wake(SET)
+        await eventually(lambda: fleet.trouble is not None)
+
+        sets.trouble = False
+        await eventually(lambda: fleet.trouble is None)
     await database.close()
 
 

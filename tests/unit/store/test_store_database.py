@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -209,14 +210,38 @@ async def test_a_full_disk(database: Database) -> None:
     assert await database.read(_names) == ["one"]
 
 
-async def test_another_process_that_writes(tmp_path: Path, database: Database) -> None:
-    """A database that somebody else holds for too long is busy, not broken."""
-    await database.write(_pragma, "busy_timeout=10")
+async def test_another_process_that_writes(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who wait for it while somebody else holds it are told that it is busy within the same time."""
+    monkeypatch.setattr("memstored.store.sqlite.BUSY_TIMEOUT", 1.0)
+    with closing(sqlite3.connect(tmp_path / "memstored.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+
+        waiting = [database.write(_write_event, str(number)) for number in range(8)]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        took = time.monotonic() - began
+
+    assert [type(outcome) for outcome in outcomes] == [StoreBusy] * 8
+    assert took < 6
+    await database.write(_write_event, "one")
+    assert await database.read(_names) == ["one"]
+
+
+async def test_a_database_that_can_only_be_read_does_not_pass_for_a_good_one(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks whether it works learns of the trouble before a failover does, and when it is over."""
+    await database.ping()
+    monkeypatch.setattr("memstored.store.database.PROOF", 0.0)
     with closing(sqlite3.connect(tmp_path / "memstored.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(StoreBusy, match="Another process"):
-            await database.write(_write_event, "one")
+            await database.ping()
+
+    await database.ping()
 
 
 async def test_references_are_kept(database: Database) -> None:
