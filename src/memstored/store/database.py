@@ -12,8 +12,12 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from queue import PriorityQueue
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, text
@@ -41,6 +45,8 @@ class Database:
         self._reading = reading
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(max_workers=sqlite.READERS, thread_name_prefix="store-reader")
+        self._waiting: PriorityQueue[_Turn] = PriorityQueue()
+        self._numbers = count()
         self._proven = -PROOF
 
     @classmethod
@@ -73,14 +79,29 @@ class Database:
         many of ours wait as well. Once this returned, the change survives a power loss. A caller that is
         cancelled gets its cancellation when the transaction is over: done as a whole, or not at all.
         """
-        return await self._recorded(lambda c: work(c, *args, **kwargs), sqlite.BUSY_TIMEOUT)
+        return await self._recorded(lambda c: work(c, *args, **kwargs))
 
-    async def _recorded(self, work: Callable[[Connection], Outcome], patience: float) -> Outcome:
-        loop = asyncio.get_running_loop()
-        until = time.monotonic() + patience
-        running = loop.run_in_executor(self._writer, _record, self._writing, work, until)
+    async def write_first(
+        self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Outcome:
+        """As `write`, but before all that wait their turn: for what tenants' writes wait for."""
+        return await self._recorded(lambda c: work(c, *args, **kwargs), rank=0)
+
+    async def _recorded(
+        self,
+        work: Callable[[Connection], Outcome],
+        *,
+        rank: int = 1,
+        patience: float | None = None,
+    ) -> Outcome:
+        until = time.monotonic() + (sqlite.BUSY_TIMEOUT if patience is None else patience)
+        outcome: Future[Outcome] = Future()
+        job = partial(_fulfil, outcome, partial(_record, self._writing, work, until))
+        self._waiting.put(_Turn(rank, next(self._numbers), job))
+        self._writer.submit(self._serve_next)
+        running = asyncio.wrap_future(outcome)
         try:
-            outcome = await asyncio.shield(running)
+            recorded = await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
@@ -88,7 +109,11 @@ class Database:
             self._proven = -PROOF
             raise
         self._proven = time.monotonic()
-        return outcome
+        return recorded
+
+    def _serve_next(self) -> None:
+        """Called in the writer's thread, once for each that waits: the most urgent is next."""
+        self._waiting.get_nowait().job()
 
     async def read(
         self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -107,7 +132,7 @@ class Database:
         """
         await self.read(_read_version)
         if time.monotonic() >= self._proven + PROOF:
-            await self._recorded(_prove_writable, PROBE)
+            await self._recorded(_prove_writable, patience=PROBE)
 
     async def _migrate(self) -> None:
         if await self.read(migrations.pending):
@@ -120,6 +145,25 @@ class Database:
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Turn:
+    """A transaction that waits: lower ranks first, then who came first."""
+
+    rank: int
+    number: int
+    job: Callable[[], None] = field(compare=False)
+
+
+def _fulfil(outcome: Future[Outcome], transaction: Callable[[], Outcome]) -> None:
+    """Run the transaction and hand on what came out, whatever it is."""
+    if not outcome.set_running_or_notify_cancel():
+        return
+    try:
+        outcome.set_result(transaction())
+    except BaseException as fault:  # noqa: BLE001 - it is raised where the outcome is awaited
+        outcome.set_exception(fault)
 
 
 def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -8,17 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, update
 
-from memstored.store.rows import Row, row_of
+from memstored.store.rows import Row, record_changes, row_of
 
-__all__ = ["changes", "write_difference"]
+__all__ = ["write_difference"]
 
 Records = Mapping[str, Any]
 """Records by their primary key."""
-
-
-def changes(before: Row, after: Row) -> Row:
-    """The columns that differ, with their new values."""
-    return {name: value for name, value in after.items() if before[name] != value}
 
 
 def write_difference(
@@ -33,7 +28,7 @@ def write_difference(
         connection.execute(delete(table).where(key.in_(gone)))
     for name in before.keys() & after.keys():
         if before[name] != after[name]:
-            changed = changes(row_of(before[name]), row_of(after[name]))
+            changed = record_changes(before[name], after[name])
             connection.execute(update(table).where(key == name).values(changed))
     if new := [owner | row_of(record) for name, record in after.items() if name not in before]:
         connection.execute(insert(table), new)

@@ -11,7 +11,7 @@ from typing import Any
 from memstored.domain.model import InstanceSet, Lineage, Node, Operation
 from memstored.store.codec import plain, restore
 
-__all__ = ["Row", "assembled", "row_of", "set_row"]
+__all__ = ["Row", "assembled", "record_changes", "row_of", "set_changes", "set_row"]
 
 Row = dict[str, Any]
 """A row by the names of its columns."""
@@ -20,10 +20,28 @@ _PARTS = frozenset({"nodes", "lineage", "operation"})
 """The fields of a set that have tables of their own."""
 
 
+_OWN = tuple(field.name for field in fields(InstanceSet) if field.name not in _PARTS)
+"""The fields of a set that are columns of its own row."""
+
+
 def set_row(instance_set: InstanceSet) -> Row:
     """The row of the set itself."""
-    names = (field.name for field in fields(instance_set))
-    return {name: plain(getattr(instance_set, name)) for name in names if name not in _PARTS}
+    return {name: plain(getattr(instance_set, name)) for name in _OWN}
+
+
+def set_changes(before: InstanceSet, after: InstanceSet) -> Row:
+    """The columns of the set's own row that differ, with their new values."""
+    return _changes(_OWN, before, after)
+
+
+def record_changes(before: Any, after: Any) -> Row:  # noqa: ANN401 - two of the same kind of record
+    """The columns of a part's row that differ, with their new values."""
+    return _changes((field.name for field in fields(after)), before, after)
+
+
+def _changes(names: Iterable[str], before: object, after: object) -> Row:
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return {name: plain(new) for name, old, new in pairs if old != new}
 
 
 def row_of(record: object) -> Row:

@@ -19,12 +19,12 @@ from memstored.store import quota
 from memstored.store.cipher import Cipher
 from memstored.store.codec import plain, restore
 from memstored.store.database import Database, fetch
-from memstored.store.difference import changes, write_difference
+from memstored.store.difference import write_difference
 from memstored.store.errors import MarkerUnknown, NameTaken, NoSuchSet, QuotaExceeded, Stale, WrongKey
 from memstored.store.events import Resource, write_events
 from memstored.store.operations import OPEN, is_open, operations_page, write_operations
 from memstored.store.paging import Page, decode_place, encode_place
-from memstored.store.rows import assembled, set_row
+from memstored.store.rows import assembled, set_changes, set_row
 from memstored.store.tables import events, instance_sets, lineages, nodes, operations, set_secrets
 
 __all__ = [
@@ -94,7 +94,8 @@ class SetRepository:
         """
         written = replace(after, revision=before.revision + 1)
         change = _Change(before, written, events, self._clock.wall(), node_quota)
-        await self._database.write(_commit, change)
+        write = self._database.write_first if _awaited(before, after) else self._database.write
+        await write(_commit, change)
         return _settled(written)
 
     async def load(self, set_id: str) -> InstanceSet | None:
@@ -179,6 +180,11 @@ class _Change:
     node_quota: int | None
 
 
+def _awaited(before: InstanceSet, after: InstanceSet) -> bool:
+    """Whether tenants' writes may stand still until this is recorded: the primary is being changed."""
+    return before.opened and before.lineage != after.lineage
+
+
 def _in_order(query: SetQuery) -> SetQuery:
     return query.order_by(instance_sets.c.created_at, instance_sets.c.id)
 
@@ -244,7 +250,7 @@ def _commit(connection: Connection, change: _Change) -> None:
 def _advance(connection: Connection, change: _Change) -> None:
     """Write the set's own row, which only one can do from any revision."""
     assert change.before is not None, "a new set is added, not committed"
-    changed = changes(set_row(change.before), set_row(change.after))
+    changed = set_changes(change.before, change.after)
     query = update(instance_sets).where(_is_fresh(change.before)).values(changed)
     _require_written(connection.execute(query).rowcount, change.before)
 
