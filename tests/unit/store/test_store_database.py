@@ -229,6 +229,28 @@ async def test_another_process_that_writes(
     assert await database.read(_names) == ["one"]
 
 
+async def test_what_tenants_wait_for_is_recorded_before_all_that_waits(database: Database) -> None:
+    """An urgent transaction passes those that came earlier, but for the one that is under way."""
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def block(connection: Connection) -> None:
+        under_way.set()
+        go_on.wait(10)
+        _write_event(connection, "under way")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(database.write(block))
+        await asyncio.to_thread(under_way.wait, 10)
+        for number in range(3):
+            tasks.create_task(database.write(_write_event, f"ordinary {number}"))
+        tasks.create_task(database.write_first(_write_event, "urgent"))
+        await asyncio.sleep(0)
+        go_on.set()
+
+    ordinary = [f"ordinary {number}" for number in range(3)]
+    assert await database.read(_names) == ["under way", "urgent", *ordinary]
+
+
 async def test_a_database_that_can_only_be_read_does_not_pass_for_a_good_one(
     tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The repository of sets: what is kept, what is refused, and what a race comes to."""
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,29 @@ async def test_a_change_made_from_an_old_state_is_refused(sets: SetRepository) -
         await sets.commit(kept, replace(kept, description="second"), [an_event()])
 
     assert await sets.load(kept.id) == changed
+
+
+async def test_a_change_of_primary_is_recorded_before_what_can_wait(
+    database: Database, sets: SetRepository, events: EventRepository
+) -> None:
+    """Fifty sets may be written at once: a failover that needs the store does not queue up behind them."""
+    failing = await sets.add(a_set("failing", opened=True), IDENTITIES, node_quota=AMPLE)
+    others = [await sets.add(a_set(f"other-{n}"), IDENTITIES, node_quota=AMPLE) for n in range(3)]
+    assert failing.lineage is not None
+    promoted = replace(failing, lineage=replace(failing.lineage, epoch=2))
+    under_way, go_on = threading.Event(), threading.Event()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(database.write(lambda _: under_way.set() or go_on.wait(10)))
+        await asyncio.to_thread(under_way.wait, 10)
+        for other in others:
+            tasks.create_task(sets.commit(other, replace(other, description="changed"), [an_event()]))
+        tasks.create_task(sets.commit(failing, promoted, [an_event(EventName.FAILOVER)]))
+        await asyncio.sleep(0)
+        go_on.set()
+
+    told = await events.page(PROJECT, limit=10, marker=None)
+    assert [event.resource_name for event in told.rows][-1] == "failing"
 
 
 async def test_a_refused_change_leaves_no_event(sets: SetRepository, events: EventRepository) -> None:
