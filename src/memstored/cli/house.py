@@ -4,6 +4,7 @@ The only place that knows every room. `open_house` is an asynchronous context: i
 runs; leaving it stops the loop and leaves the nodes serving.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -101,7 +102,9 @@ async def open_house(
         async with Fleet(place=place, sets=sets) as fleet:
             first_admin = await issuer.bootstrap()
             services = _services(database, sets, fleet, issuer, catalogue, settings, runtime)
-            yield House(app=create_app(services), fleet=fleet, first_admin=first_admin)
+            # Writing the document about the API takes most of a start; a failover that is due does not wait.
+            app = await asyncio.to_thread(create_app, services)
+            yield House(app=app, fleet=fleet, first_admin=first_admin)
     finally:
         await database.close()
 
