@@ -68,6 +68,9 @@ class Stage:
         if made is None:
             self.set_ = made = LiveSet.running(self.service, self.version, nodes, recoveryEnabled=recovery)
         self._switch(made, recovery=False)
+        if made.primary()["status"] == "Failed":
+            made.promote(made.freshest_replica())
+            made.await_operation("promote")
         for row in [row for row in made.rows() if row["status"] == "Failed"]:
             made.delete_node(row["objectId"])
             made.await_whole(made.show()["replicas"])
@@ -149,7 +152,8 @@ class Stage:
         """What was written and is not there."""
         if self.set_ is None or not self.keys:
             return []
-        with self.made.at(self.made.address()) as client:
+        bereft = self.made.primary()["status"] == "Failed"
+        with self.made.at(self.made.reader_address() if bereft else self.made.address()) as client:
             found = client.mget(list(self.keys))
         return [key for (key, value), seen in zip(self.keys.items(), found, strict=True) if seen != value]
 
@@ -475,7 +479,7 @@ def _check_servers(stage: Stage) -> None:
 def _leads_home(made: LiveSet) -> bool:
     replicas = {made.server_of(row) for row in made.replicas() if row["status"] == "Running"}
     try:
-        primary = made.addresses_lead_home()
+        primary = made.primary()["status"] == "Failed" or made.addresses_lead_home()
         return primary and (not replicas or made.server_at(made.reader_address()) in replicas)
     except redis.RedisError:
         return False
