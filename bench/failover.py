@@ -54,13 +54,13 @@ def _run(victim: BenchSet, name: str) -> Run:
     endpoint, primary = victim.endpoint, victim.nodes()[0]
     with Redis(host=endpoint[0], port=endpoint[1]) as node:
         node.flushall()
-        process = int(node.info("server")["process_id"])
+    process = victim.server()
     with writers(endpoint, name) as work:
         time.sleep(BEFORE)
         killed_at, wall = time.monotonic(), time.time()
         os.kill(process, signal.SIGKILL)
         time.sleep(AFTER)
-        victim.await_healed(primary["objectId"], NODES)
+        victim.await_healed({primary["objectId"]}, NODES)
     log = victim.events_after(wall)
     gap = work.record.resumed_after(killed_at)
     assert gap is not None

@@ -1,9 +1,11 @@
 """Making and waiting for sets of a throwaway service."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import Any, Self
+
+from redis import Redis
 
 from memstored.cli.throwaway import ThrowawayService
 from memstored.client import ApiFault
@@ -27,9 +29,19 @@ class BenchSet:
         self.id = set_id
 
     @classmethod
-    def made(cls, service: ThrowawayService, name: str, *, nodes: int, version: str, recovery: bool) -> Self:
-        """A new set; it is not `Running` yet."""
-        return cls(service, service.create(name, nodes=nodes, version=version, recovery=recovery))
+    def made(
+        cls,
+        service: ThrowawayService,
+        name: str,
+        *,
+        nodes: int,
+        version: str,
+        recovery: bool,
+        memory: int = 0,
+    ) -> Self:
+        """A new set, its nodes of at least `memory` GiB; it is not `Running` yet."""
+        order = {"nodes": nodes, "version": version, "recovery": recovery, "memory": memory}
+        return cls(service, service.create(name, **order))
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -41,17 +53,35 @@ class BenchSet:
         """The nodes, the primary first."""
         return self.service.nodes(self.id)
 
+    def server(self) -> int:
+        """The process that answers at the primary address."""
+        return self._info("server", *self.endpoint)["process_id"]
+
+    def servers(self) -> dict[str, int]:
+        """The process of each node, by the node's id."""
+        rows = self.nodes()
+        return {r["objectId"]: self._info("server", r["endpoint"], r["port"])["process_id"] for r in rows}
+
+    def full_syncs(self) -> int:
+        """How often the nodes that are there now were copied as a whole."""
+        rows = self.nodes()
+        return sum(self._info("stats", row["endpoint"], row["port"])["sync_full"] for row in rows)
+
+    def _info(self, section: str, host: str, port: int) -> dict[str, Any]:
+        with Redis(host=host, port=port) as node:
+            return dict(node.info(section))
+
     def await_running(self) -> None:
         """Return once the set is `Running`."""
         self._await(lambda: self.service.set(self.id)["status"] == "Running")
 
-    def await_healed(self, lost: str, count: int) -> None:
-        """Return once so many nodes run, none of them the one that was lost."""
-        self._await(lambda: self._whole(lost, count))
+    def await_healed(self, lost: Container[str], count: int, look: float = LOOK) -> None:
+        """Return once so many nodes run, none of them one that was lost."""
+        self._await(lambda: self._whole(lost, count), look)
 
-    def _whole(self, lost: str, count: int) -> bool:
+    def _whole(self, lost: Container[str], count: int) -> bool:
         nodes = self.nodes()
-        running = [n for n in nodes if n["status"] == "Running" and n["objectId"] != lost]
+        running = [n for n in nodes if n["status"] == "Running" and n["objectId"] not in lost]
         whole = len(running) == len(nodes) == count
         return whole and self.service.set(self.id)["status"] == "Running"
 
@@ -67,6 +97,10 @@ class BenchSet:
     def delete(self) -> None:
         """Delete the set and return once it is gone."""
         self.service.client.delete(f"/v1/instance-sets/{self.id}")
+        self.await_gone()
+
+    def await_gone(self) -> None:
+        """Return once there is no such set."""
         self._await(self._gone)
 
     def _gone(self) -> bool:

@@ -50,7 +50,7 @@ def _run(made: BenchSet, name: str) -> Run:
     endpoint, target = made.endpoint, made.nodes()[1]["objectId"]
     with Redis(host=endpoint[0], port=endpoint[1]) as node:
         node.flushall()
-    before = _full_syncs(made)
+    before = made.full_syncs()
     with writers(endpoint, name) as work:
         time.sleep(BEFORE)
         asked_at = time.monotonic()
@@ -63,14 +63,6 @@ def _run(made: BenchSet, name: str) -> Run:
         gap=work.record.longest_gap(asked_at),
         waits=work.record.longest_gaps(asked_at),
         done=done,
-        full_syncs=_full_syncs(made) - before,
+        full_syncs=made.full_syncs() - before,
         losses=losses(endpoint, work.record),
     )
-
-
-def _full_syncs(made: BenchSet) -> int:
-    total = 0
-    for row in made.nodes():
-        with Redis(host=row["endpoint"], port=row["port"]) as node:
-            total += int(node.info("stats")["sync_full"])
-    return total

@@ -1,7 +1,8 @@
 """A service for the length of a block: its own folder, its own addresses, and nothing left afterwards.
 
-Used by `memstored demo` and by the benchmarks. The service is a process of its own, as an operator runs
-it. Its nodes outlive it by design, so they are ended at the end, also after Ctrl-C, SIGTERM or a fault.
+Used by `memstored demo`, by the benchmarks and by the fault campaign. The service is a process of its own,
+as an operator runs it. Its nodes outlive it by design, so they are ended at the end, also after Ctrl-C,
+SIGTERM or a fault.
 """
 
 import random
@@ -40,31 +41,114 @@ COMMAND = "from memstored.cli.main import main; main()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThrowawayService:
-    """A running service and a client of its first admin."""
+class _Place:
+    """The files of one service."""
 
-    client: Client
-    url: str
-    pid: int
-    project_id: str
+    folder: DataFolder
+    catalogue: Path
+    settings: Path
+    log: Path
+
+
+class ThrowawayService:
+    """A service and a client of its first admin; it may be frozen, killed and started again."""
+
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: Client | None = None
+
+    def start(self) -> None:
+        """Start the service and return once it answers; raises `Stop` when it does not."""
+        place = self._place
+        place.folder.server_file.unlink(missing_ok=True)
+        self._process = _started(place)
+        _await_ready(place, self._process)
+        self._client = Client.from_file(place.folder.credentials_file)
+
+    @property
+    def client(self) -> Client:
+        """A client of the present process."""
+        assert self._client is not None, "the service was never started"
+        return self._client
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return str((self._place.folder.server() or {})["url"])
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._running.pid
+
+    @property
+    def project_id(self) -> str:
+        """The first admin's project."""
+        return str((self._place.folder.credentials() or {})["projectId"])
+
+    @property
+    def log(self) -> Path:
+        """What it wrote to its output."""
+        return self._place.log
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the service was never started"
+        return self._process
+
+    def freeze(self) -> None:
+        """SIGSTOP: from now on it sees and does nothing."""
+        self._running.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._running.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL, in the middle of whatever it does; its nodes live on. `start` brings it back."""
+        self._close_client()
+        self._running.kill()
+        self._running.wait()
+
+    def end(self) -> None:
+        """End the service; harmless before it was started, and twice."""
+        self._close_client()
+        if self._process is None:
+            return
+        self.thaw()
+        self._process.terminate()
+        try:
+            self._process.wait(GOODBYE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _close_client(self) -> None:
+        if self._client is not None:
+            self._client.__exit__(None, None, None)
+            self._client = None
 
     def versions(self) -> list[str]:
         """The engines that are here, newest first."""
         return list(self.client.get("/v1/redis/versions"))
 
-    def create(self, name: str, *, nodes: int, version: str, recovery: bool) -> str:
+    def create(self, name: str, *, nodes: int, version: str, recovery: bool, memory: int = 0) -> str:
         """Order a set; returns its id."""
-        order = self.order(name, nodes=nodes, version=version, recovery=recovery)
+        order = self.order(name, nodes=nodes, version=version, recovery=recovery, memory=memory)
         return str(self.client.post("/v1/instance-sets", order)["objectId"])
 
-    def order(self, name: str, *, nodes: int, version: str, recovery: bool) -> dict[str, Any]:
-        """The order for a set of the smallest size, its nodes spread over the zones."""
+    def order(
+        self, name: str, *, nodes: int, version: str, recovery: bool, memory: int = 0
+    ) -> dict[str, Any]:
+        """The order for a set of the smallest size of at least `memory` GiB, spread over the zones."""
         subnets = [{"id": subnet["id"]} for subnet in self._offer("subnets")]
         zones = [subnets[i % len(subnets)] for i in range(nodes)]
+        flavors = [flavor for flavor in self._offer("flavors") if flavor["memory"] >= memory]
         return {
             "instanceSetName": name,
             "replicas": nodes,
-            "flavorId": min(self._offer("flavors"), key=lambda f: f["memory"])["id"],
+            "flavorId": min(flavors, key=lambda f: f["memory"])["id"],
             "recoveryEnabled": recovery,
             "subnets": subnets,
             "subnetAssignments": [{"primary": zones[0], "replicas": zones[1:]}],
@@ -101,24 +185,26 @@ def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
     the main thread, outside of an event loop. Raises `Stop` when the service does not begin to answer.
     """
     with _endings_heard():
-        place = Path(tempfile.mkdtemp(prefix="memstored-"))
-        folder = DataFolder(place / "data")
-        catalogue = place / "catalogue.toml"
-        catalogue.write_text(_catalogue())
-        rules = place / "settings.toml"
-        rules.write_text(settings)
-        log = place / "service.log"
-        process = _started(folder, catalogue, rules, log)
+        root = Path(tempfile.mkdtemp(prefix="memstored-"))
+        place = _Place(
+            folder=DataFolder(root / "data"),
+            catalogue=root / "catalogue.toml",
+            settings=root / "settings.toml",
+            log=root / "service.log",
+        )
+        place.catalogue.write_text(_catalogue())
+        place.settings.write_text(settings)
+        service = ThrowawayService(place)
         try:
-            _await_ready(folder, process, log)
-            yield from _served(folder, process)
+            service.start()
+            yield service
         finally:
             with _undisturbed():
-                _end(process)
+                service.end()
                 # Not before nobody lives in it: a node that could not be ended keeps its folder.
-                if folder.is_ours:
-                    purge(folder.path, catalogue)
-                shutil.rmtree(place)
+                if place.folder.is_ours:
+                    purge(place.folder.path, place.catalogue)
+                shutil.rmtree(root)
 
 
 def _catalogue() -> str:
@@ -133,11 +219,12 @@ def _catalogue() -> str:
     return "\n".join(tables)
 
 
-def _started(folder: DataFolder, catalogue: Path, settings: Path, log: Path) -> subprocess.Popen[bytes]:
+def _started(place: _Place) -> subprocess.Popen[bytes]:
     """The process of the service, in a session of its own: Ctrl-C here is ours to handle."""
-    command = [sys.executable, "-c", COMMAND, "serve", "--port", "0", "--data-dir", str(folder.path)]
-    files = ["--catalogue", str(catalogue), "--settings", str(settings)]
-    with log.open("wb") as out:
+    data_dir = str(place.folder.path)
+    command = [sys.executable, "-c", COMMAND, "serve", "--port", "0", "--data-dir", data_dir]
+    files = ["--catalogue", str(place.catalogue), "--settings", str(place.settings)]
+    with place.log.open("ab") as out:
         return subprocess.Popen(  # noqa: S603 - our own program with arguments made here
             [*command, *files],
             stdin=subprocess.DEVNULL,
@@ -147,32 +234,13 @@ def _started(folder: DataFolder, catalogue: Path, settings: Path, log: Path) -> 
         )
 
 
-def _await_ready(folder: DataFolder, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_ready(place: _Place, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY
-    while folder.server() is None:
+    while place.folder.server() is None:
         if process.poll() is not None or time.monotonic() > deadline:
-            raise Stop(f"The service did not start. Its last words:\n{log.read_text()[-2000:]}")
+            last_words = place.log.read_text()[-2000:]
+            raise Stop(f"The service did not start. Its last words:\n{last_words}")
         time.sleep(LOOK)
-
-
-def _served(folder: DataFolder, process: subprocess.Popen[bytes]) -> Iterator[ThrowawayService]:
-    server, credentials = folder.server() or {}, folder.credentials() or {}
-    with Client.from_file(folder.credentials_file) as client:
-        yield ThrowawayService(
-            client=client,
-            url=str(server["url"]),
-            pid=process.pid,
-            project_id=str(credentials["projectId"]),
-        )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(GOODBYE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 @contextmanager

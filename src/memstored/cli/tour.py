@@ -18,7 +18,7 @@ from rich.live import Live
 
 from memstored.cli.errors import Stop
 from memstored.cli.throwaway import ThrowawayService, throwaway_service
-from memstored.cli.tour_load import Load, missing
+from memstored.cli.tour_load import Load, at, missing
 from memstored.cli.tour_views import Kill, Verdict, View, events, nodes, progress, steps, verdict
 
 __all__ = ["run"]
@@ -74,7 +74,7 @@ class Tour:
     async def take(self) -> bool:
         """Create, write, kill, heal, read back; returns whether every promise held."""
         created = await self._create()
-        load = Load(*created.primary_endpoint, name="demo", writers=WRITERS)
+        load = Load(at(*created.primary_endpoint), name="demo", writers=WRITERS, confirming=WRITERS // 2)
         place = ":".join(map(str, created.primary_endpoint))
         self._chapter("3", f"{WRITERS} writers at {place}, half of them with WAIT 1 after each write")
         async with load:

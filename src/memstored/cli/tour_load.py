@@ -2,12 +2,12 @@
 
 A writer uses a key once: what was not acknowledged is forgotten, never tried again. Some writers have each
 write confirmed by a replica (`WAIT 1`) before the next one; a confirmed write outlives its primary. Used
-by `memstored demo` and by the benchmarks.
+by `memstored demo`, by the benchmarks and by the fault campaign.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +15,10 @@ from typing import Self
 
 from redis.asyncio import Redis
 
-__all__ = ["Acknowledged", "Load", "Record", "missing"]
+__all__ = ["Acknowledged", "Load", "Place", "Record", "at", "missing"]
+
+Place = Callable[[], Awaitable[tuple[str, int]]]
+"""Tells host and port of where to write now; raises `OSError` while it can not tell."""
 
 BREATH = 0.001
 """Seconds between two writes of a writer."""
@@ -44,14 +47,22 @@ class Refusal(Exception):
     """The node answered a write with an error."""
 
 
+def at(host: str, port: int) -> Place:
+    """The place that stays the same."""
+
+    async def place() -> tuple[str, int]:
+        return host, port
+
+    return place
+
+
 class Writer:
     """One client of the set: writes one key after the other and comes back whenever it is cut off."""
 
-    def __init__(self, name: str, host: str, port: int, *, confirming: bool) -> None:
+    def __init__(self, name: str, place: Place, *, confirming: bool) -> None:
         self.acknowledged: list[Acknowledged] = []
         self._name = name
-        self._host = host
-        self._port = port
+        self._place = place
         self._confirming = confirming
         self._tried = 0
 
@@ -64,7 +75,7 @@ class Writer:
 
     async def _session(self) -> None:
         """Write over one connection until it breaks."""
-        reader, stream = await asyncio.open_connection(self._host, self._port)
+        reader, stream = await asyncio.open_connection(*await self._place())
         connected_at = time.monotonic()
         try:
             while self._tried < MOST:
@@ -124,11 +135,11 @@ def _longest(writes: Sequence[Acknowledged], since: float) -> float:
 
 
 class Load:
-    """Writers at work for the length of an `async with` block, half of them confirming each write."""
+    """Writers at work for the length of an `async with` block; the first `confirming` confirm each write."""
 
-    def __init__(self, host: str, port: int, *, name: str, writers: int = 8) -> None:
+    def __init__(self, place: Place, *, name: str, writers: int, confirming: int) -> None:
         self._writers = [
-            Writer(f"{name}:{number}", host, port, confirming=number % 2 == 1) for number in range(writers)
+            Writer(f"{name}:{number}", place, confirming=number < confirming) for number in range(writers)
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -6,7 +6,7 @@ from itertools import chain, count, repeat
 
 import pytest
 
-from memstored.cli.tour_load import Acknowledged, Record, Writer
+from memstored.cli.tour_load import Acknowledged, Record, Writer, at
 
 ENOUGH = 4
 """Writes that were answered before a node says that it was busy."""
@@ -40,7 +40,7 @@ class Node:
 async def written(node: Node, *, confirming: bool = False) -> Writer:
     """Let one writer work on that node until it has had `ENOUGH` answers."""
     async with await asyncio.start_server(node, "127.0.0.1", 0) as server:
-        writer = Writer("w", *server.sockets[0].getsockname(), confirming=confirming)
+        writer = Writer("w", at(*server.sockets[0].getsockname()), confirming=confirming)
         work = asyncio.create_task(writer.run())
         async with asyncio.timeout(10):
             await node.busy.wait()
