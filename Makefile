@@ -7,13 +7,14 @@ PORT ?= 8700
 TEST_WORKERS ?= 4
 RUN_ARGS ?=
 PYTEST_ARGS ?=
+CAMPAIGN_ARGS ?=
 
 BIN := .venv/bin
 # Its age says whether .venv still is what pyproject.toml and uv.lock ask for.
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench docs fresh
+.PHONY: help setup run demo test lint format bench campaign docs fresh
 
 help: ## list these verbs
 	@echo "usage: make VERB"
@@ -46,6 +47,10 @@ format: $(READY) ## rewrite the sources in the project's style
 
 bench: $(READY) ## measure, and write the figures to bench/results
 	@$(BIN)/python bench/run.py
+
+campaign: $(READY) ## strike sets with faults under load, check every promise; CAMPAIGN_ARGS=--help tells more
+	@scripts/setup redis
+	@cd bench && exec ../$(BIN)/python -m campaign $(CAMPAIGN_ARGS)
 
 docs: $(READY) ## write the generated parts of docs
 	@$(BIN)/python scripts/docs.py

@@ -94,9 +94,32 @@ class BenchSet:
         }
         return {name: round(seconds, 3) for name, seconds in after.items() if seconds >= 0}
 
+    def promote(self, node: str) -> None:
+        """Ask for another primary."""
+        self.service.client.patch(f"/v1/instance-sets/{self.id}/primary", {"primaryId": node})
+
+    def add_replica(self) -> None:
+        """Ask for one more replica, where the primary is."""
+        subnet = self.nodes()[0]["subnet"]
+        self.service.client.patch(f"/v1/instance-sets/{self.id}/replicas", {"subnet": subnet})
+
+    def delete_node(self, node: str) -> None:
+        """Ask for the end of a node."""
+        self.service.client.delete(f"/v1/instance-sets/{self.id}/instances/{node}")
+
+    def shrink_to(self, count: int) -> None:
+        """Delete replicas until there are so many nodes; returns once the set is whole."""
+        while len(rows := self.nodes()) > count:
+            self.delete_node(rows[-1]["objectId"])
+            self.await_healed({rows[-1]["objectId"]}, len(rows) - 1)
+
+    def ask_deletion(self) -> None:
+        """Ask for the end of the set."""
+        self.service.client.delete(f"/v1/instance-sets/{self.id}")
+
     def delete(self) -> None:
         """Delete the set and return once it is gone."""
-        self.service.client.delete(f"/v1/instance-sets/{self.id}")
+        self.ask_deletion()
         self.await_gone()
 
     def await_gone(self) -> None:

@@ -54,7 +54,7 @@ def _run(made: BenchSet, name: str) -> Run:
     with writers(endpoint, name) as work:
         time.sleep(BEFORE)
         asked_at = time.monotonic()
-        made.service.client.patch(f"/v1/instance-sets/{made.id}/primary", {"primaryId": target})
+        made.promote(target)
         made.await_running()
         done = time.monotonic() - asked_at
         time.sleep(AFTER)

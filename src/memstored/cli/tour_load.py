@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -128,6 +128,12 @@ class Record:
     def longest_gaps(self, since: float = 0.0) -> list[float]:
         """The longest time, in seconds, that each writer went without."""
         return [_longest(w, since) for w in self.writers]
+
+    def longest_pause(self, since: float, until: float) -> float:
+        """The longest time, in seconds, that a single writer went without, be it to the end at `until`."""
+        return max(
+            _longest([*w, replace(w[-1], at=until)], since) if w else until - since for w in self.writers
+        )
 
 
 def _longest(writes: Sequence[Acknowledged], since: float) -> float:
