@@ -7,9 +7,10 @@ from redis import Redis
 
 from figures import Summary
 from memstored.cli.throwaway import throwaway_service
+from memstored.cli.tour_load import Losses
 from plan import Plan
 from sets import BenchSet
-from writers import Losses, losses, writers
+from writers import losses, writers
 
 NODES = 3
 BEFORE, AFTER = 0.7, 0.5

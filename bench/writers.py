@@ -20,9 +20,11 @@ import uvloop
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
-from memstored.cli.tour_load import Acknowledged, Load, Place, Record, at, missing
+from memstored.cli.tour_load import Acknowledged, Load, Losses, Place, Record, at, missing
 
 WRITERS = 8
+ASKING = 0.005
+"""Seconds before a writer asks the Sentinels, again and again while the primary is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,20 +105,6 @@ def writers(endpoint: tuple[str, int], name: str) -> Iterator[Work]:
         yield work
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """Acknowledged writes that can not be read back, and how many of them a replica had confirmed."""
-
-    acknowledged: int = 0
-    confirmed: int = 0
-    lost: int = 0
-    lost_confirmed: int = 0
-
-    def __add__(self, other: "Losses") -> "Losses":
-        """Both together."""
-        return Losses(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-
 def losses(endpoint: tuple[str, int], record: Record) -> Losses:
     """Read all acknowledged writes back."""
     writes = record.all
@@ -135,9 +123,11 @@ def _place(target: Target) -> Place:
 
 def named_by(sentinels: Sequence[tuple[str, int]]) -> Place:
     """Where these Sentinels say that the primary is, asked anew before each connection, as clients do."""
+    # Eight writers that ask without a pause would be a load of their own.
     asked = Sentinel([tuple(sentinel) for sentinel in sentinels], socket_timeout=1.0)
 
     async def place() -> tuple[str, int]:
+        await asyncio.sleep(ASKING)
         try:
             host, port = await asked.discover_master("master")
         except RedisError as error:
@@ -161,8 +151,9 @@ async def _serve() -> None:
                 await stack.enter_async_context(load)
             print(json.dumps("writing"), flush=True)
             await lines.readline()
+        until = time.monotonic()
         rows = [[[astuple(a) for a in writer] for writer in load.record.writers] for load in loads]
-        print(json.dumps([time.monotonic(), rows]), flush=True)
+        print(json.dumps([until, rows]), flush=True)
 
 
 if __name__ == "__main__":

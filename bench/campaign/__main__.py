@@ -17,6 +17,7 @@ from campaign.options import Options, TooMuch
 from campaign.report import HEADINGS, Report, load, now, setting, table
 from campaign.trial import Trials
 from memstored.cli.errors import Stop
+from memstored.client import ApiFault
 from sets import Stuck
 
 USAGE, INTERRUPTED = 2, 130
@@ -28,11 +29,18 @@ def main() -> int:
     console = Console(stderr=True, highlight=False)
     options.check_memory(large=any(KINDS[name].large for name in options.only))
     print(f"seed {options.seed}", flush=True)
-    with console.status(f"Starting a service and {options.sets} sets ..."), field(options) as stage:
-        reports = [_tried(name, stage, console) for name in options.only]
-    loads = [load for report in reports for load in report.loads]
+    print(f"Starting a service and {options.sets} sets ...", flush=True)
+    reports: list[Report] = []
+    lost: list[str] = []
+    with field(options) as stage:
+        try:
+            for name in options.only:
+                reports.append(_tried(name, stage, console))  # noqa: PERF401 - what was done before a fault counts
+        except Stop as gone:
+            lost.append(f"the campaign ended early: {gone}")
+    loads = [one for report in reports for one in report.loads] or [load()]
     print(f"\n{setting(options, loads)}\n\n{table(HEADINGS, [report.row() for report in reports])}")
-    broken = [words for report in reports for words in report.broken]
+    broken = [words for report in reports for words in report.broken] + lost
     print("\n".join(["", *broken]) if broken else "\nEvery promise held.")
     return 1 if broken else 0
 
@@ -60,7 +68,7 @@ def _command(words: Sequence[str]) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Stop, Stuck) as trouble:
+    except (ApiFault, Stop, Stuck) as trouble:
         sys.exit(f"campaign: {trouble}")
     except TooMuch as trouble:
         print(f"campaign: {trouble}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from campaign.fault import LOOK, Fault, Moment, PrimaryFault
 from campaign.field import NODES, Field
 from campaign.promise import Promise
-from sets import BenchSet
+from sets import BenchSet, Stuck
 
 
 class Kill(PrimaryFault):
@@ -40,6 +40,8 @@ class KillMany(Fault):
     def prepare(self) -> Sequence[BenchSet]:
         """Any twenty, and who is to be killed."""
         standing = self.field.standing
+        if not standing:
+            raise Stuck("there is no standing set to kill: --sets 0")
         self._victims = self.field.chance.sample(standing, min(self.most, len(standing)))
         self._primaries = [victim.nodes()[0]["objectId"] for victim in self._victims]
         self._processes = [victim.server() for victim in self._victims]

@@ -3,7 +3,7 @@
 import argparse
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -21,31 +21,48 @@ class Options:
     `detection` (the service's `failure_detection`) and `freeze` are seconds.
     """
 
-    only: Sequence[str]
-    trials: int | None
-    sets: int
-    seed: int
-    version: str
-    detection: float
-    freeze: float
-    keys: int
-    megabytes: int
-    results: Path
+    only: Sequence[str] = ()
+    trials: int | None = None
+    sets: int = 20
+    seed: int = field(default_factory=lambda: random.randrange(2**32))
+    version: str = "7.0.15"
+    detection: float = 5.0
+    freeze: float = 30.0
+    keys: int = 1000
+    megabytes: int = 200
+    results: Path = RESULTS
 
     @classmethod
     def parse(cls, kinds: Sequence[str], words: Sequence[str] | None = None) -> Self:
         """The options of the command line; ends the process when they make no sense."""
         parser = argparse.ArgumentParser(prog="make campaign", description=__doc__)
-        add = parser.add_argument
+        add, default = parser.add_argument, cls()
         add("--only", nargs="+", choices=kinds, default=kinds, metavar="KIND", help=", ".join(kinds))
         add("--trials", type=_count, help="of each kind (default: each kind's own number)")
-        add("--sets", type=_count, default=20, help="sets of three nodes that stand by (%(default)s)")
-        add("--seed", type=int, default=random.randrange(2**32), help="of all chance (default: any)")
-        add("--version", default="7.0.15", help="the engine of the sets (%(default)s)")
-        add("--detection", type=float, default=5.0, help="failure_detection, seconds (%(default)s)")
-        add("--freeze", type=float, default=30.0, help="seconds of `freeze` (%(default)s)")
-        add("--keys", type=_count, default=1000, help="that replicas hold in each trial (%(default)s)")
-        add("--megabytes", type=_count, default=200, help="of data of the large sets (%(default)s)")
+        add(
+            "--sets",
+            type=_number,
+            default=default.sets,
+            help="sets of three nodes that stand by (%(default)s)",
+        )
+        add("--seed", type=int, default=default.seed, help="of all chance (default: any)")
+        add("--version", default=default.version, help="the engine of the sets (%(default)s)")
+        add(
+            "--detection",
+            type=float,
+            default=default.detection,
+            help="failure_detection, seconds (%(default)s)",
+        )
+        add("--freeze", type=float, default=default.freeze, help="seconds of `freeze` (%(default)s)")
+        add(
+            "--keys", type=_count, default=default.keys, help="that replicas hold in each trial (%(default)s)"
+        )
+        add(
+            "--megabytes",
+            type=_count,
+            default=default.megabytes,
+            help="of data of the large sets (%(default)s)",
+        )
         add("--results", type=Path, default=RESULTS, help="folder of the results (bench/results)")
         return cls(**vars(parser.parse_args(words)))
 
@@ -62,6 +79,13 @@ SET_MIB = 36
 """What three idle nodes take."""
 COPIES = 6
 """Four nodes, and what a fork and its buffers may add."""
+
+
+def _number(word: str) -> int:
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
 
 
 def _count(word: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from writers import Losses
+from memstored.cli.tour_load import Losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

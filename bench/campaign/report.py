@@ -12,7 +12,7 @@ from pathlib import Path
 from campaign.options import Options
 from campaign.trial import Outcome
 from figures import Summary, machine
-from writers import Losses
+from memstored.cli.tour_load import Losses
 
 HEADINGS = (
     "fault",
@@ -65,9 +65,9 @@ class Report:
 
     def _figures(self) -> dict[str, object]:
         return {
-            "gap": _summary([o.gap for o in self.outcomes]),
-            "longest_pause_of_a_writer": _summary([o.pause for o in self.outcomes]),
-            "whole": _summary([o.whole for o in self.outcomes]),
+            "gap": _json([o.gap for o in self.outcomes]),
+            "longest_pause_of_a_writer": _json([o.pause for o in self.outcomes]),
+            "whole": _json([o.whole for o in self.outcomes]),
             **asdict(self._losses()),
             "kept": sum(o.kept for o in self.outcomes),
             "kept_lost": sum(o.kept_lost for o in self.outcomes),
@@ -80,15 +80,15 @@ class Report:
     def row(self) -> tuple[str, ...]:
         """Its row of the table."""
         lost = self._losses()
-        gaps = sorted(o.gap for o in self.outcomes if o.gap is not None)
-        wholes = sorted(o.whole for o in self.outcomes if o.whole is not None)
-        gap, whole = Summary.of(gaps) if gaps else None, Summary.of(wholes) if wholes else None
+        gap = times(summary([o.gap for o in self.outcomes]))
+        whole = times(summary([o.whole for o in self.outcomes]))
         return (
             f"`{self.kind}`",
             str(len(self.outcomes)),
-            *([_time(gap.p50), _time(gap.p99), _time(gap.max)] if gap else ["never"] * 3),
+            *gap,
             _time(max(o.pause for o in self.outcomes) * 1000),
-            *([_time(whole.p50), _time(whole.max)] if whole else ["never"] * 2),
+            whole[0],
+            whole[-1],
             f"{lost.lost} of {lost.acknowledged:,}",
             f"{lost.lost_confirmed} of {lost.confirmed:,}",
             f"{sum(o.kept_lost for o in self.outcomes)} of {sum(o.kept for o in self.outcomes):,}",
@@ -96,9 +96,22 @@ class Report:
         )
 
 
-def _summary(seconds: Sequence[float | None]) -> dict[str, float] | None:
+def summary(seconds: Sequence[float | None]) -> Summary | None:
+    """Of those that are known; None when none is."""
     known = [value for value in seconds if value is not None]
-    return Summary.of(known).json() if known else None
+    return Summary.of(known) if known else None
+
+
+def times(figures: Summary | None) -> tuple[str, str, str]:
+    """Median, 99th percentile and the worst, in words."""
+    if figures is None:
+        return ("never", "never", "never")
+    return (_time(figures.p50), _time(figures.p99), _time(figures.max))
+
+
+def _json(seconds: Sequence[float | None]) -> dict[str, float] | None:
+    known = summary(seconds)
+    return known.json() if known else None
 
 
 def _time(milliseconds: float) -> str:

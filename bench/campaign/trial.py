@@ -9,9 +9,10 @@ from redis.exceptions import RedisError
 from campaign.fault import Fault, Moment
 from campaign.field import Field
 from campaign.promise import Seen, broken
+from memstored.cli.tour_load import Losses
 from memstored.client import ApiFault, Unreachable
 from sets import BenchSet, Stuck
-from writers import Losses, Target, Work, losses
+from writers import Target, Work, losses
 
 BEFORE, AFTER = 0.5, 0.3
 """Seconds of writing before the fault, and after all is whole."""

@@ -31,7 +31,7 @@ NEIGHBOURHOOD = IPv4Network("127.64.0.0/10")
 """Where throwaway services put their nodes: far from the default catalogue's subnets."""
 SIZE = 20
 """Prefix length of one service's part of it."""
-READY, GOODBYE = 30.0, 15.0
+READY, GOODBYE = 60.0, 15.0
 """Seconds in which a service begins to answer, and ends when told to."""
 LOOK = 0.02
 """Seconds between two looks whether it answers."""

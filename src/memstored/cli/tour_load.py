@@ -9,13 +9,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 from typing import Self
 
 from redis.asyncio import Redis
 
-__all__ = ["Acknowledged", "Load", "Place", "Record", "at", "missing"]
+__all__ = ["Acknowledged", "Load", "Losses", "Place", "Record", "at", "missing"]
 
 Place = Callable[[], Awaitable[tuple[str, int]]]
 """Tells host and port of where to write now; raises `OSError` while it can not tell."""
@@ -138,6 +138,20 @@ class Record:
 
 def _longest(writes: Sequence[Acknowledged], since: float) -> float:
     return max((b.at - a.at for a, b in pairwise(writes) if b.at > since), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Acknowledged writes that can not be read back, and how many of them a replica had confirmed."""
+
+    acknowledged: int = 0
+    confirmed: int = 0
+    lost: int = 0
+    lost_confirmed: int = 0
+
+    def __add__(self, other: "Losses") -> "Losses":
+        """Both together."""
+        return Losses(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Load:

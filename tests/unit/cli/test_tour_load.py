@@ -97,3 +97,11 @@ def test_the_longest_gap_is_one_in_which_no_writer_was_served() -> None:
     assert record.longest_gap() == pytest.approx(0.3)
     assert record.longest_gaps() == pytest.approx([0.5, 0.5])
     assert record.longest_gap(since=1.6) == pytest.approx(0.2)
+
+
+def test_a_writer_that_never_came_back_has_a_pause_to_the_end() -> None:
+    """A writer that was not served again may not look better than one that was."""
+    record = Record([writes(1.0, 1.5), writes(0.8, 1.2)])
+
+    assert record.longest_pause(since=0.5, until=3.0) == pytest.approx(1.8)
+    assert Record([()]).longest_pause(since=0.5, until=3.0) == pytest.approx(2.5)
