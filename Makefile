@@ -8,18 +8,19 @@ TEST_WORKERS ?= 4
 RUN_ARGS ?=
 PYTEST_ARGS ?=
 CAMPAIGN_ARGS ?=
+VERSUS_ARGS ?=
 
 BIN := .venv/bin
 # Its age says whether .venv still is what pyproject.toml and uv.lock ask for.
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench campaign docs fresh
+.PHONY: help setup run demo test lint format bench campaign versus docs fresh
 
 help: ## list these verbs
 	@echo "usage: make VERB"
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
 setup: $(READY) ## make .venv what uv.lock says (every other verb does it first)
 
@@ -51,6 +52,10 @@ bench: $(READY) ## measure, and write the figures to bench/results
 campaign: $(READY) ## strike sets with faults under load, check every promise; CAMPAIGN_ARGS=--help tells more
 	@scripts/setup redis
 	@cd bench && exec ../$(BIN)/python -m campaign $(CAMPAIGN_ARGS)
+
+versus: $(READY) ## compare failover with tuned Redis Sentinels under the same load; VERSUS_ARGS
+	@scripts/setup redis
+	@cd bench && exec ../$(BIN)/python -m versus $(VERSUS_ARGS)
 
 docs: $(READY) ## write the generated parts of docs
 	@$(BIN)/python scripts/docs.py
