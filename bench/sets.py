@@ -27,6 +27,7 @@ class BenchSet:
     def __init__(self, service: ThrowawayService, set_id: str) -> None:
         self.service = service
         self.id = set_id
+        self.limit = LIMIT
 
     @classmethod
     def made(
@@ -136,7 +137,7 @@ class BenchSet:
         return False
 
     def _await(self, reached: Callable[[], bool], look: float = LOOK) -> None:
-        deadline = time.monotonic() + LIMIT
+        deadline = time.monotonic() + self.limit
         while not reached():
             if time.monotonic() > deadline:
                 seen = self.service.set(self.id)

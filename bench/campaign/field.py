@@ -12,6 +12,9 @@ from writers import WriterProcess, writer_process
 
 NODES = 3
 MANY = 1_000_000
+PREFIX = 18
+"""Of 16,384 addresses: enough for 600 nodes and ten minutes of their replacements."""
+AT_ONCE = 10
 
 
 class Field:
@@ -22,9 +25,15 @@ class Field:
         self.writers = writers
         self.options = options
         self.chance = random.Random(options.seed)
-        self.standing = [self.ordered("standing") for _ in range(options.sets)]
-        for one in self.standing:
+        self.standing: list[BenchSet] = []
+        while (missing := options.sets - len(self.standing)) > 0:
+            self._add_standing(min(missing, AT_ONCE))
+
+    def _add_standing(self, count: int) -> None:
+        made = [self.ordered("standing") for _ in range(count)]
+        for one in made:
             one.await_running()
+        self.standing += made
 
     def ordered(self, name: str, *, nodes: int = NODES, recovery: bool = True, memory: int = 0) -> BenchSet:
         """A new set; it is not `Running` yet."""
@@ -52,5 +61,5 @@ def field(options: Options) -> Iterator[Field]:
         f"[quota]\nnodes_per_project = {MANY}\n"
         f"[failover]\nbrake_count = {MANY}\nfailure_detection = {options.detection}\n"
     )
-    with throwaway_service(settings=settings) as service, writer_process() as writers:
+    with throwaway_service(settings=settings, prefix=PREFIX) as service, writer_process() as writers:
         yield Field(service, writers, options)

@@ -12,9 +12,11 @@ from campaign.kept import Kept
 from sets import LIMIT, BenchSet, Stuck
 
 MEBI = 1024 * 1024
-ROOM = 0.5
+ROOM = 0.4
 """How much of a flavor's memory is filled; a node may hold 65 % of it."""
 LOOK = 0.001
+PACE = 4.0
+"""Mebibytes a second at which data is copied at the very least, on a machine that does much else."""
 
 
 class LargeFault(PrimaryFault):
@@ -28,6 +30,7 @@ class LargeFault(PrimaryFault):
         if self._victim is None:
             memory = math.ceil(self.field.options.megabytes / 1024 / ROOM)
             self._victim = self.field.ordered(self.name, nodes=self.nodes, memory=memory)
+            self._victim.limit += self.field.options.megabytes / PACE
             self._victim.await_running()
         return self._victim
 

@@ -29,8 +29,8 @@ __all__ = ["ThrowawayService", "throwaway_service"]
 
 NEIGHBOURHOOD = IPv4Network("127.64.0.0/10")
 """Where throwaway services put their nodes: far from the default catalogue's subnets."""
-SIZE = 20
-"""Prefix length of one service's part of it."""
+PREFIX = 20
+"""Length of the prefix of one service's part of it: 4,096 addresses."""
 READY, GOODBYE = 60.0, 15.0
 """Seconds in which a service begins to answer, and ends when told to."""
 LOOK = 0.02
@@ -178,10 +178,11 @@ class ThrowawayService:
 
 
 @contextmanager
-def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
+def throwaway_service(*, settings: str = "", prefix: int = PREFIX) -> Iterator[ThrowawayService]:
     """Start a service in a temporary folder; end it, its nodes and the folder when the block ends.
 
-    `settings` is the text of its settings file. SIGTERM and SIGHUP end the block like Ctrl-C. Use it in
+    `settings` is the text of its settings file; a `prefix` shorter than usual gives it more addresses: one
+    that was used rests for ten minutes (H22). SIGTERM and SIGHUP end the block like Ctrl-C. Use it in
     the main thread, outside of an event loop. Raises `Stop` when the service does not begin to answer.
     """
     with _endings_heard():
@@ -192,7 +193,7 @@ def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
             settings=root / "settings.toml",
             log=root / "service.log",
         )
-        place.catalogue.write_text(_catalogue())
+        place.catalogue.write_text(_catalogue(prefix))
         place.settings.write_text(settings)
         service = ThrowawayService(place)
         try:
@@ -207,11 +208,11 @@ def throwaway_service(*, settings: str = "") -> Iterator[ThrowawayService]:
                 shutil.rmtree(root)
 
 
-def _catalogue() -> str:
+def _catalogue(prefix: int) -> str:
     """Three zones out of a part of the neighbourhood that another service hardly chose as well."""
     low, high = (int(edge) for edge in (NEIGHBOURHOOD[0], NEIGHBOURHOOD[-1]))
-    start = random.SystemRandom().randrange(low, high, 2 ** (32 - SIZE))
-    zones = IPv4Network((start, SIZE)).subnets(new_prefix=SIZE + 2)
+    start = random.SystemRandom().randrange(low, high, 2 ** (32 - prefix))
+    zones = IPv4Network((start, prefix)).subnets(new_prefix=prefix + 2)
     tables = (
         f'[[subnets]]\nname = "subnet-{zone}"\ncidr = "{cidr}"\nzone = "zone-{zone}"\n'
         for zone, cidr in zip("abc", zones, strict=False)
