@@ -1,4 +1,4 @@
-"""The fault campaign from outside, once through its quick kinds, so that it does not rot."""
+"""The fault campaign and the comparison with Sentinel from outside, briefly, so that they do not rot."""
 
 import json
 import os
@@ -23,11 +23,11 @@ QUICK = ("kill", "empty-restart", "promote", "freeze")
 
 
 @contextmanager
-def campaign(place: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A campaign with one standing set and a trial of each kind; temporary files and results in `place`."""
-    small = ["--trials=1", "--sets=1", "--keys=50", f"--results={place / 'results'}"]
+def program(place: Path, name: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A package of `bench` that runs; temporary files and results in `place`."""
+    common = ["--trials=1", f"--results={place / 'results'}", f"--version={versions()[0]}"]
     with subprocess.Popen(
-        [sys.executable, "-m", "campaign", *small, f"--version={versions()[0]}", *words],
+        [sys.executable, "-m", name, *common, *words],
         cwd=BENCH,
         env=os.environ | {"TMPDIR": str(place)},
         stdout=subprocess.PIPE,
@@ -49,7 +49,8 @@ def stopped(process: int) -> bool:
 
 def test_a_campaign_strikes_reads_back_and_leaves_nothing(tmp_path: Path) -> None:
     """Every kind acknowledges writes and has a gap and a verdict; results are written, all else is gone."""
-    with campaign(tmp_path, "--only", *QUICK, "--freeze", "0.5", "--detection", "1") as running:
+    small = ["--sets=1", "--keys=50", "--freeze=0.5", "--detection=1"]
+    with program(tmp_path, "campaign", *small, "--only", *QUICK) as running:
         out, err = running.communicate(timeout=DEADLINE)
 
     assert (running.returncode, err) == (0, "")
@@ -67,7 +68,7 @@ def test_a_campaign_strikes_reads_back_and_leaves_nothing(tmp_path: Path) -> Non
 
 def test_an_interrupted_campaign_leaves_nothing(tmp_path: Path) -> None:
     """Interrupted while the service stands still, it ends service, nodes and writers all the same."""
-    with campaign(tmp_path, "--only", "freeze", "--freeze", "100", "--sets", "0") as running:
+    with program(tmp_path, "campaign", "--only=freeze", "--freeze=100", "--sets=0") as running:
         wait_for(lambda: any(map(stopped, living(tmp_path))), deadline=DEADLINE, what="the frozen service")
         busy = living(tmp_path)
         running.send_signal(signal.SIGINT)
@@ -76,4 +77,19 @@ def test_an_interrupted_campaign_leaves_nothing(tmp_path: Path) -> None:
     assert len(busy) >= 4
     assert running.returncode == 130
     assert list(tmp_path.iterdir()) == []
+    assert living(tmp_path) == []
+
+
+def test_the_comparison_with_sentinel_fails_both_over(tmp_path: Path) -> None:
+    """Writers find the new primary of either; what memstored's replicas held is there in any case."""
+    with program(tmp_path, "versus", "--slow-trials=0") as running:
+        _, err = running.communicate(timeout=DEADLINE)
+    trials = json.loads((tmp_path / "results" / "failover-vs-sentinel.json").read_text())["trials"]
+
+    assert (running.returncode, err) == (0, "")
+    for name in ("memstored", "Sentinel, 1000 ms", "memstored, restarted empty"):
+        (outcome,) = trials[name]
+        assert outcome["gap"] > 0
+        assert outcome["kept_lost"] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
     assert living(tmp_path) == []
