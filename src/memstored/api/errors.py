@@ -1,10 +1,11 @@
 """Every refusal as an HTTP answer: the tree of `domain.errors` becomes statuses here and nowhere else.
 
 The shape and the rules are those of API.md 1: `details` lists every fault at once, in the order of the
-fields; the top code is that of the only detail, else the general one of the status.
+fields; the top code is that of the only detail, else the general one of the status. What a caller sent
+is never echoed at length: a request can not make an answer larger than itself by much.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -25,7 +26,22 @@ from memstored.domain.errors import (
 from memstored.store.errors import StoreTrouble
 from memstored.telemetry.requests import current_request_id
 
-__all__ = ["BodyTooLarge", "error_body", "internal_error", "refusal", "status_of", "store_unavailable"]
+__all__ = [
+    "MOST_DETAILS",
+    "BodyTooLarge",
+    "error_body",
+    "internal_error",
+    "refusal",
+    "shortened",
+    "status_of",
+    "store_unavailable",
+]
+
+MOST_DETAILS = 100
+"""Entries of `details`; with more faults than that, the last entry says how many are not shown."""
+
+LONGEST_FIELD, LONGEST_MESSAGE = 200, 1000
+"""Characters of a field's name and of a message: both may hold what the caller sent."""
 
 _log = structlog.stdlib.get_logger("memstored.api")
 
@@ -56,10 +72,9 @@ def status_of(fault: Fault) -> int:
 
 def refusal(fault: Fault) -> Answer:
     """The answer to a request that is refused with this fault."""
-    details = sorted(fault.details)
     headers = {"retry-after": str(fault.retry_after)} if isinstance(fault, Unavailable) else {}
     message = _with_request_id(fault.message) if isinstance(fault, Unavailable) else fault.message
-    return error_body(status_of(fault), _top_code(fault), message, details, headers)
+    return error_body(status_of(fault), _top_code(fault), message, _shown(fault.details), headers)
 
 
 def internal_error(request_id: str) -> Answer:
@@ -85,6 +100,24 @@ def _with_request_id(message: str) -> str:
     return f"{message.rstrip('.')}. The request id is {current_request_id()}."
 
 
+def _shown(details: Sequence[Detail]) -> list[Detail]:
+    """The faults in the order of their fields, as many as an answer holds, and how many there are beside."""
+    ordered = sorted(details)
+    if len(ordered) <= MOST_DETAILS:
+        return ordered
+    shown = ordered[: MOST_DETAILS - 1]
+    rest = f"{len(ordered) - len(shown)} more faults are not shown; correct these first."
+    return [*shown, Detail("", "more_faults", rest)]
+
+
+def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
+    """The text, cut in its middle to `most` characters: a path tells as much by its end as by its head."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 2]}\u2026{text[-(kept // 2) :]}"
+
+
 def error_body(
     status: int,
     code: str,
@@ -93,5 +126,9 @@ def error_body(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """The answer with an error body of these parts."""
-    rows: list[dict[str, Any]] = [{"field": d.field, "code": d.code, "message": d.message} for d in details]
-    return Answer({"error": {"code": code, "message": message, "details": rows}}, status, headers)
+    rows: list[dict[str, Any]] = [
+        {"field": shortened(d.field, LONGEST_FIELD), "code": d.code, "message": shortened(d.message)}
+        for d in details
+    ]
+    words = {"code": code, "message": shortened(message), "details": rows}
+    return Answer({"error": words}, status, headers)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from memstored.api.answers import Answer
-from memstored.api.errors import status_of
+from memstored.api.errors import shortened, status_of
 from memstored.domain.errors import Fault
 
 __all__ = ["VARY", "KeystoneError", "error", "internal_error", "refusal"]
@@ -32,7 +32,7 @@ class KeystoneError(BaseModel):
 def error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
     """An error in Keystone's shape; a 401 names the scheme, as Keystone's does."""
     challenge = {"www-authenticate": "Keystone"} if status == HTTPStatus.UNAUTHORIZED else {}
-    words = KeystoneWords(code=status, message=message, title=HTTPStatus(status).phrase)
+    words = KeystoneWords(code=status, message=shortened(message), title=HTTPStatus(status).phrase)
     return Answer(KeystoneError(error=words), status, {**VARY, **challenge, **(headers or {})})
 
 
