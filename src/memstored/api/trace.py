@@ -10,11 +10,15 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memstored.api.errors import shortened
 from memstored.api.gate import state
 from memstored.api.handlers import broken
 from memstored.telemetry.requests import new_request_id, serving
 
 __all__ = ["Trace"]
+
+_LONGEST_PATH = 500
+"""Characters of a path in a log line."""
 
 _log = structlog.stdlib.get_logger("memstored.api")
 
@@ -80,5 +84,6 @@ def _about(scope: Scope, reply: _Reply) -> dict[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    """The text as it can stand in a line: a path may hold line breaks, to forge lines of its own."""
-    return text if text.isprintable() else ascii(text)
+    """The text as it can stand in a line: a path may be long, and break lines to forge lines of its own."""
+    short = shortened(text, _LONGEST_PATH)
+    return short if short.isprintable() else ascii(short)
