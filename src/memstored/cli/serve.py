@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from rich.console import Console
 
+from memstored.api.wire import HttpProtocol
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.house import House, Parts, open_house
@@ -116,7 +117,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 house.app,
-                http="httptools",
+                http=HttpProtocol,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

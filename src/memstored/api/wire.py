@@ -1,0 +1,120 @@
+"""HTTP below the application: what the parser refuses is answered as every other refusal is (API.md 1).
+
+uvicorn speaks to the parser, and by itself answers in plain text what it can not parse, and takes heads of
+any length. `cli.serve` has it use this protocol instead.
+"""
+
+from http import HTTPStatus
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from memstored.api.answers import Answer
+from memstored.api.errors import error_body
+from memstored.telemetry.requests import new_request_id
+
+__all__ = ["HEAD_LIMIT", "HttpProtocol"]
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes that the request line and all headers may have together (API.md 1)."""
+
+LINGER = 2.0
+"""Seconds that a caller whose request was refused unread may take to hear so."""
+
+_log = structlog.stdlib.get_logger("memstored.api")
+
+
+class HeadTooLong(Exception):
+    """The head of the request is over the limit."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _head_unfinished = True
+    _head_began = True
+    _head_size = 0
+    _body_seen = 0
+    _refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that does not end is refused before it fills the memory."""
+        if self._refused:
+            return
+        self._head_began = False
+        super().data_received(data)
+        if not self._head_unfinished:
+            return
+        self._head_size = self._tail(data) if self._head_began else self._head_size + len(data)
+        if self._head_size > HEAD_LIMIT:
+            self._refuse(_too_long())
+
+    def _tail(self, data: bytes) -> int:
+        """Bytes of a head that began in this data: what comes after the end of the request before it."""
+        before = max(0, data.rfind(b"\r\n\r\n") + 4)
+        return max(0, len(data) - before - self._body_seen)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head_unfinished = self._head_began = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Raises `HeadTooLong`, which the parser turns into a refusal; else the request is served."""
+        self._head_unfinished, self._body_seen = False, 0
+        self._head_size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if self._head_size > HEAD_LIMIT:
+            raise HeadTooLong
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._body_seen += len(body)
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, in its form
+        """Refuse what could not be parsed."""
+        over = not self._head_unfinished and self._head_size > HEAD_LIMIT
+        self._refuse(_too_long() if over else _malformed())
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer and hang up: where the next request begins can not be known any more.
+
+        An answer that is due to an earlier request, or was begun, goes out first and is the last.
+        """
+        self._refused = True
+        cycle = self._latest()
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started or not cycle.more_body:
+                cycle.keep_alive = False
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        request_id = new_request_id()
+        _log.info("request refused unread", request_id=request_id, status=answer.status_code)
+        self._hang_up(answer, request_id)
+
+    def _latest(self) -> RequestResponseCycle | None:
+        """The latest request whose head was read; None at first, which uvicorn's types do not say."""
+        return self.cycle
+
+    def _hang_up(self, answer: Answer, request_id: str) -> None:
+        """Say this and no more. What the caller still sends is read and dropped for a while: closed at once,
+        the connection would be reset, and the answer lost on its way.
+        """
+        own = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, *answer.raw_headers, *own]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
+        self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
+
+
+def _malformed() -> Answer:
+    message = "This is no well-formed HTTP/1.1 request; correct its request line, its headers or its framing."
+    return error_body(HTTPStatus.BAD_REQUEST, "malformed_request", message)
+
+
+def _too_long() -> Answer:
+    message = f"Send a request line and headers of at most {HEAD_LIMIT} bytes together."
+    return error_body(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)
