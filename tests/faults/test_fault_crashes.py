@@ -2,7 +2,7 @@
 
 import pytest
 from live_set import HEAL_DEADLINE, LiveSet
-from service_process import ServiceProcess, kill, living, wait_for
+from service_process import NEWEST, ServiceProcess, kill, living, wait_for
 
 from memstored.client import ApiFault
 from writers import Writers
@@ -33,7 +33,7 @@ def test_a_killed_primary_is_replaced_by_a_node_that_had_the_data(
 
 def test_a_failover_is_told_from_the_death_to_the_recovery(service: ServiceProcess) -> None:
     """Each event names the one that led to it: node down, failover, its completion, recovery, the end."""
-    made = LiveSet.running(service, "7.0.15", 3)
+    made = LiveSet.running(service, NEWEST, 3)
 
     lost = made.kill_primary()
     made.await_replaced(lost)

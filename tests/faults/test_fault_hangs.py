@@ -1,7 +1,7 @@
 """Servers that stop answering but live (SIGSTOP): only what is proven gone is replaced."""
 
 from live_set import LiveSet
-from service_process import ServiceProcess, living, stopped, wait_for
+from service_process import NEWEST, ServiceProcess, living, stopped, wait_for
 
 from writers import Writers
 
@@ -45,7 +45,7 @@ def test_a_hanging_replica_is_replaced_and_no_write_waits(
 
 def test_s06_a_hanging_last_copy_is_left_alone(alert_service: ServiceProcess) -> None:
     """The only node of a set is never ended for its silence: it says so, and is itself again after (S6)."""
-    made = LiveSet.running(alert_service, "7.0.15", 1)
+    made = LiveSet.running(alert_service, NEWEST, 1)
     server = made.server_of(made.primary())
     with made.at(made.address()) as client:
         client.set("colour", "green")

@@ -6,7 +6,7 @@ server is without a row, no row without a server, and every confirmed write is t
 
 import pytest
 from live_set import LiveSet
-from service_process import ServiceProcess, chance, kill, wait_for
+from service_process import NEWEST, ServiceProcess, chance, kill, wait_for
 
 from writers import Writers
 
@@ -113,7 +113,7 @@ def _assert_rows_are_servers(service: ServiceProcess, sets: list[LiveSet]) -> No
 
 def test_a_service_that_dies_again_and_again_still_makes_the_set(service: ServiceProcess) -> None:
     """A set in the making survives several deaths of its maker, each soon after its start."""
-    made = LiveSet.ordered(service, "7.0.15", 3)
+    made = LiveSet.ordered(service, NEWEST, 3)
 
     service.kill()
     for _ in range(2):

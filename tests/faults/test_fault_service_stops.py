@@ -3,7 +3,7 @@
 import time
 
 from live_set import LiveSet
-from service_process import ServiceProcess, kill
+from service_process import NEWEST, ServiceProcess, kill
 
 from writers import Writers
 
@@ -36,7 +36,7 @@ def test_nodes_serve_while_the_service_is_stopped_and_are_found_again(
 
 def test_a_frozen_service_blames_nobody_for_its_own_silence(service: ServiceProcess) -> None:
     """Time in which the service stood still itself is nobody's silence: nothing fails over, writes go on."""
-    made = LiveSet.running(service, "7.0.15", 3)
+    made = LiveSet.running(service, NEWEST, 3)
     servers, told = made.servers(), made.event_names()
 
     with Writers(made) as writers:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from live_set import LiveSet
-from service_process import START_DEADLINE, ServiceProcess, kill, living
+from service_process import NEWEST, START_DEADLINE, ServiceProcess, kill, living
 
 from memstored.client import ApiFault, Client
 
@@ -42,7 +42,7 @@ def refused(service: ServiceProcess, **options: str | int | Path) -> tuple[int, 
 
 def test_h14_s07_a_data_folder_in_use_is_left_to_who_has_it(service: ServiceProcess) -> None:
     """A second service on a folder is refused and told whose it is; the first goes on, its set too."""
-    made = LiveSet.running(service, "7.0.15", 2)
+    made = LiveSet.running(service, NEWEST, 2)
     servers = made.servers()
     assert service.process is not None
 
@@ -56,7 +56,7 @@ def test_h14_s07_a_data_folder_in_use_is_left_to_who_has_it(service: ServiceProc
 
 def test_a_folder_in_use_can_not_be_purged(service: ServiceProcess) -> None:
     """`purge` ends no node under a service that lives."""
-    made = LiveSet.running(service, "7.0.15", 1)
+    made = LiveSet.running(service, NEWEST, 1)
 
     ended = service.run("purge", "--yes", f"--data-dir={service.data_dir}")
 
@@ -136,7 +136,7 @@ def test_wrong_settings_are_refused_with_file_and_reason(
 
 def test_a_newer_database_is_left_as_it_is(service: ServiceProcess) -> None:
     """A folder that a newer memstored wrote is refused unchanged; its nodes serve on, its own version too."""
-    made = LiveSet.running(service, "7.0.15", 2)
+    made = LiveSet.running(service, NEWEST, 2)
     servers, address = made.servers(), made.address()
     service.stop()
     was = _written_version(service, "9999")
@@ -167,7 +167,7 @@ def _written_version(service: ServiceProcess, version: str) -> str:
 def test_purge_leaves_nothing(unstarted: ServiceProcess) -> None:
     """After a killed service `purge` ends every node and removes the folder, and says how many there were."""
     unstarted.start()
-    LiveSet.running(unstarted, "7.0.15", 3)
+    LiveSet.running(unstarted, NEWEST, 3)
     unstarted.kill()
     servers = unstarted.servers()
 
@@ -288,7 +288,7 @@ def test_a_strangers_folder_is_not_purged(unstarted: ServiceProcess) -> None:
 
 def test_secrets_on_the_disk_are_the_owners_alone(service: ServiceProcess) -> None:
     """Credential, key and every node's configuration can be read by nobody else."""
-    LiveSet.running(service, "7.0.15", 2)
+    LiveSet.running(service, NEWEST, 2)
     secret = [service.data_dir / name for name in ("credentials.json", "secret.key", "memstored.db")]
     secret += (service.data_dir / "runtime" / "nodes").glob("*/redis.conf")
 

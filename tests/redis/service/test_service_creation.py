@@ -3,7 +3,7 @@
 import pytest
 import redis
 from live_set import LiveSet, order
-from service_process import ServiceProcess, living, wait_for
+from service_process import NEWEST, ServiceProcess, living, wait_for
 
 from memstored.client import ApiFault
 
@@ -109,11 +109,11 @@ def test_a_set_in_the_making_can_be_deleted(service: ServiceProcess, version: st
 
 def test_a_name_belongs_to_one_set_until_that_is_gone(service: ServiceProcess) -> None:
     """A name in use is refused with 409 and starts nothing."""
-    made = LiveSet.running(service, "7.0.15", 1)
+    made = LiveSet.running(service, NEWEST, 1)
     name = made.show()["instanceSetName"]
 
     with pytest.raises(ApiFault) as refusal:
-        service.client.post("/v1/instance-sets", order(service, "7.0.15", 2, instanceSetName=name))
+        service.client.post("/v1/instance-sets", order(service, NEWEST, 2, instanceSetName=name))
 
     assert (refusal.value.status, refusal.value.code) == (409, "name_in_use")
     assert len(service.sets()) == 1
@@ -137,7 +137,7 @@ def test_sets_on_one_port_do_not_see_each_other(service: ServiceProcess, version
 
 def test_operations_and_events_tell_how_a_set_was_made(service: ServiceProcess) -> None:
     """The operation has all steps done in order; the events run from the order to its completion."""
-    made = LiveSet.running(service, "7.0.15", 2)
+    made = LiveSet.running(service, NEWEST, 2)
 
     creation = made.operations()[0]
 

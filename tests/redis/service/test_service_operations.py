@@ -2,7 +2,7 @@
 
 import pytest
 from live_set import LiveSet
-from service_process import ServiceProcess, living
+from service_process import NEWEST, ServiceProcess, living
 
 from memstored.client import ApiFault
 from writers import Writers
@@ -30,7 +30,7 @@ def test_an_added_replica_holds_the_data_and_is_counted(service: ServiceProcess,
 
 def test_a_set_grown_from_one_node_keeps_its_reader_at_a_node_in_step(service: ServiceProcess) -> None:
     """One-node sets have no reader address for life; what they have keeps working when they grow."""
-    made = LiveSet.running(service, "7.0.15", 1)
+    made = LiveSet.running(service, NEWEST, 1)
 
     made.add_replica()
     made.await_whole(2)
@@ -128,7 +128,7 @@ def test_high_availability_goes_off_and_on_again(service: ServiceProcess, versio
 
 def test_a_set_is_described_grouped_and_scheduled_anew(service: ServiceProcess) -> None:
     """Description and schedule change at once; security groups take the set through `Modifying`."""
-    made = LiveSet.running(service, "7.0.15", 2)
+    made = LiveSet.running(service, NEWEST, 2)
     groups = made.show()["securityGroups"]
 
     made.patch(description="orders of the shop")
@@ -148,7 +148,7 @@ def test_a_set_is_described_grouped_and_scheduled_anew(service: ServiceProcess) 
 
 def test_one_operation_at_a_time(service: ServiceProcess) -> None:
     """While a replica is added another wish is refused and named; afterwards it is heard."""
-    made = LiveSet.running(service, "7.0.15", 2)
+    made = LiveSet.running(service, NEWEST, 2)
 
     made.add_replica()
     with pytest.raises(ApiFault) as refusal:
@@ -163,7 +163,7 @@ def test_one_operation_at_a_time(service: ServiceProcess) -> None:
 
 def test_operations_that_would_hurt_are_refused_and_change_nothing(service: ServiceProcess) -> None:
     """The primary of an HA set, its last replica and an only node stay, whoever asks (S6)."""
-    pair, single = LiveSet.running(service, "7.0.15", 2), LiveSet.running(service, "6.2.5", 1)
+    pair, single = LiveSet.running(service, NEWEST, 2), LiveSet.running(service, "6.2.5", 1)
     servers = service.servers()
     doomed = [
         (pair, pair.primary(), "primary_with_ha"),
