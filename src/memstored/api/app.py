@@ -1,5 +1,8 @@
 """The HTTP house put together: routes, doors, errors, and the documents about them."""
 
+import asyncio
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -55,18 +58,35 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The documents about the API; the same for everyone."""
+
+    openapi: Answer
+    page: Response
+    paths: Paths
+
+
 def _publish(app: FastAPI) -> None:
-    """Write the OpenAPI document and the page once; both are the same for everyone."""
-    doc: dict[str, Any] = document(app)
-    page = reference_page(doc)
-    published = Answer(doc)
+    """Offer the documents. They are written when the first one is asked for: that takes a fifth of a start.
+
+    In a thread, so that nobody waits for it but who asked.
+    """
+
+    @cache
+    def write() -> Published:
+        doc: dict[str, Any] = document(app)
+        return Published(openapi=Answer(doc), page=reference_page(doc), paths=Paths(doc))
+
+    async def published() -> Published:
+        return await asyncio.to_thread(write)
 
     async def openapi(_request: Request) -> Response:
-        return published
+        return (await published()).openapi
 
     async def docs(_request: Request) -> Response:
-        return page
+        return (await published()).page
 
     app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    app.state.paths = Paths(doc)
+    app.state.published = published

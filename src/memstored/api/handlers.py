@@ -74,7 +74,7 @@ async def _on_http_exception(request: Request, exc: Exception) -> Answer:
     if status == HTTPStatus.NOT_FOUND:
         code, message = "path_unknown", f"There is no path {request.url.path} in this API."
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods = _methods(request, exc)
+        methods = await _methods(request, exc)
         code, message = "method_not_allowed", f"{request.method} is not possible here; use {methods}."
         headers = {"allow": methods}
     if within(request.scope, _IDENTITY):
@@ -82,7 +82,8 @@ async def _on_http_exception(request: Request, exc: Exception) -> Answer:
     return error_body(status, code, message, headers=headers)
 
 
-def _methods(request: Request, exc: HTTPException) -> str:
+async def _methods(request: Request, exc: HTTPException) -> str:
     """The methods that the path has, for `Allow`."""
-    documented = ", ".join(request.app.state.paths.methods(request.url.path))
+    paths = (await request.app.state.published()).paths
+    documented = ", ".join(paths.methods(request.url.path))
     return documented or (exc.headers or {}).get("Allow", "GET")

@@ -1,14 +1,16 @@
-"""`memstored credential`: application credentials of further callers, through the API."""
+"""`memstored credential`: application credentials of further callers, through the API.
+
+The client and the table are imported when they are needed: every other command loads this file too.
+"""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from memstored.cli.data import client
+if TYPE_CHECKING:
+    from memstored.client import Client
 
 __all__ = ["app"]
 
@@ -29,15 +31,18 @@ def create(
 ) -> None:
     """Make a credential and print it as JSON: its secret is shown this once."""
     body = {"name": name, "roles": role} | ({"projectId": project} if project else {})
-    with client(data_dir) as caller:
+    with _client(data_dir) as caller:
         typer.echo(json.dumps(caller.post("/v1/credentials", body), indent=2))
 
 
 @app.command("list")
 def list_all(data_dir: DataDir = Path("data")) -> None:
     """Show all credentials, without secrets."""
-    with client(data_dir) as caller:
+    with _client(data_dir) as caller:
         rows = caller.get("/v1/credentials")["credentials"]
+    from rich.console import Console  # noqa: PLC0415 - see the head of the file
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(box=None)
     for column in ("id", "name", "project", "roles", "user"):
         table.add_column(column, no_wrap=column in ("id", "name"), overflow="fold")
@@ -52,6 +57,12 @@ def delete(
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Delete a credential; its tokens end at once."""
-    with client(data_dir) as caller:
+    with _client(data_dir) as caller:
         caller.delete(f"/v1/credentials/{credential_id}")
     typer.echo(f"Deleted {credential_id}.")
+
+
+def _client(data_dir: Path) -> "Client":
+    from memstored.cli.data import client  # noqa: PLC0415 - see the head of the file
+
+    return client(data_dir)

@@ -12,36 +12,12 @@ from typing import Any, Self
 
 import httpx
 
-__all__ = ["ApiFault", "Client", "Unreachable"]
+from memstored.client.errors import ApiFault, Unreachable
+
+__all__ = ["Client"]
 
 UNAUTHORIZED = 401
 FIRST_REFUSAL = 400
-
-
-class Unreachable(Exception):
-    """The service did not answer."""
-
-
-class ApiFault(Exception):
-    """The service refused. `code` is stable; `details` names every field that is wrong."""
-
-    def __init__(self, status: int, code: str, message: str, details: list[dict[str, str]]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.details = details
-
-    @classmethod
-    def from_response(cls, response: httpx.Response) -> Self:
-        """Read the error body, whether it is ours or Keystone's form."""
-        try:
-            error = response.json()["error"]
-        except (ValueError, KeyError, TypeError):
-            error = {"code": "unreadable_answer", "message": response.text[:200]}
-        return cls(
-            response.status_code, str(error["code"]), str(error["message"]), list(error.get("details", []))
-        )
 
 
 class Client:
@@ -85,7 +61,7 @@ class Client:
         identity = {"methods": ["application_credential"], "application_credential": credential}
         answer = self._send("POST", f"{self._auth_url}/auth/tokens", {}, {"auth": {"identity": identity}})
         if answer.status_code >= FIRST_REFUSAL:
-            raise ApiFault.from_response(answer)
+            raise refusal(answer)
         self._token = answer.headers["X-Subject-Token"]
         return self._token
 
@@ -111,7 +87,7 @@ class Client:
         if answer.status_code == UNAUTHORIZED:
             answer = self._send(method, path, query, body, token=self.new_token())
         if answer.status_code >= FIRST_REFUSAL:
-            raise ApiFault.from_response(answer)
+            raise refusal(answer)
         return answer.json()
 
     def _send(
@@ -128,3 +104,13 @@ class Client:
             return self._http.request(method, path, params=dict(query), json=body, headers=headers)
         except httpx.TransportError as error:
             raise Unreachable(f"The service at {self._http.base_url} does not answer: {error}") from error
+
+
+def refusal(response: httpx.Response) -> ApiFault:
+    """What an error body says, whether it is in our form or in Keystone's."""
+    try:
+        error = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        error = {"code": "unreadable_answer", "message": response.text[:200]}
+    details = list(error.get("details", []))
+    return ApiFault(response.status_code, str(error["code"]), str(error["message"]), details)
