@@ -6,7 +6,8 @@
     [[parameterGroups]]  family, id: a further id for the default group of that family
 
 A section that is there replaces the default of that section; default parameter groups always exist, with
-their fixed ids. Pure: `cli` reads the file. Every fault names file, line and reason.
+their fixed ids. Pure: `cli` reads the file. Every fault names file, line and reason: the line of the key that
+is wrong, or of the table that lacks one.
 """
 
 import re
@@ -17,6 +18,7 @@ from ipaddress import IPv4Network
 from typing import Any, NoReturn, TypeVar
 
 from memstored.domain.catalogue.default import default_catalogue
+from memstored.domain.catalogue.lines import Path, key_lines
 from memstored.domain.catalogue.records import (
     FAMILIES,
     Catalogue,
@@ -58,12 +60,12 @@ def parse(text: str, name: str, *, within: IPv4Network = LOOPBACK) -> Catalogue:
     Every subnet must lie `within` that network. Raises `CatalogueFault` at the first fault.
     """
     document = _toml(text, name)
+    whole = _Table(name, key_lines(text), (), "the file", document)
     for key in document:
         if key not in _SECTIONS:
-            known = ", ".join(_SECTIONS)
-            raise CatalogueFault(name, _line_of(text, key, 0), f"unknown section {key!r}; known: {known}")
+            whole.fault(f"unknown section {key!r}; known: {', '.join(_SECTIONS)}", key)
     default = default_catalogue()
-    tables = {section: _tables(document, section, text, name) for section in _SECTIONS}
+    tables = {section: _tables(whole, section) for section in _SECTIONS}
     return Catalogue(
         flavors=_unique(tables["flavors"], _flavor) or default.flavors,
         subnets=_subnets(tables["subnets"], within) or default.subnets,
@@ -73,48 +75,59 @@ def parse(text: str, name: str, *, within: IPv4Network = LOOPBACK) -> Catalogue:
 
 
 class _Table:
-    """One table of the file and where it begins; gives its fields or says what is wrong with them."""
+    """One table of the file and where it stands; gives its fields or says what is wrong with them."""
 
-    def __init__(self, file: str, line: int, section: str, fields: Mapping[str, Any]) -> None:
+    def __init__(
+        self, file: str, lines: Mapping[Path, int], place: Path, section: str, fields: Mapping[str, Any]
+    ) -> None:
         self.file = file
-        self.line = line
         self.section = section
+        self._lines = lines
+        self._place = place
         self._fields = fields
 
     def only(self, *names: str) -> None:
         """Refuse fields of other names: a typo must not silently change the catalogue."""
         for key in self._fields:
             if key not in names:
-                self.fault(f"unknown field {key!r} in {self.section}; known: {', '.join(names)}")
+                self.fault(f"unknown field {key!r} in {self.section}; known: {', '.join(names)}", key)
 
     def text(self, key: str) -> str:
         """A string that is not empty."""
         value = self._given(key)
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            self.fault(f"{key} of {self.section} must be a string that is not empty")
+            self.fault(f"{key} of {self.section} must be a string that is not empty", key)
         return value
 
     def number(self, key: str, most: int = 2**31 - 1) -> int:
         """A whole number, at least 1."""
         value = self._given(key)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            self.fault(f"{key} of {self.section} must be a whole number from 1 to {most}")
+            self.fault(f"{key} of {self.section} must be a whole number from 1 to {most}", key)
         return value
 
     def id(self, kind: str) -> str:
         """The id that is given, else the one that follows from the name."""
         return self.text("id") if "id" in self._fields else fixed_id(kind, self.text("name"))
 
-    def tables(self, key: str) -> list["_Table"]:
+    def tables(self, key: str, shape: str = "must be a list of tables") -> list["_Table"]:
         """The tables inside this one; none when there are none such."""
         rows = self._fields.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            self.fault(f"{key} of {self.section} must be a list of tables")
-        return [_Table(self.file, self.line, f"{self.section}.{key}", row) for row in rows]
+            self.fault(f"{key} of {self.section} {shape}", key)
+        section = f"{self.section}.{key}" if self._place else key
+        return [
+            _Table(self.file, self._lines, (*self._place, key, i), section, r) for i, r in enumerate(rows)
+        ]
 
-    def fault(self, reason: str) -> NoReturn:
-        """Say what is wrong with this table."""
-        raise CatalogueFault(self.file, self.line, reason)
+    def has(self, key: str) -> bool:
+        """Whether the field is given."""
+        return key in self._fields
+
+    def fault(self, reason: str, key: str | None = None) -> NoReturn:
+        """Say what is wrong with this table, or with the field `key` of it."""
+        place = self._place if key is None else (*self._place, key)
+        raise CatalogueFault(self.file, self._lines.get(place, 1), reason)
 
     def _given(self, key: str) -> object:
         if key not in self._fields:
@@ -131,26 +144,11 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         raise CatalogueFault(name, line, str(error)) from None
 
 
-def _tables(document: Mapping[str, Any], section: str, text: str, name: str) -> list[_Table]:
-    rows = document.get(section, [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise CatalogueFault(name, _line_of(text, section, 0), f"write {section} as [[{section}]] tables")
-    if section in document and not rows:
-        raise CatalogueFault(
-            name, _line_of(text, section, 0), f"{section} is empty; leave it out for the default"
-        )
-    return [_Table(name, _line_of(text, section, i), section, row) for i, row in enumerate(rows)]
-
-
-def _line_of(text: str, section: str, index: int) -> int:
-    """The line on which the table of that index begins, else the one that first names the section."""
-    word = re.escape(section)
-    heads = re.compile(rf"^[ \t]*\[\[[ \t]*[\"']?{word}[\"']?[ \t]*\]\]", re.MULTILINE)
-    places = [match.start() for match in heads.finditer(text)]
-    if index < len(places):
-        return text.count("\n", 0, places[index]) + 1
-    first = re.search(rf"^[ \t\[]*[\"']?{word}\b", text, re.MULTILINE)
-    return text.count("\n", 0, first.start()) + 1 if first else 1
+def _tables(whole: _Table, section: str) -> list[_Table]:
+    tables = whole.tables(section, f"must be written as [[{section}]] tables")
+    if whole.has(section) and not tables:
+        whole.fault(f"{section} is empty; leave it out for the default", section)
+    return tables
 
 
 def _unique(tables: Sequence[_Table], build: Callable[[_Table], T]) -> tuple[T, ...]:
@@ -159,7 +157,8 @@ def _unique(tables: Sequence[_Table], build: Callable[[_Table], T]) -> tuple[T, 
     for table in tables:
         thing = build(table)
         if thing.id in things or thing.name in names:
-            table.fault(f"{table.section} has two entries {thing.name!r} (id {thing.id})")
+            key = "name" if thing.name in names or not table.has("id") else "id"
+            table.fault(f"{table.section} has two entries {thing.name!r} (id {thing.id})", key)
         things[thing.id] = thing
         names.add(thing.name)
     return tuple(things.values())
@@ -175,10 +174,10 @@ def _subnets(tables: Sequence[_Table], within: IPv4Network) -> tuple[Subnet, ...
     subnets = _unique(tables, _subnet)
     for i, (table, subnet) in enumerate(zip(tables, subnets, strict=True)):
         if not IPv4Network(subnet.cidr).subnet_of(within):
-            table.fault(f"cidr {subnet.cidr} must lie within {within}")
+            table.fault(f"cidr {subnet.cidr} must lie within {within}", "cidr")
         for other in subnets[:i]:
             if IPv4Network(subnet.cidr).overlaps(IPv4Network(other.cidr)):
-                table.fault(f"cidr {subnet.cidr} overlaps with {other.cidr} of subnet {other.name!r}")
+                table.fault(f"cidr {subnet.cidr} overlaps with {other.cidr} of subnet {other.name!r}", "cidr")
     return subnets
 
 
@@ -198,7 +197,7 @@ def _rule(table: _Table) -> SecurityRule:
     table.only("cidr", "fromPort", "toPort")
     low, high = table.number("fromPort", _LAST_PORT), table.number("toPort", _LAST_PORT)
     if low > high:
-        table.fault(f"fromPort {low} is above toPort {high}")
+        table.fault(f"fromPort {low} is above toPort {high}", "fromPort")
     return SecurityRule(cidr=_network(table), from_port=low, to_port=high)
 
 
@@ -208,7 +207,7 @@ def _network(table: _Table) -> str:
     try:
         return str(IPv4Network(cidr))
     except ValueError as error:
-        table.fault(f"cidr must be an IPv4 network such as 127.20.0.0/16: {error}")
+        table.fault(f"cidr must be an IPv4 network such as 127.20.0.0/16: {error}", "cidr")
 
 
 def _groups(tables: Sequence[_Table], defaults: Sequence[DefaultGroup]) -> tuple[DefaultGroup, ...]:
@@ -218,9 +217,9 @@ def _groups(tables: Sequence[_Table], defaults: Sequence[DefaultGroup]) -> tuple
         table.only("family", "id")
         family, further = table.text("family"), table.text("id")
         if family not in groups:
-            table.fault(f"family {family!r} is unknown; known: {', '.join(FAMILIES)}")
+            table.fault(f"family {family!r} is unknown; known: {', '.join(FAMILIES)}", "family")
         if further in taken:
-            table.fault(f"the id {further} is given twice")
+            table.fault(f"the id {further} is given twice", "id")
         taken.add(further)
         group = groups[family]
         groups[family] = replace(group, further_ids=(*group.further_ids, further))
