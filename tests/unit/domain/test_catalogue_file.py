@@ -65,38 +65,63 @@ FLAVOR = '[[flavors]]\nname = "a"\nvcpus = 1\nmemory = 1\n'
 SUBNET = '[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = "z"\n'
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        ("flavors = [", 1, "Invalid"),
-        (f"{FLAVOR}\n[[flavors]]\nname = b\nvcpus = 1\nmemory = 1\n", 7, "Invalid"),
-        ('[[flavours]]\nname = "a"\n', 1, "unknown section 'flavours'"),
-        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\n', 6, "flavors needs memory"),
-        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\nmemory = 0\n', 6, "memory of flavors must be"),
-        (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = true\nmemory = 1\n', 6, "vcpus of flavors must be"),
-        (f"{FLAVOR}\n{FLAVOR}", 6, "two entries 'a'"),
-        (f"{FLAVOR}mem = 3\n", 1, "unknown field 'mem'"),
-        ("flavors = 3\n", 1, "[[flavors]]"),
-        ("\nflavors = []\n", 2, "flavors is empty"),
-        ('[[subnets]]\nname = "a"\ncidr = "127.30.0.1/16"\nzone = "z"\n', 1, "IPv4 network"),
-        ('[[subnets]]\nname = "a"\ncidr = "::1/128"\nzone = "z"\n', 1, "IPv4 network"),
-        ('[[subnets]]\nname = "a"\ncidr = "10.0.0.0/16"\nzone = "z"\n', 1, "within 127.0.0.0/8"),
-        ('[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = ""\n', 1, "zone of subnets"),
-        (f'{SUBNET}\n[[ "subnets" ]]\nname = "b"\ncidr = "127.30.4.0/24"\nzone = "z"\n', 6, "overlaps"),
-        ('[[securityGroups]]\nname = "a"\nrules = 3\n', 1, "list of tables"),
-        (
-            '[[securityGroups]]\nname = "a"\nrules = [{ cidr = "10.0.0.0/8", fromPort = 9, toPort = 8 }]\n',
-            1,
-            "fromPort 9 is above toPort 8",
-        ),
-        ('[[parameterGroups]]\nfamily = "9.9"\nid = "x"\n', 1, "family '9.9' is unknown"),
-        (
-            '[[parameterGroups]]\nfamily = "7.0"\nid = "x"\n[[parameterGroups]]\nfamily = "6.2"\nid = "x"\n',
-            4,
-            "given twice",
-        ),
-    ],
-)
+GROUP = '[[securityGroups]]\nname = "a"\n'
+
+FAULTS = [
+    ("flavors = [", 1, "Invalid"),
+    (f"{FLAVOR}\n[[flavors]]\nname = b\nvcpus = 1\nmemory = 1\n", 7, "Invalid"),
+    (f'{FLAVOR}\n[[flavours]]\nname = "a"\n', 6, "unknown section 'flavours'"),
+    (f"{FLAVOR}[flavours]\n", 5, "unknown section 'flavours'"),
+    ("\nflavours = 1\n", 2, "unknown section 'flavours'"),
+    ("\nflavors = 3\n", 2, "[[flavors]]"),
+    ("[flavors]\n", 1, "[[flavors]]"),
+    ("flavors = [\n  1,\n]\n", 1, "[[flavors]]"),
+    ("\nflavors = []\n", 2, "flavors is empty"),
+    (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\n', 6, "flavors needs memory"),
+    ("[[flavors]]\nvcpus = 1\nmemory = 1\n", 1, "flavors needs name"),
+    ('[[flavors]]\nname = "b"\nmemory = 1\n', 1, "flavors needs vcpus"),
+    (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = 1\nmemory = 0\n', 9, "memory of flavors must be"),
+    ('[[flavors]]\nname = "b"\nvcpus = 1\nmemory = 65537\n', 4, "memory of flavors must be"),
+    (f'{FLAVOR}\n[[flavors]]\nname = "b"\nvcpus = true\nmemory = 1\n', 8, "vcpus of flavors must be"),
+    (f"{FLAVOR}\n{FLAVOR}", 7, "two entries 'a'"),
+    (f'{FLAVOR}id = "x"\n[[flavors]]\nname = "b"\nvcpus = 1\nmemory = 1\nid = "x"\n', 10, "two entries 'b'"),
+    (f"{FLAVOR}mem = 3\n", 5, "unknown field 'mem'"),
+    (f"{FLAVOR}id = 3\n", 5, "id of flavors must be a string"),
+    ('[[subnets]]\nname = "a"\nzone = "z"\n', 1, "subnets needs cidr"),
+    ('[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\n', 1, "subnets needs zone"),
+    ('[[subnets]]\nname = "a"\ncidr = "127.30.0.1/16"\nzone = "z"\n', 3, "IPv4 network"),
+    ('[[subnets]]\nname = "a"\ncidr = "::1/128"\nzone = "z"\n', 3, "IPv4 network"),
+    ('[[subnets]]\nname = "a"\ncidr = "10.0.0.0/16"\nzone = "z"\n', 3, "within 127.0.0.0/8"),
+    ('[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = ""\n', 4, "zone of subnets"),
+    (f'{SUBNET}\n[[ "subnets" ]]\nname = "b"\ncidr = "127.30.4.0/24"\nzone = "z"\n', 8, "overlaps"),
+    (
+        '[[subnets]]\n# cidr = "127.1.0.1/16"\nname = """\ncidr = 1"""\ncidr = "127.1.0.1/16"\n',
+        5,
+        "IPv4 network",
+    ),
+    (f"{GROUP}rules = 3\n", 3, "list of tables"),
+    ("[[securityGroups]]\nrules = []\n", 1, "securityGroups needs name"),
+    (
+        f'{GROUP}rules = [{{ cidr = "10.0.0.0/8", fromPort = 9, toPort = 8 }}]\n',
+        3,
+        "fromPort 9 is above toPort 8",
+    ),
+    (f'{GROUP}rules = [\n  {{ cidr = "10.0.0.0/8", fromPort = 0, toPort = 8 }},\n]\n', 4, "fromPort of"),
+    (f'{GROUP}[[securityGroups.rules]]\ncidr = "x"\nfromPort = 1\ntoPort = 2\n', 4, "IPv4 network"),
+    (f'{GROUP}[[securityGroups.rules]]\ncidr = "10.0.0.0/8"\nfromPort = 1\ntoPort = 65536\n', 6, "toPort"),
+    (f'{GROUP}[[securityGroups.rules]]\ncidr = "10.0.0.0/8"\nfromPort = 1\n', 3, "needs toPort"),
+    (f"{GROUP}[[securityGroups.rules]]\nports = 1\n", 4, "unknown field 'ports'"),
+    ('[[parameterGroups]]\nfamily = "9.9"\nid = "x"\n', 2, "family '9.9' is unknown"),
+    ('[[parameterGroups]]\nfamily = "7.0"\n', 1, "parameterGroups needs id"),
+    (
+        '[[parameterGroups]]\nfamily = "7.0"\nid = "x"\n[[parameterGroups]]\nfamily = "6.2"\nid = "x"\n',
+        6,
+        "given twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "words"), FAULTS)
 def test_a_fault_names_file_line_and_reason(text: str, line: int, words: str) -> None:
     """Whoever wrote the file learns where it is wrong and why."""
     with pytest.raises(CatalogueFault) as caught:
