@@ -18,7 +18,7 @@ from memstored.api.faults import field_path, validation_details
 from memstored.api.schemas.forms import Form
 from memstored.domain.errors import Detail, InvalidRequest
 
-__all__ = ["form", "json_body", "null_faults", "parse_object", "without_nulls"]
+__all__ = ["form", "json_body", "null_fault", "null_places", "parse_object", "without_nulls"]
 
 MAX_NESTING = 32
 """How deep arrays and objects may be nested, the outermost object included."""
@@ -28,6 +28,9 @@ _BRACKETS_AND_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 F = TypeVar("F", bound=Form)
+
+Place = tuple[str | int, ...]
+"""The steps from the whole document to one value in it."""
 
 Json = Any
 """Anything JSON can say; checked by the forms."""
@@ -69,10 +72,15 @@ def without_nulls(document: Json) -> Json:
     return document
 
 
-def null_faults(document: Json) -> list[Detail]:
-    """A detail for every field that is null: in PATCH it would be ambiguous (API.md 1)."""
+def null_places(document: Json) -> list[Place]:
+    """Where the document has null."""
+    return [place for place, value in _walk(document) if value is None]
+
+
+def null_fault(place: Place) -> Detail:
+    """The fault of a field that is null: in PATCH it would be ambiguous (API.md 1)."""
     message = "null is ambiguous here; leave the field out, or give its new value."
-    return [Detail(field_path(place), "null", message) for place, value in _walk(document) if value is None]
+    return Detail(field_path(place), "null", message)
 
 
 def _text(raw: bytes) -> str:
@@ -139,7 +147,7 @@ def _printable(field: str) -> str:
     return _SURROGATE.sub("\ufffd", field.replace("\0", "\ufffd"))
 
 
-def _walk(document: Json, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+def _walk(document: Json, place: Place = ()) -> Iterator[tuple[Place, Json]]:
     pairs: Iterator[tuple[str | int, Json]]
     if isinstance(document, dict):
         pairs = iter(document.items())

@@ -5,14 +5,15 @@ the well-formed fields. Whoever decides gets both, as a `Misread`, and refuses w
 """
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from memstored.api.body import null_faults, without_nulls
-from memstored.api.faults import validation_details
+from memstored.api.body import Place, null_fault, null_places, without_nulls
+from memstored.api.faults import field_path, validation_details
 from memstored.api.schemas.forms import Form
 from memstored.domain.errors import Detail
 from memstored.domain.requests.change import Misread, refusal
@@ -33,50 +34,108 @@ class Reading(Generic[F]):
 
 
 def read_creation(shape: type[F], document: Document, stand_in: Mapping[str, Any]) -> Reading[F]:
-    """Read an order; null counts as absent. `stand_in` has a well-formed value for each required field."""
+    """Read an order; null counts as absent. `stand_in` is a sound one, with a value for every field."""
     return _read(shape, without_nulls(document), stand_in, fixed=())
 
 
-def read_change(shape: type[F], document: Document, fixed: Collection[str] = ()) -> Reading[F]:
-    """Read a change; null is refused. The fields in `fixed` exist but can not be changed."""
-    nulls = null_faults(document)
-    reading = _read(shape, _without(document, _fields(nulls)), {}, fixed=fixed)
-    faults = (*nulls, *reading.misread.faults)
-    return Reading(reading.form, Misread(faults=faults, fields=_fields(faults)))
+def read_change(
+    shape: type[F], document: Document, stand_in: Mapping[str, Any], fixed: Collection[str] = ()
+) -> Reading[F]:
+    """Read a change; null is refused. The fields in `fixed` exist but can not be changed.
+
+    `stand_in` holds what a part of a field can not be judged without.
+    """
+    return _read(shape, document, stand_in, fixed=fixed, nulls=null_places(document))
 
 
 def read_whole(shape: type[F], document: Document) -> F:
     """Read a change all of whose fields are required; raises `InvalidRequest`."""
-    nulls = null_faults(document)
-    told = _fields(nulls)
-    found = [fault for fault in _faults(shape, document, fixed=()) if not _fields([fault]) & told]
-    if nulls or found:
-        raise refusal([*nulls, *found])
+    nulls = null_places(document)
+    marked, told = _Marked(nulls), [null_fault(place) for place in nulls]
+    found = [fault for fault, place in _faults(shape, document, fixed=()) if not marked.touch(place)]
+    if told or found:
+        raise refusal([*told, *found])
     return shape.model_validate(document)
 
 
 def _read(
-    shape: type[F], document: Document, stand_in: Mapping[str, Any], fixed: Collection[str]
+    shape: type[F],
+    document: Document,
+    stand_in: Mapping[str, Any],
+    fixed: Collection[str],
+    nulls: Collection[Place] = (),
 ) -> Reading[F]:
-    faults = _faults(shape, document, fixed)
-    misread = Misread(faults=tuple(faults), fields=_fields(faults))
-    substitutes = {name: stand_in[name] for name in misread.fields if name in stand_in}
-    return Reading(shape.model_validate(_without(document, misread.fields) | substitutes), misread)
+    """Set aside exactly what is wrong, and read again: a fault does not hide another in the same object."""
+    marked, sound = _Marked(nulls), _repaired(document, nulls, stand_in)
+    found = [(fault, place) for fault, place in _faults(shape, sound, fixed) if not marked.touch(place)]
+    places = [*nulls, *(place for _, place in found)]
+    sound = _repaired(sound, [place for _, place in found], stand_in)
+    # What is left is wrong only because of what was set aside, and its whole field goes with that.
+    left = [place[:1] for _, place in _faults(shape, sound, fixed)]
+    faults = [*map(null_fault, nulls), *(fault for fault, _ in found)]
+    misread = Misread(faults=tuple(faults), fields=frozenset(field_path(place) for place in [*places, *left]))
+    return Reading(shape.model_validate(_repaired(sound, left, stand_in)), misread)
 
 
-def _faults(shape: type[Form], document: Document, fixed: Collection[str]) -> list[Detail]:
+def _repaired(document: Document, places: Collection[Place], stand_in: Mapping[str, Any]) -> Document:
+    """The document with a sound value at each of these places, or nothing where there is no such value."""
+    if not places:
+        return document
+    sound: Document = deepcopy(document)
+    for place in places:
+        _repair(sound, place, stand_in)
+    return sound
+
+
+def _repair(node: Any, place: Place, stand_in: Any) -> None:  # noqa: ANN401 - any JSON
+    step, *rest = place
+    fresh = _within(stand_in, step)
+    if rest and _holds(node, step):
+        _repair(node[step], tuple(rest), fresh)
+    elif fresh is not None:
+        node[step] = deepcopy(fresh)
+    elif isinstance(node, dict):
+        node.pop(step, None)
+
+
+def _within(stand_in: Any, step: int | str) -> Any:  # noqa: ANN401 - any JSON
+    """What the stand-in has there; one element of an array stands in for each, with an id for each."""
+    if isinstance(step, str):
+        return stand_in.get(step) if isinstance(stand_in, Mapping) else None
+    one = stand_in[0] if isinstance(stand_in, list) and stand_in else None
+    return {**one, "id": f"{one['id']}-{step}"} if isinstance(one, Mapping) and "id" in one else one
+
+
+def _holds(node: Any, step: int | str) -> bool:  # noqa: ANN401 - any JSON
+    """Whether there is an object or an array, in which something can be set aside."""
+    present = step < len(node) if isinstance(step, int) else step in node
+    return present and isinstance(node[step], dict | list)
+
+
+class _Marked:
+    """Places in a document."""
+
+    def __init__(self, places: Collection[Place]) -> None:
+        self._places = frozenset(places)
+        self._around = {place[:steps] for place in places for steps in range(len(place))}
+
+    def touch(self, place: Place) -> bool:
+        """Whether the place is one of these, or within one, or around one."""
+        own = any(place[:steps] in self._places for steps in range(1, len(place) + 1))
+        return own or place in self._around
+
+
+def _faults(shape: type[Form], document: Document, fixed: Collection[str]) -> list[tuple[Detail, Place]]:
     try:
         shape.model_validate(document)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         details = zip(validation_details(errors), errors, strict=True)
-        return [_worded(shape, detail, found["loc"], fixed) for detail, found in details]
+        return [(_worded(shape, detail, found["loc"], fixed), found["loc"]) for detail, found in details]
     return []
 
 
-def _worded(
-    shape: type[Form], detail: Detail, place: tuple[int | str, ...], fixed: Collection[str]
-) -> Detail:
+def _worded(shape: type[Form], detail: Detail, place: Place, fixed: Collection[str]) -> Detail:
     """The detail in the words that the form itself has for the field."""
     if detail.code == "unknown_field" and detail.field in fixed:
         message = "This is fixed when the set is made; leave it out."
@@ -95,7 +154,7 @@ def _schema(shape: type[Form]) -> Document:
     return shape.model_json_schema()
 
 
-def _description(schema: Document, place: tuple[int | str, ...]) -> str | None:
+def _description(schema: Document, place: Place) -> str | None:
     """What the form says of the field at this place: its own words, not those of the object it holds."""
     node, told = schema, None
     for step in place:
@@ -109,12 +168,3 @@ def _resolved(schema: Document, node: Document) -> Document:
     reference = node.get("$ref")
     target: Document = schema["$defs"][reference.rpartition("/")[2]] if reference else node
     return target
-
-
-def _fields(faults: Collection[Detail]) -> frozenset[str]:
-    """The top-level fields that these faults are in."""
-    return frozenset(fault.field.partition(".")[0].partition("[")[0] for fault in faults)
-
-
-def _without(document: Document, names: Collection[str]) -> Document:
-    return {name: value for name, value in document.items() if name not in names}

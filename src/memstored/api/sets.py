@@ -22,8 +22,9 @@ from memstored.api.schemas.set_views import (
     SetPage,
 )
 from memstored.api.schemas.sets import (
-    CREATION_EXAMPLE,
+    CREATION_STAND_IN,
     FIXED,
+    UPDATE_STAND_IN,
     AddReplica,
     CreateSet,
     DeleteSetQuery,
@@ -64,7 +65,7 @@ NoQueries = Annotated[NoQuery, Query()]
 )
 async def create_set(request: Request, caller: WritingCaller, sets: Sets, _query: NoQueries) -> Answer:
     """Order a set; it walks from `Init` over `Provisioning` and `Replicating` to `Running`."""
-    reading = read_creation(CreateSet, await json_body(request), CREATION_EXAMPLE)
+    reading = read_creation(CreateSet, await json_body(request), CREATION_STAND_IN)
     return created(await sets.create(caller, reading.form.order(), reading.misread))
 
 
@@ -96,7 +97,7 @@ async def update_set(
 ) -> Answer:
     """Change description, backup schedule, parameter group or security groups: all of it, or nothing."""
     found = await sets.get(caller, set_id)
-    reading = read_change(UpdateSet, await json_body(request), fixed=FIXED)
+    reading = read_change(UpdateSet, await json_body(request), UPDATE_STAND_IN, fixed=FIXED)
     return written(await sets.update(caller, found.id, reading.form.wishes(), reading.misread))
 
 

@@ -22,7 +22,9 @@ from memstored.domain.words import SetState
 
 __all__ = [
     "CREATION_EXAMPLE",
+    "CREATION_STAND_IN",
     "FIXED",
+    "UPDATE_STAND_IN",
     "AddReplica",
     "CreateSet",
     "DeleteSetQuery",
@@ -49,7 +51,22 @@ CREATION_EXAMPLE: Mapping[str, Any] = {
     "projectId": "d1c9a5f0e3b74b2c9d8e7f6a5b4c3d2e",
     "version": "7.0.15",
 }
-"""A well-formed order: shown in the OpenAPI document, and the stand-in for malformed fields."""
+"""A well-formed order, shown in the OpenAPI document."""
+
+_SCHEDULE = {"cron": "* 1 * * *"}
+
+CREATION_STAND_IN: Mapping[str, Any] = {
+    **CREATION_EXAMPLE,
+    "backupSchedule": _SCHEDULE,
+    "user": {"name": "app", "password": "0" * 64},
+}
+"""Sound values in the place of malformed ones, so that the rest of an order can be judged."""
+
+UPDATE_STAND_IN: Mapping[str, Any] = {
+    "backupSchedule": _SCHEDULE,
+    "securityGroups": CREATION_EXAMPLE["securityGroups"],
+}
+"""The same for a change; other malformed fields are left out."""
 
 
 class _NoNull:

@@ -1,6 +1,7 @@
 """What every request has in common: who asks, what could not be read, and what comes out."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from memstored.domain.errors import Detail, InvalidRequest
@@ -8,7 +9,9 @@ from memstored.domain.model import EventDraft, InstanceSet, Operation, Reason, S
 from memstored.domain.naming import operation_id
 from memstored.domain.words import EventName, NodeId, OperationKind, OperationState
 
-__all__ = ["Call", "Change", "Misread", "begun", "event", "reason", "refusal", "refused"]
+__all__ = ["Call", "Change", "Misread", "begun", "event", "of_sound_fields", "reason", "refusal", "refused"]
+
+_STEPS = re.compile(r"[.\[]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +25,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misread:
-    """What of a body could not be read: the faults, and the top-level fields they are in.
+    """What of a body could not be read: the faults, and the fields they are in (`subnets[0].id`).
 
-    Those fields hold stand-ins, so no rule that looks at one of them is asked.
+    Those fields hold stand-ins or nothing, so what a rule says of them does not count (`of_sound_fields`).
     """
 
     faults: tuple[Detail, ...] = ()
@@ -37,6 +40,18 @@ class Change:
 
     after: InstanceSet
     events: tuple[EventDraft, ...] = ()
+
+
+def of_sound_fields(details: Iterable[Detail], misread: Collection[str]) -> list[Detail]:
+    """The details less those about a misread field, or something in it, or what it is in."""
+    fields = frozenset(misread)
+    around = {outer for field in fields for outer in _around(field)}
+    return [d for d in details if d.field not in around and fields.isdisjoint((d.field, *_around(d.field)))]
+
+
+def _around(field: str) -> list[str]:
+    """What the field is in: `a[0]` and `a` for `a[0].b`."""
+    return [field[: step.start()] for step in _STEPS.finditer(field)]
 
 
 def refused(field: str, code: str, message: str) -> InvalidRequest:

@@ -1,7 +1,7 @@
 """What a caller orders with `POST /v1/instance-sets`, and what of it can not be had here (API.md 2.1).
 
 The fields are well-formed when an `Order` is made; the rules of this page are those that MemStore answers
-with 422. Each names the fields that it looks at, so that it is not asked about a field that was malformed.
+with 422. A malformed field holds a stand-in: what a rule says of that does not count.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from memstored.domain.catalogue import Catalogue, family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import BackupSchedule
+from memstored.domain.requests.change import of_sound_fields
 from memstored.domain.settings import Quotas
 
 __all__ = ["Login", "Offer", "Order", "unknown_security_groups", "unmet"]
@@ -62,9 +63,10 @@ FEWEST_WITH_REPLICA = 2
 
 
 def unmet(order: Order, offer: Offer, misread: Collection[str] = ()) -> list[Detail]:
-    """Every rule that the order breaks, less those about a misread field."""
-    asked = (rule for fields, rule in _RULES if not fields.intersection(misread))
-    return [detail for rule in asked for detail in rule(order, offer)]
+    """Every rule that the order breaks, less what depends on a misread field."""
+    unsound = {field.partition(".")[0].partition("[")[0] for field in misread}
+    asked = (rule for needs, rule in _RULES if not needs & unsound)
+    return of_sound_fields((detail for rule in asked for detail in rule(order, offer)), misread)
 
 
 def _flavor(order: Order, offer: Offer) -> Iterator[Detail]:
@@ -156,17 +158,18 @@ def _quota(order: Order, offer: Offer) -> Iterator[Detail]:
 Rule = Callable[[Order, Offer], Iterator[Detail]]
 
 _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
-    (frozenset({"replicas"}), _quota),
-    (frozenset({"flavorId"}), _flavor),
-    (frozenset({"recoveryEnabled", "replicas"}), _recovery),
-    (frozenset({"subnets"}), _subnets),
-    (frozenset({"subnetAssignments", "subnets"}), _assignments),
-    (frozenset({"subnetAssignments", "replicas"}), _replica_count),
-    (frozenset({"securityGroups"}), _security_groups),
-    (frozenset({"backupSchedule", "replicas"}), _backups),
-    (frozenset({"user"}), _password),
-    (frozenset({"tlsEnabled"}), _tls),
-    (frozenset({"parameterGroupId"}), _parameter_group),
-    (frozenset({"parameterGroupId", "version"}), _parameter_family),
-    (frozenset({"version"}), _version),
+    (frozenset(), _quota),
+    (frozenset(), _flavor),
+    (frozenset({"replicas"}), _recovery),
+    (frozenset(), _subnets),
+    (frozenset({"subnets"}), _assignments),
+    (frozenset({"replicas"}), _replica_count),
+    (frozenset(), _security_groups),
+    (frozenset({"replicas"}), _backups),
+    (frozenset(), _password),
+    (frozenset(), _tls),
+    (frozenset(), _parameter_group),
+    (frozenset({"version"}), _parameter_family),
+    (frozenset(), _version),
 )
+"""Each rule, and the fields it needs to be sound beside those that it says something of."""

@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from memstored.domain.catalogue import Catalogue, family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet
-from memstored.domain.requests.change import Call, Change, Misread, begun, event, reason, refusal
+from memstored.domain.requests.change import (
+    Call,
+    Change,
+    Misread,
+    begun,
+    event,
+    of_sound_fields,
+    reason,
+    refusal,
+)
 from memstored.domain.requests.gate import PATH_FIELD, hindrance
 from memstored.domain.requests.order import unknown_security_groups
 from memstored.domain.words import EventName, OperationKind, SetState
@@ -42,7 +51,8 @@ def update(
     instance_set: InstanceSet, wishes: Wishes, call: Call, catalogue: Catalogue, misread: Misread
 ) -> Change:
     """Fulfil all wishes, or raise `InvalidRequest` with everything that stands against them."""
-    faults = [*misread.faults, *_faults(instance_set, wishes, catalogue)]
+    found = _faults(instance_set, wishes, catalogue)
+    faults = [*misread.faults, *of_sound_fields(found, misread.fields)]
     if not faults and wishes == Wishes():
         faults = [Detail("", "nothing_to_change", "Give at least one field that is to change.")]
     faults = faults or _hindrances(instance_set, wishes)
