@@ -211,7 +211,10 @@ MALFORMED: list[tuple[Changes, Pairs]] = [
         {"subnetAssignments": [assignment(SUBNET, SUBNET, SUBNET)] * 2},
         {("subnetAssignments", "out_of_range")},
     ),
-    ({"subnetAssignments": [{"replicas": []}]}, {("subnetAssignments[0].primary", "missing")}),
+    (
+        {"subnetAssignments": [{"replicas": []}]},
+        {("subnetAssignments[0].primary", "missing"), ("subnetAssignments[0].replicas", "replica_count")},
+    ),
     (
         {"subnetAssignments": [{"primary": {"id": SUBNET}}]},
         {("subnetAssignments[0].replicas", "missing")},
