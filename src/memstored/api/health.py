@@ -1,10 +1,15 @@
 """Whether the service lives, and whether it can work: for supervisors and load balancers, without a token."""
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Request
 
 from memstored.api.answers import Answer, answer
 from memstored.api.openapi import answers
 from memstored.api.schemas.forms import Document
+
+if TYPE_CHECKING:
+    from memstored.service.readiness import Unready
 
 __all__ = ["Health", "router"]
 
@@ -12,16 +17,17 @@ router = APIRouter(tags=["health"])
 
 
 class Health(Document):
-    """`status` is `ok` or `unavailable`; `reason` says why it is not `ok`."""
+    """`status` is `ok` or `unavailable`; why, says `reason` to programs and `message` to people."""
 
     status: str
-    reason: str | None
+    reason: str | None = None
+    message: str | None = None
 
 
 @router.get("/healthz", summary="Is the process alive?", responses=answers(Health, "It is."))
 async def healthz() -> Answer:
     """Answers as long as the process serves at all; looks at nothing else."""
-    return answer(Health(status="ok", reason=None))
+    return answer(Health(status="ok"))
 
 
 @router.get(
@@ -30,8 +36,12 @@ async def healthz() -> Answer:
     responses=answers(Health, "It can.") | answers(Health, "It can not, and why.", 503),
 )
 async def readyz(request: Request) -> Answer:
-    """Answers 503 with the reason while a part that every request needs is away."""
-    reason: str | None = await request.app.state.services.unready()
-    if reason is None:
-        return answer(Health(status="ok", reason=None))
-    return answer(Health(status="unavailable", reason=reason), 503)
+    """Answers 503 with the reason while a part that every request needs is away.
+
+    `store_unavailable`: the store takes no write. `holding`: most nodes are silent at once; nothing is ended.
+    It is looked at again at most once a second. The trouble of one set is said by that set.
+    """
+    why: Unready | None = await request.app.state.services.unready()
+    if why is None:
+        return answer(Health(status="ok"))
+    return answer(Health(status="unavailable", reason=why.reason, message=why.message), 503)

@@ -28,7 +28,7 @@ from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
-from memstored.service.readiness import StoreCheck
+from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
 from memstored.store.cipher import Cipher
@@ -38,6 +38,11 @@ from memstored.store.events import EventRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
+
+_HOLDING = Unready(
+    reason="holding",
+    message="Most nodes are silent at once, which is more likely a fault of this machine; silence ends no node.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +128,10 @@ def _services(
     offer = CatalogueService(
         catalogue=catalogue, engines=runtime.engines, quotas=settings.quota, holdings=holdings
     )
-    store_check = StoreCheck(database)
+    store_check = StoreCheck(database, clock)
 
-    async def unready() -> str | None:
-        return fleet.trouble or await store_check.trouble()
+    async def unready() -> Unready | None:
+        return await store_check.trouble() or (_HOLDING if fleet.holding else None)
 
     return Services(
         settings=settings,

@@ -93,11 +93,9 @@ class Fleet:
         return frozenset(self._workers)
 
     @property
-    def trouble(self) -> str | None:
-        """Why the loop can not do its work now; None while it can."""
-        if self._held:
-            return "most nodes are silent at once, which is more likely a fault of this machine: holding"
-        return next((w.store_trouble for w in self._workers.values() if w.store_trouble), None)
+    def holding(self) -> bool:
+        """Whether silence ends nobody because most nodes are silent at once: rather a fault of this machine."""
+        return self._held
 
     # Workers
 

@@ -1,23 +1,63 @@
-"""Whether the service can work at all: asked by load balancers, through `/readyz`."""
+"""Whether the service can work at all: asked by load balancers, through `/readyz`.
 
+Only what every request and every failover needs counts: that the store takes a write, and that the control
+loop acts. What one set lacks is said by that set's `reason`.
+"""
+
+import asyncio
 from dataclasses import dataclass
 
+import structlog
+
+from memstored.domain.clock import Clock
 from memstored.store.database import Database
 from memstored.store.errors import StoreTrouble
 
-__all__ = ["StoreCheck"]
+__all__ = ["StoreCheck", "Unready"]
+
+PATIENCE = 1.0
+"""Seconds that the store may take for a write before it counts as away; a failover waits for such writes."""
+
+FRESH = 1.0
+"""Seconds that an answer of the store is believed: anybody may ask, and asking must not wear it out."""
+
+_log = structlog.stdlib.get_logger("memstored.service")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unready:
+    """Why the service can not work at the moment: a stable word, and a sentence for anyone."""
+
+    reason: str
+    message: str
+
+
+_AWAY = Unready(reason="store_unavailable", message="The store can not be written at the moment.")
+
+
 class StoreCheck:
-    """Looks whether the store answers."""
+    """Looks whether the store takes a write: a full disk, a lock or a missing file shows in nothing less."""
 
-    database: Database
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._look: asyncio.Task[Unready | None] | None = None
+        self._looked_at = 0.0
 
-    async def trouble(self) -> str | None:
-        """Why the store can not be used, in words for anyone; None when it can."""
+    async def trouble(self) -> Unready | None:
+        """Why the store can not be used; None when it can. One look at a time, however many ask."""
+        look = self._look
+        if look is None or (look.done() and self._clock.monotonic() >= self._looked_at + FRESH):
+            look = self._look = asyncio.create_task(self._looked(), name="store check")
+        await asyncio.wait([look], timeout=PATIENCE)
+        return look.result() if look.done() else _AWAY
+
+    async def _looked(self) -> Unready | None:
         try:
-            await self.database.ping()
-        except StoreTrouble:
-            return "The store can not be used at the moment."
+            await self._database.prove_writable()
+        except StoreTrouble as trouble:
+            _log.warning("not ready", reason=str(trouble), kind=type(trouble).__name__)
+            return _AWAY
+        finally:
+            self._looked_at = self._clock.monotonic()
         return None

@@ -9,6 +9,7 @@ from memstored.identity.protocol import Gatekeeper
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.readiness import Unready
 from memstored.service.sets import SetService
 
 __all__ = ["Services"]
@@ -29,4 +30,4 @@ class Services:
     gatekeeper: Gatekeeper
     issuer: EmbeddedIssuer | None
     credentials: CredentialService | None
-    unready: Callable[[], Awaitable[str | None]]
+    unready: Callable[[], Awaitable[Unready | None]]

@@ -124,13 +124,12 @@ class Database:
             self._readers, _transact, self._reading, lambda c: work(c, *args, **kwargs)
         )
 
-    async def ping(self) -> None:
-        """Raise `StoreTrouble` unless the database answers and takes a change.
+    async def prove_writable(self) -> None:
+        """Raise `StoreTrouble` unless the database takes a change.
 
         It is tried out when none was recorded for `PROOF` seconds, or the last one failed: a full disk is to
         be known before a failover must be recorded.
         """
-        await self.read(_read_version)
         if time.monotonic() >= self._proven + PROOF:
             await self._recorded(_prove_writable, patience=PROBE)
 
@@ -182,10 +181,6 @@ def _record(engine: Engine, work: Callable[[Connection], Outcome], until: float)
         sqlite.wait_at_most(connection, until - time.monotonic())
         with connection.begin():
             return work(connection)
-
-
-def _read_version(connection: Connection) -> None:
-    connection.execute(text("SELECT version_num FROM alembic_version")).one()
 
 
 def _prove_writable(connection: Connection) -> None:
