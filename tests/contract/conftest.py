@@ -5,6 +5,7 @@ The control loop is replaced by `RecordingControl`: what it makes of a wish is t
 
 import asyncio
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from harness import (
@@ -31,6 +33,7 @@ from harness import (
 )
 
 from memstored.api.app import create_app
+from memstored.api.wire import HttpProtocol
 from memstored.domain.settings import Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.service.catalogue import CatalogueService
@@ -129,6 +132,20 @@ async def api(app: FastAPI, database: LosableDatabase, prepared: Prepared) -> As
 
 
 @pytest.fixture
+async def port(api: Api) -> AsyncIterator[int]:
+    """The port at which uvicorn serves the house, by our protocol."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        api.app, http=HttpProtocol, lifespan="off", log_config=None, access_log=False, server_header=False
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - `serve` takes over the signals
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
 def logs() -> Iterator[list[dict[str, Any]]]:
     """What is logged during the test, as records."""
     with structlog.testing.capture_logs() as captured:
@@ -160,5 +177,5 @@ def _services(
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
-        unready=StoreCheck(database).trouble,
+        unready=StoreCheck(database, clock).trouble,
     )

@@ -1,7 +1,9 @@
 """API.md 1: what holds for every call under /v1."""
 
+import contextlib
 import dataclasses
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -356,8 +358,45 @@ async def test_readyz_tells_why_the_service_can_not_work(api: Api) -> None:
     ready = await api.http.get("/readyz")
 
     assert alive.status_code == 200
-    assert ready.status_code == 503
-    assert ready.json()["reason"]
+    assert (ready.status_code, ready.json()["reason"]) == (503, "store_unavailable")
+    assert ready.json()["message"].endswith(".")
+
+
+async def test_readyz_recovers_by_itself(api: Api) -> None:
+    """A second after the store came back the service is ready again, and nobody had to do anything."""
+    api.database.lost = True
+    away = await api.http.get("/readyz")
+    api.database.lost = False
+    api.clock.advance(1.0)
+    back = await api.http.get("/readyz")
+
+    assert (away.status_code, back.status_code) == (503, 200)
+    assert back.json() == {"status": "ok", "reason": None, "message": None}
+
+
+async def test_another_writer_that_holds_the_store_makes_it_unready(api: Api) -> None:
+    """A store that is locked counts as away after a second, not only when the wait for it ends."""
+    place = api.database._writing.url.database  # noqa: SLF001 - where it lies
+    with contextlib.closing(sqlite3.connect(str(place), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        held = await api.http.get("/readyz")
+        other.execute("ROLLBACK")
+    api.clock.advance(1.0)
+    while (freed := await api.http.get("/readyz")).status_code != 200:
+        api.clock.advance(1.0)
+
+    assert (held.status_code, held.json()["reason"]) == (503, "store_unavailable")
+    assert freed.status_code == 200
+
+
+async def test_readyz_does_not_wear_the_store_out(api: Api) -> None:
+    """However often it is asked, the store is written once a second."""
+    answers = [await api.http.get("/readyz") for _ in range(5)]
+    api.database.lost = True
+    within_the_second = await api.http.get("/readyz")
+
+    assert {a.status_code for a in answers} == {200}
+    assert within_the_second.status_code == 200
 
 
 async def test_the_reference_page_is_self_contained(api: Api) -> None:

@@ -122,7 +122,7 @@ async def test_a_cancelled_writer_is_done_as_a_whole(database: Database) -> None
 
 async def test_ping_answers(database: Database) -> None:
     """A database that is open and migrated answers."""
-    await database.ping()
+    await database.prove_writable()
 
 
 async def test_ping_says_when_the_file_was_spoilt(database: Database) -> None:
@@ -130,7 +130,7 @@ async def test_ping_says_when_the_file_was_spoilt(database: Database) -> None:
     await database.write(lambda c: c.execute(text("DROP TABLE alembic_version")))
 
     with pytest.raises(StoreTrouble):
-        await database.ping()
+        await database.prove_writable()
 
 
 async def test_the_file_is_for_this_user_alone(url: str, tmp_path: Path, database: Database) -> None:
@@ -193,7 +193,7 @@ async def test_the_url_of_the_asynchronous_driver_is_understood(tmp_path: Path) 
     """The same file may be named with SQLAlchemy's other driver."""
     database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/memstored.db")
 
-    await database.ping()
+    await database.prove_writable()
     await database.close()
 
 
