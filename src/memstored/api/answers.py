@@ -8,13 +8,19 @@ from starlette.responses import Response
 
 from memstored.api.schemas.forms import Created
 
-__all__ = ["Answer", "answer", "created", "written"]
+__all__ = ["Answer", "Json", "answer", "created", "written"]
 
 JSON_TYPE = "application/json; charset=UTF-8"
 
 
+class Json(str):
+    """JSON that is written already."""
+
+    __slots__ = ()
+
+
 class Answer(Response):
-    """A JSON answer; takes a pydantic model or anything that `json` can write."""
+    """A JSON answer; takes a pydantic model, `Json`, or anything that `json` can write."""
 
     media_type = "application/json"
 
@@ -25,6 +31,8 @@ class Answer(Response):
 
     def render(self, content: object) -> bytes:
         """The bytes of the body."""
+        if isinstance(content, Json):
+            return content.encode() + b"\n"
         if isinstance(content, BaseModel):
             return content.model_dump_json(by_alias=True).encode() + b"\n"
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -16,6 +16,7 @@ from memstored.api.gate import Gate
 from memstored.api.openapi import COMMON_REFUSALS, Paths, document
 from memstored.api.pages import reference_page
 from memstored.api.query import refuse_repeats
+from memstored.api.set_pages import SetPages
 from memstored.api.trace import Trace
 from memstored.service.services import Services
 
@@ -35,7 +36,7 @@ _VERSIONED: tuple[APIRouter, ...] = (
 
 
 def create_app(services: Services) -> FastAPI:
-    """The ASGI application over these services. They are at `app.state.services`; nobody else keeps state."""
+    """The ASGI application over these services. They are at `app.state.services`."""
     app = FastAPI(
         title="memstored",
         version=version("memstored"),
@@ -46,6 +47,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.set_pages = SetPages()
     for router in _VERSIONED:
         app.include_router(router, responses=COMMON_REFUSALS, dependencies=[Depends(refuse_repeats)])
     app.include_router(health.router)

@@ -189,11 +189,13 @@ async def switch_recovery(
     summary="List the instance sets",
     responses=answers(SetPage, "A page of the project's sets, oldest first."),
 )
-async def list_sets(caller: ReadingCaller, sets: Sets, query: Annotated[SetQuery, Query()]) -> Answer:
+async def list_sets(
+    request: Request, caller: ReadingCaller, sets: Sets, query: Annotated[SetQuery, Query()]
+) -> Answer:
     """The sets of the caller's project."""
     status = SetState(query.status) if query.status is not None else None
     wanted = SetFilter(limit=query.limit, marker=query.marker, name=query.name, status=status)
-    return answer(SetPage.of(await sets.page(caller, wanted)))
+    return answer(request.app.state.set_pages.write(await sets.page(caller, wanted)))
 
 
 @router.get(

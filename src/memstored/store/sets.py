@@ -5,7 +5,7 @@ whole; of a change only what differs is written, with the events that tell of it
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from memstored.store.database import Database, fetch
 from memstored.store.difference import write_difference
 from memstored.store.errors import MarkerUnknown, NameTaken, NoSuchSet, QuotaExceeded, Stale, WrongKey
 from memstored.store.events import Resource, write_events
+from memstored.store.known import Known
 from memstored.store.operations import OPEN, is_open, operations_page, write_operations
 from memstored.store.paging import Page, decode_place, encode_place
 from memstored.store.rows import assembled, set_changes, set_row
@@ -41,6 +42,10 @@ __all__ = [
 
 _RESOURCE = "instance-set"
 
+_PLACES = select(instance_sets.c.id, instance_sets.c.revision)
+
+_AT_ONCE = 500
+
 SetQuery = Select[*tuple[Any, ...]]
 
 
@@ -59,6 +64,7 @@ class SetRepository:
         self._database = database
         self._clock = clock
         self._cipher = cipher
+        self._known = Known()
 
     async def add(
         self,
@@ -100,12 +106,13 @@ class SetRepository:
 
     async def load(self, set_id: str) -> InstanceSet | None:
         """The set of that id; None when there is none, or no longer."""
-        found = await self._database.read(_read, select(instance_sets).where(instance_sets.c.id == set_id))
+        query = _PLACES.where(instance_sets.c.id == set_id)
+        found = await self._database.read(_read, query, self._known)
         return found[0] if found else None
 
     async def load_all(self) -> list[InstanceSet]:
         """Every set, the oldest first."""
-        return await self._database.read(_read, _in_order(select(instance_sets)))
+        return await self._database.read(_read, _in_order(_PLACES), self._known)
 
     async def page(
         self,
@@ -117,7 +124,7 @@ class SetRepository:
         marker: str | None = None,
     ) -> Page[InstanceSet]:
         """A project's sets, the oldest first. Raises `MarkerUnknown`."""
-        query = select(instance_sets).where(instance_sets.c.project_id == project_id)
+        query = _PLACES.where(instance_sets.c.project_id == project_id)
         if name is not None:
             query = query.where(instance_sets.c.name == name)
         if status is not None:
@@ -125,7 +132,7 @@ class SetRepository:
         if marker is not None:
             place = tuple_(instance_sets.c.created_at, instance_sets.c.id)
             query = query.where(place > decode_place(marker))
-        found = await self._database.read(_read, _in_order(query).limit(limit + 1))
+        found = await self._database.read(_read, _in_order(query).limit(limit + 1), self._known)
         return Page.cut(found, [encode_place(row.created_at, row.id) for row in found], limit)
 
     async def identities(self, set_id: SetId) -> Identities:
@@ -196,20 +203,34 @@ def _settled(written: InstanceSet) -> InstanceSet:
     return replace(written, operation=None)
 
 
-def _read(connection: Connection, query: SetQuery) -> list[InstanceSet]:
-    """The sets that a query of `instance_sets` finds, with their parts."""
-    wanted = query.with_only_columns(instance_sets.c.id)
-    members = select(nodes).where(nodes.c.set_id.in_(wanted)).order_by(nodes.c.number)
-    truths = select(lineages).where(lineages.c.set_id.in_(wanted))
-    under_way = select(operations).where(
-        operations.c.set_id.in_(wanted), operations.c.state.in_([state.value for state in OPEN])
-    )
-    return assembled(
-        fetch(connection, query),
-        fetch(connection, members),
-        fetch(connection, truths),
-        fetch(connection, under_way),
-    )
+def _read(connection: Connection, query: SetQuery, known: Known) -> list[InstanceSet]:
+    """The sets whose ids and revisions the query finds, in its order; only unknown revisions are fetched.
+
+    One transaction sees one state, so what is fetched has the revision that was found.
+    """
+    places = [(SetId(row.id), row.revision) for row in connection.execute(query)]
+    sets = {set_id: known.at(set_id, revision) for set_id, revision in places}
+    for fetched in _fetched(connection, [set_id for set_id, found in sets.items() if found is None]):
+        known.keep(fetched)
+        sets[fetched.id] = fetched
+    return [found for set_id, _ in places if (found := sets[set_id]) is not None]
+
+
+def _fetched(connection: Connection, ids: Sequence[SetId]) -> Iterator[InstanceSet]:
+    """These sets with their parts, some hundreds a query: SQLite takes so many values and not many more."""
+    for begin in range(0, len(ids), _AT_ONCE):
+        wanted = ids[begin : begin + _AT_ONCE]
+        members = select(nodes).where(nodes.c.set_id.in_(wanted)).order_by(nodes.c.number)
+        truths = select(lineages).where(lineages.c.set_id.in_(wanted))
+        under_way = select(operations).where(
+            operations.c.set_id.in_(wanted), operations.c.state.in_([state.value for state in OPEN])
+        )
+        yield from assembled(
+            fetch(connection, select(instance_sets).where(instance_sets.c.id.in_(wanted))),
+            fetch(connection, members),
+            fetch(connection, truths),
+            fetch(connection, under_way),
+        )
 
 
 def _sealed(connection: Connection, set_id: SetId) -> str | None:
