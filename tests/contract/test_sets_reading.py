@@ -1,5 +1,6 @@
 """API.md 2.10: reading sets, operations, events, and whether a set could fail over."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -469,3 +470,19 @@ async def test_replicas_that_can_not_take_over_say_why(api: Api) -> None:
 
     assert (body["ready"], body["reasons"]) == (False, ["no_replica_fit"])
     assert [(r["lagBytes"], r["reason"]) for r in body["replicas"]] == [(None, "gone"), (None, "unreachable")]
+
+
+async def test_a_list_shows_each_set_as_it_is_now(api: Api) -> None:
+    """A list says of every set what asking for the set says, also right after a change."""
+    ids = sorted([await running(api, instanceSetName=f"orders-{number}") for number in range(3)])
+    first = (await api.get(SETS)).json()
+    await patch(api, ids[1], {"description": "changed"})
+    await put_state(api, ids[2], SetState.WARNING)
+
+    second = await api.get(SETS)
+
+    shown = [(await api.get(f"{SETS}/{set_id}")).json() for set_id in ids]
+    assert first["data"][0] == shown[0]
+    assert (second.json()["size"], second.json()["data"], second.json()["next"]) == (3, shown, None)
+    assert [row["description"] for row in shown] == ["", "changed", ""]
+    assert second.text == json.dumps(second.json(), ensure_ascii=False, separators=(",", ":")) + "\n"
