@@ -2,85 +2,15 @@
 
 import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import httptools
 import pytest
-import uvicorn
-from harness import JSON_TYPE, Api
+from harness import JSON_TYPE
+from over_the_wire import Answers, exchange
 
-from memstored.api.wire import HEAD_LIMIT, HttpProtocol
+from memstored.api.wire import HEAD_LIMIT
 
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """An answer as it came over the wire."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """What the error body says."""
-        error: dict[str, Any] = json.loads(self.body)["error"]
-        return error
-
-
-class _Reader:
-    """Takes answers apart."""
-
-    def __init__(self) -> None:
-        self.answers: list[Served] = []
-        self.parser = httptools.HttpResponseParser(self)
-
-    def on_message_begin(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.body = b""
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode().lower()] = value.decode()
-
-    def on_body(self, body: bytes) -> None:
-        self.body += body
-
-    def on_message_complete(self) -> None:
-        self.answers.append(Served(self.parser.get_status_code(), self.headers, self.body))
-
-
-@pytest.fixture
-async def port(api: Api) -> AsyncIterator[int]:
-    """The port at which uvicorn serves the house, by our protocol."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        api.app, http=HttpProtocol, lifespan="off", log_config=None, access_log=False, server_header=False
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - `serve` takes over the signals
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    await serving
-
-
-async def exchange(port: int, *pieces: bytes) -> list[Served]:
-    """Send these pieces one by one, and return all answers until the server hangs up."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    answers = _Reader()
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        async with asyncio.timeout(20):
-            answers.parser.feed_data(await reader.read())
-    finally:
-        writer.close()
-    return answers.answers
 
 
 @pytest.mark.parametrize(
@@ -165,7 +95,7 @@ async def test_an_answer_that_is_due_comes_before_the_hanging_up(port: int) -> N
 async def test_after_an_answer_that_was_given_the_refusal_follows(port: int) -> None:
     """A connection that was good once is refused like any other when it goes wrong."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    answers = _Reader()
+    answers = Answers()
     writer.write(GOOD)
     while not answers.answers:
         answers.parser.feed_data(await reader.read(65536))
@@ -180,7 +110,7 @@ async def test_asking_for_another_protocol_changes_nothing(port: int) -> None:
     """There is no other protocol here: the request is answered as if it had not asked."""
     asking = b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    answers = _Reader()
+    answers = Answers()
     writer.write(asking)
     while not answers.answers:
         answers.parser.feed_data(await reader.read(65536))
