@@ -60,9 +60,16 @@ async def _rows(database: Database) -> dict[str, int]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(first=instance_sets, second=instance_sets, stays=st.integers(0, 4))
 async def test_any_set_is_kept_exactly(
-    database: Database, sets: SetRepository, first: InstanceSet, second: InstanceSet, stays: int
+    database: Database,
+    clock: StillClock,
+    cipher: Cipher,
+    first: InstanceSet,
+    second: InstanceSet,
+    stays: int,
 ) -> None:
     """Whatever a set is and whatever becomes of it, what is loaded is what was recorded."""
+    # Of one repository no two sets have the same id, of chance they may.
+    sets = SetRepository(database, clock, cipher)
     await database.write(lambda c: c.execute(delete(tables.instance_sets)))
     kept = await sets.add(first, IDENTITIES, node_quota=AMPLE)
     assert kept == replace(first, revision=1)
