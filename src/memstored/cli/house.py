@@ -41,7 +41,7 @@ __all__ = ["House", "Parts", "open_house", "process_runtime"]
 
 _HOLDING = Unready(
     reason="holding",
-    message="Most nodes are silent at once, which is more likely a fault of this machine; silence ends no node.",
+    message="Most nodes are silent at once, more likely a fault of this machine; silence ends no node.",
 )
 
 

@@ -94,7 +94,7 @@ class Fleet:
 
     @property
     def holding(self) -> bool:
-        """Whether silence ends nobody because most nodes are silent at once: rather a fault of this machine."""
+        """Whether silence ends nobody, because most nodes are silent at once."""
         return self._held
 
     # Workers
