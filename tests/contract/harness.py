@@ -115,6 +115,11 @@ class LosableDatabase(Database):
         self._require()
         return await super().write(work, *args, **kwargs)
 
+    async def prove_writable(self) -> None:
+        """Prove it, or `StoreTrouble`."""
+        self._require()
+        await super().prove_writable()
+
     def _require(self) -> None:
         if self.lost:
             raise StoreTrouble("The disk is gone.")

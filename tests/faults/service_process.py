@@ -215,6 +215,10 @@ class ServiceProcess:
             cwd=self.place,
         )
 
+    def said(self, *words: str) -> list[str]:
+        """The lines of its log that have all of these words."""
+        return [line for line in self.log.read_text().splitlines() if all(word in line for word in words)]
+
     # What it holds
 
     def server_of(self, node: str) -> int:

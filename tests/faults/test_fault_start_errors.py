@@ -93,7 +93,7 @@ def test_a_folder_that_can_not_be_made_is_named(unstarted: ServiceProcess, folde
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ('[[subnets]]\nname = "a"\ncidr = "10.0.0.0/8"\nzone = "a"\n', 1, "must lie within"),
+        ('[[subnets]]\nname = "a"\ncidr = "10.0.0.0/8"\nzone = "a"\n', 3, "must lie within"),
         ('\n[[flavors]]\nname = "big"\nvcpus = 2\n', 2, "needs memory"),
         ('[[flavors]]\nname = "big\n', 2, "Illegal character"),
     ],

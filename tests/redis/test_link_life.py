@@ -190,7 +190,7 @@ async def _run_script(server: Server) -> str:
         return str(error)
 
 
-async def test_a_loading_node_is_busy_until_it_has_loaded(node: Node, opened: Opener) -> None:
+async def test_a_loading_node_says_so_until_it_has_loaded(node: Node, opened: Opener) -> None:
     """`loading` is asked for as long as it lasts, and is part of the facts (S4)."""
     server = node()
     control = server.client(CONTROL.user, CONTROL.secret)
@@ -203,10 +203,10 @@ async def test_a_loading_node_is_busy_until_it_has_loaded(node: Node, opened: Op
 
     start = asyncio.create_task(asyncio.to_thread(server.restart))
     link = await connected(opened(server))
-    seen = (link.busy, link.replication is not None and link.replication.loading)
-    await soon(lambda: link.probe() or not link.busy, what="the end of loading")
+    seen = (link.loading, link.busy, link.replication is not None and link.replication.loading)
+    await soon(lambda: link.probe() or not link.loading, what="the end of loading")
 
-    assert seen == (True, True)
+    assert seen == (True, False, True)
     assert link.replication is not None
     await soon(lambda: link.probe() or not link.replication.loading, what="facts without loading")
     await start

@@ -43,6 +43,7 @@ class StoreCheck:
         self._clock = clock
         self._look: asyncio.Task[Unready | None] | None = None
         self._looked_at = 0.0
+        self._said: str | None = None
 
     async def trouble(self) -> Unready | None:
         """Why the store can not be used; None when it can. One look at a time, however many ask."""
@@ -56,8 +57,17 @@ class StoreCheck:
         try:
             await self._database.prove_writable()
         except StoreTrouble as trouble:
-            _log.warning("not ready", reason=str(trouble), kind=type(trouble).__name__)
+            self._say(str(trouble))
             return _AWAY
         finally:
             self._looked_at = self._clock.monotonic()
+        self._say(None)
         return None
+
+    def _say(self, trouble: str | None) -> None:
+        """Tell the log once when trouble comes, becomes another, or goes."""
+        if trouble is not None and trouble != self._said:
+            _log.warning("store_unavailable", trouble=trouble)
+        elif trouble is None and self._said is not None:
+            _log.info("store_available")
+        self._said = trouble

@@ -30,10 +30,8 @@ __all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
-PROOF = 5.0
-"""Seconds for which a change that was recorded proves that the next can be."""
 PROBE = 1.0
-"""Seconds that such a proof may wait for another process that writes."""
+"""Seconds that a proof of being writable may wait for another process that writes."""
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -47,7 +45,6 @@ class Database:
         self._readers = ThreadPoolExecutor(max_workers=sqlite.READERS, thread_name_prefix="store-reader")
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
-        self._proven = -PROOF
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -101,15 +98,10 @@ class Database:
         self._writer.submit(self._serve_next)
         running = asyncio.wrap_future(outcome)
         try:
-            recorded = await asyncio.shield(running)
+            return await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
-        except StoreTrouble:
-            self._proven = -PROOF
-            raise
-        self._proven = time.monotonic()
-        return recorded
 
     def _serve_next(self) -> None:
         """Called in the writer's thread, once for each that waits: the most urgent is next."""
@@ -125,13 +117,10 @@ class Database:
         )
 
     async def prove_writable(self) -> None:
-        """Raise `StoreTrouble` unless the database takes a change.
-
-        It is tried out when none was recorded for `PROOF` seconds, or the last one failed: a full disk is to
-        be known before a failover must be recorded.
+        """Raise `StoreTrouble` unless the database takes a change: a full disk is to be known before a
+        failover must be recorded. Nothing is changed by it.
         """
-        if time.monotonic() >= self._proven + PROOF:
-            await self._recorded(_prove_writable, patience=PROBE)
+        await self._recorded(_prove_writable, patience=PROBE)
 
     async def _migrate(self) -> None:
         if await self.read(migrations.pending):

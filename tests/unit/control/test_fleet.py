@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
@@ -324,11 +325,13 @@ async def test_a_trouble_that_is_over_is_told_no_longer_though_nothing_is_to_be_
         fleet.wake(SET)
         await ground.until(running)
         sets.trouble = True
-        fleet.wake(SET)
-        await eventually(lambda: fleet.trouble is not None)
+        with capture_logs() as said:
+            fleet.wake(SET)
+            await eventually(lambda: any(line["event"] == "store_trouble" for line in said))
 
-        sets.trouble = False
-        await eventually(lambda: fleet.trouble is None)
+            sets.trouble = False
+            await eventually(lambda: any(line["event"] == "store_recovered" for line in said))
+    assert [line["event"] for line in said] == ["store_trouble", "store_recovered"]
     await database.close()
 
 

@@ -120,12 +120,12 @@ async def test_a_cancelled_writer_is_done_as_a_whole(database: Database) -> None
     assert await database.read(_names) == ["one"]
 
 
-async def test_ping_answers(database: Database) -> None:
+async def test_a_good_database_proves_writable(database: Database) -> None:
     """A database that is open and migrated answers."""
     await database.prove_writable()
 
 
-async def test_ping_says_when_the_file_was_spoilt(database: Database) -> None:
+async def test_it_is_said_when_the_file_was_spoilt(database: Database) -> None:
     """A database whose tables are gone is in trouble."""
     await database.write(lambda c: c.execute(text("DROP TABLE alembic_version")))
 
@@ -252,18 +252,17 @@ async def test_what_tenants_wait_for_is_recorded_before_all_that_waits(database:
 
 
 async def test_a_database_that_can_only_be_read_does_not_pass_for_a_good_one(
-    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: Database
 ) -> None:
     """Whoever asks whether it works learns of the trouble before a failover does, and when it is over."""
-    await database.ping()
-    monkeypatch.setattr("memstored.store.database.PROOF", 0.0)
+    await database.prove_writable()
     with closing(sqlite3.connect(tmp_path / "memstored.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(StoreBusy, match="Another process"):
-            await database.ping()
+            await database.prove_writable()
 
-    await database.ping()
+    await database.prove_writable()
 
 
 async def test_references_are_kept(database: Database) -> None:
