@@ -1,12 +1,14 @@
 """What differs between two states of a set, written: the inside of a commit.
 
-Records are compared before they are made into rows: most of a set stays as it is.
+Records are compared before they are made into rows: most of a set stays as it is. A failover waits for it, so
+statements are made once, not once a commit.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, update
+from sqlalchemy import Connection, Table, Update, bindparam, delete, insert, update
 
 from memstored.store.rows import Row, record_changes, row_of
 
@@ -29,6 +31,13 @@ def write_difference(
     for name in before.keys() & after.keys():
         if before[name] != after[name]:
             changed = record_changes(before[name], after[name])
-            connection.execute(update(table).where(key == name).values(changed))
+            connection.execute(_update_of(table), {"row_key": name, **changed})
     if new := [owner | row_of(record) for name, record in after.items() if name not in before]:
         connection.execute(insert(table), new)
+
+
+@cache
+def _update_of(table: Table) -> Update:
+    """The change of the row whose primary key is `row_key`; what is changed comes with the execution."""
+    (key,) = table.primary_key.columns
+    return update(table).where(key == bindparam("row_key"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select
 
 from memstored.domain.clock import Clock
 from memstored.domain.model import EventDraft
@@ -92,6 +92,14 @@ class EventRepository:
         return await self._database.read(_page, query, project_id, limit, marker)
 
 
+_NEWEST = (
+    select(events.c.id)
+    .where(events.c.resource_id == bindparam("of"), events.c.name == bindparam("called"))
+    .order_by(events.c.sequence.desc())
+    .limit(1)
+)
+
+
 def write_events(
     connection: Connection, resource: Resource, drafts: Sequence[EventDraft], now: float
 ) -> None:
@@ -111,13 +119,8 @@ def _cause(
     for event in reversed(written):
         if event.name == name.value:
             return event.id
-    query = (
-        select(events.c.id)
-        .where(events.c.resource_id == resource.id, events.c.name == name.value)
-        .order_by(events.c.sequence.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()
+    told = {"of": resource.id, "called": name.value}
+    return connection.execute(_NEWEST, told).scalar_one_or_none()
 
 
 def _event(resource: Resource, draft: EventDraft, cause: str | None, now: float) -> Event:

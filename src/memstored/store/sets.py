@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tuple_, update
 
 from memstored.domain.clock import Clock
 from memstored.domain.model import EventDraft, InstanceSet, Lineage, Node, Operation
@@ -45,6 +45,12 @@ _RESOURCE = "instance-set"
 _PLACES = select(instance_sets.c.id, instance_sets.c.revision)
 
 _AT_ONCE = 500
+
+_IS_FRESH = (instance_sets.c.id == bindparam("this_set")) & (
+    instance_sets.c.revision == bindparam("from_revision")
+)
+_ADVANCE = update(instance_sets).where(_IS_FRESH)
+_REMOVE = delete(instance_sets).where(_IS_FRESH)
 
 SetQuery = Select[*tuple[Any, ...]]
 
@@ -272,19 +278,18 @@ def _advance(connection: Connection, change: _Change) -> None:
     """Write the set's own row, which only one can do from any revision."""
     assert change.before is not None, "a new set is added, not committed"
     changed = set_changes(change.before, change.after)
-    query = update(instance_sets).where(_is_fresh(change.before)).values(changed)
-    _require_written(connection.execute(query).rowcount, change.before)
+    written = connection.execute(_ADVANCE, {**_fresh(change.before), **changed})
+    _require_written(written.rowcount, change.before)
 
 
 def _remove(connection: Connection, change: _Change) -> None:
     """Remove the set; the rows of its nodes, lineage, operations and secrets go with it."""
     assert change.before is not None, "a new set is added, not committed"
-    query = delete(instance_sets).where(_is_fresh(change.before))
-    _require_written(connection.execute(query).rowcount, change.before)
+    _require_written(connection.execute(_REMOVE, _fresh(change.before)).rowcount, change.before)
 
 
-def _is_fresh(before: InstanceSet) -> ColumnElement[bool]:
-    return (instance_sets.c.id == before.id) & (instance_sets.c.revision == before.revision)
+def _fresh(before: InstanceSet) -> dict[str, object]:
+    return {"this_set": before.id, "from_revision": before.revision}
 
 
 def _require_written(rows: int, before: InstanceSet) -> None:
