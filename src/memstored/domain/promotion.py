@@ -145,7 +145,10 @@ def _announce(turn: Turn, heir: Node, *, returned: bool) -> None:
 
 
 def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
-    """Before `NO ONE`: stop the writes, let the target reach the end, or go back."""
+    """Before `NO ONE`: stop the writes, let the target reach the end, or go back.
+
+    Writes wait meanwhile, so what only tells how far it is waits for the next record (`Decision.defer`).
+    """
     primary = turn.set.primary
     assert primary is not None
     seen = turn.seen(primary).replication
@@ -157,10 +160,22 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
         _before_stop(turn, primary, target, late=late)
     elif _caught_up(turn, primary, target):
         begin_promotion(turn, promotion)
+        _withdraw_address(turn, primary)
     elif late or not _still_coming(turn, target):
         turn.amend_lineage(promotion=None)
         back = Promotion(heir=primary.id, source=primary.id, sent=True, started_at=turn.facts.wall)
         begin_promotion(turn, back)
+    else:
+        turn.defer = True
+
+
+def _withdraw_address(turn: Turn, stopped: Node) -> None:
+    """Take the primary's address from the node that takes no writes any more, while the target is promoted:
+    then it only has to be given (S8).
+    """
+    ends = turn.facts.endpoints
+    if ends.primary_at == stopped.id:
+        turn.do(Point(None, ends.reader_at))
 
 
 def _before_stop(turn: Turn, primary: Node, target: Node, *, late: bool) -> None:
@@ -168,7 +183,9 @@ def _before_stop(turn: Turn, primary: Node, target: Node, *, late: bool) -> None
         turn.amend_lineage(promotion=None)
         turn.do(Unpause(primary.id))
         abandon(turn, "The target did not catch up in time; nothing was changed.")
-    elif not turn.seen(primary).paused:
+        return
+    turn.defer = True
+    if not turn.seen(primary).paused:
         turn.do(Pause(primary.id))
     elif _caught_up(turn, primary, target):
         turn.do(Detach(primary.id))

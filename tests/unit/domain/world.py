@@ -204,7 +204,8 @@ class World:
         self.looks_in = decision.look_in
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript) for act in decision.actions
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                for act in decision.actions
             )
         elif decision.after != self.set:
             self.set = replace(decision.after, revision=self.set.revision + 1)
