@@ -1,6 +1,7 @@
 """How a link tells life, silence and death of real servers of every engine, and comes back."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 import redis
@@ -210,6 +211,28 @@ async def test_a_loading_node_says_so_until_it_has_loaded(node: Node, opened: Op
     assert link.replication is not None
     await soon(lambda: link.probe() or not link.replication.loading, what="facts without loading")
     await start
+
+
+async def test_h16_a_node_whose_script_can_not_be_killed_stays_busy(node: Node, opened: Opener) -> None:
+    """It answers `SCRIPT KILL` with UNKILLABLE: that is no sign of being free again."""
+    server = node()
+    link = await connected(opened(server))
+    server.client(CONTROL.user, CONTROL.secret).config_set("lua-time-limit", 50)
+    script = "redis.call('set', 'k', 'v') while true do end"
+    spinning = asyncio.create_task(asyncio.to_thread(_run_to_its_end, server, script))
+    await soon(lambda: link.probe() or link.busy, what="the node being busy")
+
+    with pytest.raises(LinkTrouble, match="UNKILLABLE"):
+        await link.kill_script()
+
+    assert link.busy
+    server.end()
+    await spinning
+
+
+def _run_to_its_end(server: Server, script: str) -> None:
+    with suppress(redis.ConnectionError):
+        server.client(CONTROL.user, CONTROL.secret).eval(script, 0)
 
 
 async def test_h15_a_full_node_is_alive(node: Node, opened: Opener) -> None:

@@ -16,6 +16,7 @@ from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.naming import node_id
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
 from memstored.store.sets import NoSuchSet, SetRepository, WrongKey
@@ -55,8 +56,10 @@ class Fleet:
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
         await self._place.runtime.start()
+        stored = await self._sets.load_all()
+        self._require_addresses(stored)
         await self._remove_orphans()
-        for instance_set in await self._sets.load_all():
+        for instance_set in stored:
             await self._take_on(instance_set)
         for duty in (self._hear_exits, self._tick, self._search_orphans, self._welcome):
             self._take_up(duty)
@@ -69,6 +72,20 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._place.runtime.close()
+
+    def _require_addresses(self, stored: Sequence[InstanceSet]) -> None:
+        """Raise `DamagedFile` when the runtime forgot the addresses of a set that has some.
+
+        Somebody took its records away, as by a folder that is not mounted: whatever else it does not know
+        would pass for gone (S3), and other sets would get the addresses (H22).
+        """
+        for present in stored:
+            has_some = present.vips is not None and not present.deleting
+            if has_some and self._place.endpoints.reserved(present.id) is None:
+                raise DamagedFile(
+                    f"the addresses of the set {present.name} ({present.id}) are not recorded any more; "
+                    f"put the folder runtime of this data folder back as it was"
+                )
 
     # What the service asks
 
@@ -243,14 +260,22 @@ class Fleet:
             if placement.node in nodes:
                 continue
             if await self._dropped_here(placement, stored):
-                log.warning("orphan_removed", node=placement.node, set_id=placement.set_id)
-                await self._place.runtime.destroy(placement.node)
+                await self._remove_orphan(placement)
             else:
                 log.error("unknown_node_left_alone", node=placement.node, set_id=placement.set_id)
         sets = {s.id for s in stored}
         for owner in owners:
             if owner not in sets and not await self._sets.forgot(owner):
                 await self._place.endpoints.release(owner)
+
+    async def _remove_orphan(self, placement: Placement) -> None:
+        """End what has no row; what can not be removed now is tried again with the next search."""
+        try:
+            await self._place.runtime.destroy(placement.node)
+        except OSError as trouble:
+            log.warning("orphan_stays", node=placement.node, trouble=str(trouble))
+        else:
+            log.warning("orphan_removed", node=placement.node, set_id=placement.set_id)
 
     async def _dropped_here(self, placement: Placement, stored: Sequence[InstanceSet]) -> bool:
         """Whether this store itself planned the node and let it go.

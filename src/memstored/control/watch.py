@@ -125,6 +125,9 @@ class Watch:
             placement = self.place.runtime.placement(node.id)
             if placement is None or placement.gone or placement.address is None:
                 self._close(sight)
+            elif placement.process_id is None:
+                # Nobody can tell whose server answers there, so nothing is asked of it (S3).
+                self._close(sight)
             elif sight.link is None:
                 sight.link = self._open(instance_set, node, placement.address)
 

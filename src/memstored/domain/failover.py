@@ -126,7 +126,9 @@ def any_hope(turn: Turn) -> bool:
 
 
 def _unproven(turn: Turn) -> list[Node]:
-    return [n for n in turn.replicas() if not n.whole and n.run_id is not None]
+    """The nodes that may hold a copy, taken for whole: each other's match, should one of them hang."""
+    copies = [n for n in turn.replicas() if not n.whole and n.run_id is not None]
+    return [replace(n, whole=True) for n in copies]
 
 
 def give_up_growth(turn: Turn, why: str) -> None:
@@ -160,7 +162,7 @@ def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
         return True
     if seen.life is Life.BUSY:
         turn.do(KillScript(node.id))
-    if seen.life is Life.SILENT or busy_for(turn, node) > turn.rules.failure_detection:
+    if seen.life is Life.SILENT or busy_for(turn, node) > turn.rules.busy_detection:
         if any(turn.up(other) and _may_inherit(turn, other) for other in others):
             turn.do(Fence(node.id))
         return False

@@ -17,6 +17,7 @@ from memstored.domain.failover import (
 )
 from memstored.domain.model import Launches, Node
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.pointing import address_moves
 from memstored.domain.turn import SOON, Turn
 from memstored.domain.words import EventName, NodeState, Role
 
@@ -54,7 +55,7 @@ def _record(turn: Turn, node: Node, seen: NodeFacts) -> None:
         _count_failure(turn, node, seen.error)
     elif seen.life is Life.GONE and node.launched:
         mark_lost(turn, node)
-        if turn.set.opened and not node.whole and not node.removing:
+        if turn.set.opened and not node.whole and not node.removing and _to_be_replaced(turn, node):
             _count_failure(turn, node, f"{node.name} ended before it held a copy")
     elif node.run_id is not None and seen.run_id not in (None, node.run_id):
         turn.do(Fence(node.id))
@@ -225,7 +226,8 @@ def _withdraw(turn: Turn, node: Node) -> None:
     Not while a primary is to be replaced: it may hold the most data.
     """
     ends = turn.facts.endpoints
-    if turn.set.opened and not node.lost and primary_is_lost(turn) and promotion_wanted(turn):
+    undecided = promotion_wanted(turn) or not any(n.whole for n in turn.replicas())
+    if turn.set.opened and not node.lost and primary_is_lost(turn) and undecided:
         return
     if _last_copy(turn, node):
         keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
@@ -251,7 +253,7 @@ def _replace(turn: Turn, lost: Node) -> None:
 
     Not while writes wait for a failover: removing and launching cost what it needs.
     """
-    if turn.set.opened and (primary_is_lost(turn) or _moving(turn)):
+    if turn.set.opened and (primary_is_lost(turn) or address_moves(turn)):
         return
     if turn.seen(lost).remains:
         turn.do(Destroy(lost.id))
@@ -264,12 +266,6 @@ def _replace(turn: Turn, lost: Node) -> None:
     if turn.set.opened and coming:
         return
     _plan_replacement(turn, lost)
-
-
-def _moving(turn: Turn) -> bool:
-    """Whether the primary address is on its way to its node, and nothing is known to be in its way."""
-    ends, lineage = turn.facts.endpoints, turn.set.lineage
-    return ends.error is None and lineage is not None and ends.primary_at != lineage.primary
 
 
 def _plan_replacement(turn: Turn, lost: Node) -> None:

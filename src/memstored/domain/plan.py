@@ -23,7 +23,7 @@ from memstored.domain.members import (
     tidy_members,
 )
 from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
-from memstored.domain.pointing import keep_pointed
+from memstored.domain.pointing import address_moves, keep_pointed
 from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.settings import FailoverSettings
@@ -128,7 +128,7 @@ def _keep(turn: Turn) -> None:
 
 
 def _keep_members(turn: Turn, primary: Node) -> None:
-    if turn.seen(primary).equipped:
+    if turn.seen(primary).equipped and not (turn.seen(primary).admitted and address_moves(turn)):
         attach_replicas(turn, primary)
     _fence_silent(turn)
     if not turn.set.opened and _complete(turn):

@@ -6,7 +6,7 @@ from memstored.domain.model import Node
 from memstored.domain.turn import Turn
 from memstored.domain.words import NodeId
 
-__all__ = ["choose_reader", "keep_pointed", "point_trouble", "pointed"]
+__all__ = ["address_moves", "choose_reader", "keep_pointed", "point_trouble", "pointed"]
 
 READER_LAG = 16 * 1024 * 1024
 """Bytes that the reader may be behind before the address leaves it (S8b)."""
@@ -67,6 +67,15 @@ def _perhaps_read(turn: Turn) -> bool:
     """Whether the reader address may lead to a replica that we do not see yet, as after our own start."""
     unseen = [n for n in turn.replicas() if n.whole and turn.seen(n).life is Life.UNKNOWN]
     return turn.facts.endpoints.reader_at is None and bool(unseen)
+
+
+def address_moves(turn: Turn) -> bool:
+    """Whether the primary address is on its way to its node, and nothing is known to be in its way.
+
+    Writes wait for it, so whatever costs the new primary something waits as well.
+    """
+    ends, lineage = turn.facts.endpoints, turn.set.lineage
+    return ends.error is None and lineage is not None and ends.primary_at != lineage.primary
 
 
 def point_trouble(turn: Turn) -> str | None:

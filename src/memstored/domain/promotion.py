@@ -5,7 +5,7 @@ old primary becomes primary again, target `NO ONE`, re-point all, move the addre
 have been sent the change can be abandoned; after it there is only forward, or the heir proven gone.
 """
 
-from memstored.domain.actions import Detach, Fence, Follow, Pause, Point, Promote, Unpause
+from memstored.domain.actions import Detach, Fence, Pause, Point, Promote, Unpause
 from memstored.domain.facts import Life, ReplicationFacts
 from memstored.domain.failover import begin_promotion, primary_is_lost, watch_silent_primary
 from memstored.domain.model import Lineage, Node, Promotion
@@ -122,9 +122,6 @@ def conclude(turn: Turn, heir: Node, seen: ReplicationFacts) -> None:
     _announce(turn, heir, returned=returned)
     if turn.set.opened:
         turn.do(Point(heir.id, choose_reader(turn)))
-    for node in turn.replicas():
-        if turn.up(node) and not node.removing:
-            turn.do(Follow(node.id, heir.id))
 
 
 def _announce(turn: Turn, heir: Node, *, returned: bool) -> None:

@@ -12,7 +12,7 @@ from memstored.domain.model import EventDraft, InstanceSet, Lineage, Node, Opera
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import EventName, NodeId, OperationState, Outcome, Role
 
-__all__ = ["AT_ONCE", "SOON", "Decision", "Turn"]
+__all__ = ["AT_ONCE", "LATER", "SOON", "Decision", "Turn"]
 
 AT_ONCE = 0.005
 """Seconds to the next look while writes wait for us."""

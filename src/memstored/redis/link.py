@@ -24,6 +24,7 @@ from memstored.redis.readings import BOUND, INFO_REPLICATION, REPLICATION, SERVE
 __all__ = ["RedisLink", "RedisWire"]
 
 _NAME: Command = ("CLIENT", "SETNAME", "memstored")
+_KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
 _ACCOUNT: tuple[Command, ...] = (*SERVER, *REPLICATION, *BOUND, *USERS)
 _GREETING = 2.0
@@ -207,7 +208,7 @@ class RedisLink:
 
     async def kill_script(self) -> None:
         """`SCRIPT KILL`; `LinkTrouble` when nothing runs, or what runs has written already."""
-        await self._do(("SCRIPT", "KILL"))
+        await self._do(*_KILL_SCRIPT)
 
     async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
         """`CONFIG SET bind`; connections that stand are kept, this one too (H13, H15), but for what came
@@ -318,8 +319,10 @@ class RedisLink:
         before = (self.busy, self.loading, self._readings)
         for command, reply in zip(commands, replies, strict=True):
             self._readings = self._readings.learned(command, reply, asked_at)
-        self._busy = any(_says(reply, "BUSY") for reply in replies)
-        self._loading = any(_says(reply, "LOADING") for reply in replies)
+        if commands != _KILL_SCRIPT:
+            # That one is answered while all else is refused: its answer tells nothing of how the node is.
+            self._busy = any(_says(reply, "BUSY") for reply in replies)
+            self._loading = any(_says(reply, "LOADING") for reply in replies)
         if before != (self.busy, self.loading, self._readings):
             self._changed(self._target.node)
 

@@ -419,6 +419,9 @@ def _spawn(folder: NodeFolder, engine: Engine) -> ProcessGroup:
             start_new_session=True,
             umask=0o077,
         )
+    # The service may run before others; what it starts does not.
+    with suppress(PermissionError, ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, server.pid, 0)
     try:
         group = _group_of(server.pid, folder)
     except OSError:

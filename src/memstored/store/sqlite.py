@@ -79,14 +79,18 @@ def _make_file(path: Path) -> None:
 
 def reading_engine(url: URL) -> Engine:
     """An engine whose transactions see one state of the database and can not change it."""
-    engine = create_engine(url, connect_args={"isolation_level": None}, pool_size=READERS, max_overflow=0)
+    engine = create_engine(
+        url, connect_args={"isolation_level": None}, pool_size=READERS, max_overflow=0, hide_parameters=True
+    )
     _set_up(engine, (*_PRAGMAS, "PRAGMA query_only=ON"), begin="BEGIN")
     return engine
 
 
 def writing_engine(url: URL) -> Engine:
     """An engine of one connection, whose transactions have the right to write from their first moment."""
-    engine = create_engine(url, connect_args={"isolation_level": None}, pool_size=1, max_overflow=0)
+    engine = create_engine(
+        url, connect_args={"isolation_level": None}, pool_size=1, max_overflow=0, hide_parameters=True
+    )
     _set_up(engine, (*_PRAGMAS, "PRAGMA journal_mode=WAL"), begin="BEGIN IMMEDIATE")
     return engine
 

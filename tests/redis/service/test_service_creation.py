@@ -1,5 +1,7 @@
 """Sets of every size, from the order to the first byte, and to their end."""
 
+import os
+
 import pytest
 import redis
 from live_set import LiveSet, order
@@ -41,6 +43,20 @@ def test_a_replica_refuses_writes_and_every_node_runs_the_engine_asked_for(
         with made.at(row["endpoint"]) as client:
             assert client.info("server")["redis_version"] == version
         assert made.server_at(row["endpoint"]) == made.server_of(row)
+
+
+def test_the_service_goes_first_and_its_nodes_do_not(service: ServiceProcess) -> None:
+    """Where the system grants it, as to root, a failover does not wait for its turn behind tenants' load."""
+    made = LiveSet.running(service, NEWEST, 2)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    granted, usual = (-10, 0) if os.geteuid() == 0 else (ours, ours)
+    assert service.process is not None
+
+    nice = os.getpriority(os.PRIO_PROCESS, service.process.pid)
+    nodes = {os.getpriority(os.PRIO_PROCESS, server) for server in made.servers().values()}
+
+    assert nice == granted
+    assert nodes == {usual}
 
 
 def test_six_nodes_are_one_set(service: ServiceProcess, version: str) -> None:

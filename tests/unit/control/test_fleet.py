@@ -18,6 +18,7 @@ from memstored.domain.ports import Identity
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.runtime.fake import FakeEndpoints, FakeRuntime, FakeWire
+from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
 from memstored.store.cipher import Cipher
@@ -239,6 +240,46 @@ async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: G
     assert left is not None
     assert not left.gone
     assert ground.endpoints.owners() == (STRANGER,)
+
+
+async def test_a_service_whose_runtime_forgot_a_sets_addresses_does_not_start(ground: Ground) -> None:
+    """As when its folder is not mounted: what it does not know would pass for gone (S3)."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        before = await ground.until(running)
+    ground.endpoints = FakeEndpoints(ground.runtime)
+
+    with pytest.raises(DamagedFile, match="addresses of the set orders"):
+        async with ground.fleet():
+            pass
+
+    assert await ground.sets.load(SET) == before
+    assert not any(node.ended for node in ground.runtime.fleet.nodes.values())
+
+
+async def test_an_orphan_that_can_not_be_removed_keeps_nobody_from_starting(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and tried again later; the sets are watched."""
+    ordered = await ground.order(replicas=2)
+    orphan = node_id(SET, 2)
+    await ground.sets.commit(ordered, replace(ordered, replicas=1, nodes=ordered.nodes[:1]))
+    await ground.runtime.start()
+    await ground.runtime.launch(
+        LaunchOrder(node=orphan, set_id=SET, subnet_id="subnet", version="7.0.15", port=6379, directives=())
+    )
+
+    async def refuse(_node: object) -> bool:
+        raise PermissionError("not your file")
+
+    monkeypatch.setattr(ground.runtime, "destroy", refuse)
+
+    with capture_logs() as said:
+        async with ground.fleet() as fleet:
+            assert SET in fleet.sets
+
+    assert "orphan_stays" in [line["event"] for line in said]
 
 
 async def test_a_node_that_its_set_has_let_go_is_removed_at_the_start(ground: Ground) -> None:

@@ -78,6 +78,21 @@ async def test_a_node_that_answers_busy_is_busy_and_one_that_loads_is_loading() 
     assert ground.life(SECOND) is Life.UP
 
 
+async def test_nothing_is_asked_of_a_server_that_nobody_can_tell_whose_it_is() -> None:
+    """As on a copy of the data folder: what answers there belongs to another service (S3)."""
+    ground = Ground()
+    await ground.launch()
+    known = ground.runtime.placement(FIRST)
+    assert known is not None
+
+    ground.runtime.doubt(FIRST)
+    seen = ground.watch.look(ground.set).of(FIRST)
+
+    assert (seen.life, seen.replication) == (Life.UNKNOWN, None)
+    assert ground.watch.link(FIRST) is None
+    assert ground.watch.link(SECOND) is not None
+
+
 async def test_a_node_is_silent_after_failure_detection_and_not_before() -> None:
     """Unanswered probes are counted in seconds that the ticker was awake for."""
     ground = Ground()

@@ -10,6 +10,7 @@ from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.requests.change import Call
 from memstored.domain.requests.promotion import promote
+from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import EventName, NodeState, OperationState, SetState
 from memstored.runtime.simulated_node import Reply
 
@@ -98,6 +99,63 @@ def test_s6_with_high_availability_off_the_owner_may_promote_what_was_copied() -
     assert world.set.primary.number == 3
     assert world.lost_writes == []
     assert world.write("again") is Reply.OK
+
+
+def test_s6_a_removal_is_held_until_it_is_known_whether_it_would_end_the_last_copy() -> None:
+    """High availability off: the primary dies while its only replica, unproven, is on its way out."""
+    world = with_copy_under_way(recovery_enabled=False)
+    world.turns_until(lambda: not world.server(3).loading)
+    leaving = replace(world.set.nodes[-1], removing=True, whole=False)
+    world.set = replace(world.set.with_node(leaving), replicas=2, operation=None)
+    world.kill(1)
+
+    world.turns()
+
+    assert world.fleet.holders("first") == {node_id(SET, 3)}
+
+
+def test_s6_of_two_unproven_copies_the_one_that_hangs_does_not_hold_the_other_for_ever() -> None:
+    """It is waited for, then ended, since another has what there is."""
+    world = World.running(replicas=3)
+    for node in world.set.nodes[1:]:
+        world.set = world.set.with_node(replace(node, whole=False))
+    world.fleet.hang(node_id(SET, 3))
+    world.kill(1)
+
+    world.turns(600)
+
+    assert world.set.primary is not None
+    assert world.set.primary.number == 2
+    assert world.lost_writes == []
+
+
+def test_with_high_availability_off_a_dead_replica_is_no_failed_launch() -> None:
+    """Nothing takes its place, so nothing is said of starting another."""
+    world = World.running(replicas=2, recovery_enabled=False)
+    world.set = world.set.with_node(replace(world.set.nodes[1], whole=False))
+    world.kill(2)
+
+    world.turns(4)
+
+    assert world.set.reason is not None
+    assert world.set.reason.code == "node_failed"
+    assert world.set.launches.failures == 0
+
+
+def test_s5_a_busy_copy_is_given_longer_than_a_silent_one() -> None:
+    """It may hold what only it confirmed: a command that takes long is no death (H16)."""
+    world = World.running()
+    world.rules = FailoverSettings(failure_detection=1.0, busy_detection=6.0, brake_count=1000)
+    world.fleet.keep_busy(node_id(SET, 3), wrote=True)
+    world.kill(1)
+
+    world.turns(160)
+    waited = do.Fence(node_id(SET, 3)) not in world.acts
+    world.turns(160)
+
+    assert waited
+    assert world.set.primary is not None
+    assert world.set.primary.number == 2
 
 
 def test_s6_a_silent_copy_is_waited_for_and_the_reason_says_so() -> None:

@@ -248,12 +248,6 @@ class SetPage(Document):
     data: list[SetDocument]
     next: str | None
 
-    @classmethod
-    def of(cls, page: Page[SetView]) -> Self:
-        """The page in the words of the API."""
-        rows = [SetDocument.of(view) for view in page.rows]
-        return cls(size=len(rows), data=rows, next=page.next)
-
 
 class EventRow(Document):
     """An audit line; the time with milliseconds. `causeId` is the event that led to it."""

@@ -48,6 +48,7 @@ class FakeRuntime:
         self._ranges: dict[str, int] = {}
         self._exits: asyncio.Queue[NodeId | None] = asyncio.Queue()
         self._reported: set[NodeId] = set()
+        self._doubted: set[NodeId] = set()
         self.fleet.watch(self._report)
 
     async def start(self) -> None:
@@ -119,6 +120,10 @@ class FakeRuntime:
         """End `exits`; the nodes go on."""
         self._exits.put_nowait(None)
 
+    def doubt(self, node: NodeId) -> None:
+        """Let it be unknown from now on whether the server at the node's address is the node's."""
+        self._doubted.add(node)
+
     def refuse_launches(self, words: str, times: int = 1) -> None:
         """Let the next `times` launches fail with these words of the engine."""
         self._refusals.extend([words] * times)
@@ -172,7 +177,7 @@ class FakeRuntime:
             set_id=node.set_id,
             address=address,
             gone=node.ended and node_id not in self.unprovable,
-            process_id=process_id,
+            process_id=None if node_id in self._doubted else process_id,
         )
 
     def _report(self, node_id: NodeId) -> None:
