@@ -10,6 +10,7 @@ from typing import Self
 import structlog
 
 from memstored.control.act import Actor
+from memstored.control.pace import Pace
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
@@ -49,6 +50,7 @@ class Fleet:
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
         self._owners: dict[NodeId, SetId] = {}
         self._launches = asyncio.Semaphore(LAUNCHES)
+        self._pace = Pace()
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._held = False
         self._duties: dict[str, asyncio.Task[None]] = {}
@@ -138,6 +140,7 @@ class Fleet:
             actor=actor,
             sets=self._sets,
             launches=self._launches,
+            pace=self._pace,
         )
         self._workers[instance_set.id] = worker
         self._start(worker)

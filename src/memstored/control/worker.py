@@ -11,6 +11,7 @@ from dataclasses import replace
 import structlog
 
 from memstored.control.act import Actor, lane
+from memstored.control.pace import Pace
 from memstored.control.watch import Watch
 from memstored.domain.actions import Action, Launch
 from memstored.domain.facts import SetFacts
@@ -44,6 +45,7 @@ class Worker:
         actor: Actor,
         sets: SetRepository,
         launches: asyncio.Semaphore,
+        pace: Pace,
     ) -> None:
         self.set = instance_set
         self.watch = watch
@@ -51,6 +53,7 @@ class Worker:
         self._actor = actor
         self._sets = sets
         self._launches = launches
+        self._pace = pace
         self._awake = asyncio.Event()
         self._outdated = False
         self._probed_at = 0.0
@@ -73,6 +76,7 @@ class Worker:
                 while self.set.status is not SetState.TERMINATED:
                     await self._turn(tasks)
         finally:
+            self._pace.forget(self.set.id)
             self.watch.close()
         return self.set.id
 
@@ -89,7 +93,7 @@ class Worker:
         for action in decision.actions:
             self._begin(tasks, action)
         if self.set == recorded:
-            await self._sleep(decision.look_in)
+            await self._sleep(self._pace.pause(self.set.id, decision.look_in))
 
     async def _load(self) -> bool:
         try:

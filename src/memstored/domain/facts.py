@@ -134,6 +134,9 @@ class NodeFacts:
     error: str | None = None
 
 
+_UNSEEN = NodeFacts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
     """The addresses reserved for the set and who answers at them now, as far as it is seen.
@@ -168,4 +171,4 @@ class SetFacts:
 
     def of(self, node_id: NodeId) -> NodeFacts:
         """The facts of one node; all unknown when nothing was seen of it yet."""
-        return self.nodes.get(node_id, NodeFacts())
+        return self.nodes.get(node_id, _UNSEEN)

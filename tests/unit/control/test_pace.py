@@ -1,0 +1,47 @@
+"""How often sets look when many are under way at once."""
+
+from memstored.control.pace import LOOKS, Pace
+from memstored.domain.words import SetId
+
+
+def sets(count: int) -> list[SetId]:
+    """So many ids."""
+    return [SetId(str(number)) for number in range(count)]
+
+
+def test_a_lone_restless_set_looks_as_soon_as_it_wants() -> None:
+    """A failover among healthy sets is not slowed down."""
+    pace = Pace()
+    for other in sets(200):
+        pace.pause(other, None)
+
+    assert pace.pause(SetId("alone"), 0.005) == 0.005
+
+
+def test_many_restless_sets_share_the_looks_there_are() -> None:
+    """All together look no more than so often, whatever each wants."""
+    pace = Pace()
+
+    pauses = [pace.pause(one, 0.005) for one in sets(100) * 2][100:]
+
+    assert sum(1 / pause for pause in pauses if pause) <= LOOKS + 1e-6
+
+
+def test_a_long_pause_is_not_made_shorter() -> None:
+    """Who wants to look seldom does."""
+    pace = Pace()
+
+    assert pace.pause(SetId("one"), 1.0) == 1.0
+
+
+def test_a_set_at_rest_or_gone_does_not_count() -> None:
+    """Only what is under way takes part."""
+    pace = Pace()
+    first, second, third = sets(3)
+    for one in (first, second, third):
+        pace.pause(one, 0.001)
+
+    pace.pause(second, None)
+    pace.forget(third)
+
+    assert pace.pause(first, 0.001) == 1 / LOOKS
