@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ __all__ = ["serve"]
 BACKLOG = 2048
 NICENESS = -10
 """The service's own, where the system grants it: it uses little, but what it does can not wait."""
+TURN = 0.0005
+"""Seconds after which a busy thread lets another run: a commit takes a dozen turns (of 5 ms usually)."""
 GOODBYE = 5
 """Seconds that answers under way may take when the service is told to stop."""
 
@@ -38,6 +41,7 @@ def _go_first() -> None:
     """
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    sys.setswitchinterval(TURN)
 
 
 def serve(

@@ -1,7 +1,10 @@
-"""How often sets look while something is under way: seldom enough that many at once do not starve each other.
+"""Who goes first when many sets are under way at once: looks are shared out, and what can wait does.
 
 Shared by all workers. What a set waits for wakes it in most cases; a look makes sure that it does.
 """
+
+import asyncio
+from contextlib import suppress
 
 from memstored.domain.words import SetId
 
@@ -9,13 +12,20 @@ __all__ = ["Pace"]
 
 LOOKS = 400.0
 """Looks a second of all sets together. One takes some 0.6 ms, so that a quarter of a core is enough."""
+LONGEST_WAIT = 2.0
+"""Seconds that starting and removing nodes waits at most for sets whose writes wait."""
 
 
 class Pace:
-    """Stretches the pauses between looks by how many sets are restless at the moment."""
+    """Stretches the pauses between looks by how many sets are restless at the moment, and lets the sets whose
+    writes wait go before those that only heal.
+    """
 
     def __init__(self) -> None:
         self._restless: set[SetId] = set()
+        self._urgent: set[SetId] = set()
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     def pause(self, set_id: SetId, wanted: float | None) -> float | None:
         """The seconds that a set pauses which wants to look again so soon; None: it is at rest."""
@@ -25,6 +35,18 @@ class Pace:
         self._restless.add(set_id)
         return max(wanted, len(self._restless) / LOOKS)
 
+    def hurry(self, set_id: SetId, *, urgent: bool) -> None:
+        """Whether writes of the set wait for us now."""
+        (self._urgent.add if urgent else self._urgent.discard)(set_id)
+        (self._calm.clear if self._urgent else self._calm.set)()
+
+    async def calm(self) -> None:
+        """Wait, not for long, until no set's writes wait: for what costs the machine much and can wait."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._calm.wait()
+
     def forget(self, set_id: SetId) -> None:
         """The set is looked at no more."""
         self._restless.discard(set_id)
+        self.hurry(set_id, urgent=False)

@@ -13,7 +13,7 @@ import structlog
 from memstored.control.act import Actor, lane
 from memstored.control.pace import Pace
 from memstored.control.watch import Watch
-from memstored.domain.actions import Action, Launch
+from memstored.domain.actions import Action, Destroy, Launch
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.plan import decide
@@ -85,6 +85,7 @@ class Worker:
         if self._outdated and not await self._load():
             return
         decision = decide(self.set, self.watch.look(self.set), self.watch.place.rules)
+        self._pace.hurry(self.set.id, urgent=decision.urgent)
         recorded = self.set
         if decision.after == recorded:
             self._store_recovered()
@@ -159,6 +160,8 @@ class Worker:
 
     async def _carry_out(self, instance_set: InstanceSet, action: Action, where: NodeId) -> None:
         try:
+            if isinstance(action, Launch | Destroy):
+                await self._pace.calm()
             if isinstance(action, Launch):
                 async with self._launches:
                     await self._actor.carry_out(instance_set, action)

@@ -44,7 +44,17 @@ def decide(instance_set: InstanceSet, facts: SetFacts, rules: FailoverSettings) 
     elif instance_set.status is not SetState.FAILED:
         _advance(turn)
     judge(turn)
+    turn.urgent = _writes_wait(turn)
     return turn.decision()
+
+
+def _writes_wait(turn: Turn) -> bool:
+    """Whether tenants can not write until we go on: a primary is being replaced, or its address moved."""
+    stuck = turn.set.status in (SetState.FAILED, SetState.WARNING)
+    if not turn.set.opened or turn.set.lineage is None or stuck:
+        return False
+    lost = primary_is_lost(turn) and promotion_wanted(turn)
+    return lost or turn.lineage.promotion is not None or address_moves(turn)
 
 
 def _advance(turn: Turn) -> None:

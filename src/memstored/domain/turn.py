@@ -31,7 +31,8 @@ class Decision:
     `after` and `events` are committed first, in one transaction and only if the set is still as it was
     (S7); then the actions are begun. With `defer` nothing of it is an intent, only an account of what was
     seen: it may be left to the next look, which finds the same, so that a failover waits for the store as
-    seldom as is safe. `look_in` is in seconds; None: when something wakes us.
+    seldom as is safe. `urgent`: tenants' writes wait for what comes of it. `look_in` is in
+    seconds; None: when something wakes us.
     """
 
     after: InstanceSet
@@ -39,6 +40,7 @@ class Decision:
     actions: tuple[Action, ...] = ()
     look_in: float | None = None
     defer: bool = False
+    urgent: bool = False
 
 
 class Turn:
@@ -52,6 +54,7 @@ class Turn:
         self.actions: list[Action] = []
         self.look_in: float | None = None
         self.defer = False
+        self.urgent = False
 
     @property
     def lineage(self) -> Lineage:
@@ -138,4 +141,5 @@ class Turn:
             actions=tuple(self.actions),
             look_in=self.look_in,
             defer=self.defer,
+            urgent=self.urgent,
         )

@@ -1,5 +1,7 @@
 """How often sets look when many are under way at once."""
 
+import asyncio
+
 from memstored.control.pace import LOOKS, Pace
 from memstored.domain.words import SetId
 
@@ -45,3 +47,30 @@ def test_a_set_at_rest_or_gone_does_not_count() -> None:
     pace.forget(third)
 
     assert pace.pause(first, 0.001) == 1 / LOOKS
+
+
+async def test_what_can_wait_does_while_writes_of_any_set_wait() -> None:
+    """Nodes are started and removed when no failover is under way, or after a while in any case."""
+    pace = Pace()
+    struck, other = sets(2)
+    pace.hurry(struck, urgent=True)
+    pace.hurry(other, urgent=False)
+    waiting = asyncio.create_task(pace.calm())
+    await asyncio.sleep(0)
+    held = not waiting.done()
+
+    pace.hurry(struck, urgent=False)
+
+    await asyncio.wait_for(waiting, 1.0)
+    assert held
+
+
+async def test_a_set_that_is_gone_holds_nobody_up() -> None:
+    """Its worker ended in the middle of a failover."""
+    pace = Pace()
+    (struck,) = sets(1)
+    pace.hurry(struck, urgent=True)
+
+    pace.forget(struck)
+
+    await asyncio.wait_for(pace.calm(), 1.0)
