@@ -71,6 +71,21 @@ def held_by_another(service: ServiceProcess) -> Iterator[None]:
 
 
 @contextmanager
+def read_all_along(service: ServiceProcess) -> Iterator[None]:
+    """Somebody reads, so that the log of the store can only grow: without, a small change may still find a
+    place in what was written back already, and the store is rightly said to be well.
+    """
+    reader = sqlite3.connect(service.data_dir / "memstored.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM events").fetchone()
+    try:
+        yield
+    finally:
+        reader.execute("ROLLBACK")
+        reader.close()
+
+
+@contextmanager
 def full(service: ServiceProcess) -> Iterator[None]:
     """No room is left on the disk; where it is everybody's disk, none for this service."""
     if not service.place.parent.is_mount():
@@ -84,7 +99,8 @@ def full(service: ServiceProcess) -> Iterator[None]:
                 while True:
                     file.write(b"\0" * size)
     try:
-        yield
+        with read_all_along(service):
+            yield
     finally:
         filler.unlink()
 
@@ -96,7 +112,8 @@ def refusing(service: ServiceProcess) -> Iterator[None]:
     assert (service.data_dir / "memstored.db-wal").stat().st_size > LIMIT
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
     try:
-        yield
+        with read_all_along(service):
+            yield
     finally:
         resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, before)
 
