@@ -38,13 +38,13 @@ class Opener:
 
     def __call__(self, server: Server, *, control: Identity = CONTROL, deadline: float = 2.0) -> RedisLink:
         """A link to the server, which is named after its address."""
-        target = Target(
-            node=NodeId(f"{server.host}:{server.port}"),
-            host=server.host,
-            port=server.port,
-            version=server.engine.version,
-            control=control,
-        )
+        return self.at(server.host, server.port, server.engine.version, control=control, deadline=deadline)
+
+    def at(
+        self, host: str, port: int, version: str, *, control: Identity = CONTROL, deadline: float = 2.0
+    ) -> RedisLink:
+        """A link to whatever answers at the address."""
+        target = Target(node=NodeId(f"{host}:{port}"), host=host, port=port, version=version, control=control)
         link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
         self.links.append(link)
         return link

@@ -1,13 +1,15 @@
 """How a link tells life, silence and death of real servers of every engine, and comes back."""
 
 import asyncio
+import socket
+import struct
 from contextlib import suppress
 
 import pytest
 import redis
 import uvloop
 from nodes import CONTROL, REPLICATION, Node, Opener, connected
-from servers import Server, soon
+from servers import Server, free_address, soon
 
 from memstored.domain.ports import Identity, LinkTrouble
 
@@ -242,7 +244,8 @@ async def test_h15_a_full_node_is_alive(node: Node, opened: Opener) -> None:
     control.config_set("maxclients", 1)
 
     link = opened(server)
-    await soon(lambda: "max number of clients" in link.trouble, what="being turned away")
+    # The engine's words are lost when it closed before it read ours; then the line tells what it saw.
+    await soon(lambda: "max" in link.trouble and "clients" in link.trouble, what="being turned away")
     for _ in range(3):
         link.probe()
     seen = (link.connected, link.unanswered)
@@ -251,6 +254,28 @@ async def test_h15_a_full_node_is_alive(node: Node, opened: Opener) -> None:
 
     assert seen[0] is False
     assert link.unanswered == 0
+
+
+async def test_h15_who_turns_us_away_without_a_word_is_neither_silent_nor_heard(opened: Opener) -> None:
+    """A full node's words are dropped by the system when it closed before it read ours: it is no silence."""
+    host = free_address()
+    turned_away = asyncio.Event()
+
+    def turn_away(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        turned_away.set()
+
+    async with await asyncio.start_server(turn_away, host, 7777):
+        link = opened.at(host, 7777, "7.0.15")
+        await soon(lambda: turned_away.is_set() and "maxclients" in link.trouble, what="being turned away")
+        for _ in range(3):
+            link.probe()
+
+        assert not link.connected
+        assert link.unanswered == 0
+        link.close()
 
 
 async def test_a_wrong_secret_is_told_in_the_engines_words(node: Node, opened: Opener) -> None:

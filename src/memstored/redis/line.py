@@ -47,11 +47,14 @@ class Line:
         self.trouble = "not connected yet"
         """Why there is no connection, in the words of the system or the engine."""
         self.refused = False
-        """Whether the last attempt was refused: someone answered for the address, but not the node."""
+        """Whether the last attempt was refused, or ended by the other side before `settle`: someone answered
+        for the address, but not the node."""
+        self._settled = False
         self._attempt = self._loop.create_task(self._connect())
 
     def settle(self) -> None:
         """The connection proved good: should it end, the next attempt comes at once."""
+        self._settled = True
         self._pause = 0.0
         self.trouble = "the connection ended"
 
@@ -61,7 +64,7 @@ class Line:
         connection = self.connection
         if connection is not None:
             connection.abort()
-            self.lost(connection)
+            self._down()
 
     def close(self) -> None:
         """End the connection and make none again."""
@@ -75,6 +78,7 @@ class Line:
     def made(self, connection: Connection) -> None:
         """Called by the connection."""
         self.refused = False
+        self._settled = False
         if self._closed:
             connection.abort()
             return
@@ -89,6 +93,15 @@ class Line:
         """Called by the connection."""
         if self.connection is not connection:
             return
+        if not self._settled:
+            # A full node says why, but the system drops the words when ours were still unread there (H15).
+            self.refused = True
+            self.trouble = (
+                "the other side ended the connection before it let us in; at maxclients a node does"
+            )
+        self._down()
+
+    def _down(self) -> None:
         self.connection = None
         if not self._closed:
             self._again()
@@ -102,6 +115,7 @@ class Line:
             if self.connection is not None:
                 # uvloop closes a connection made too late without ever saying that it is lost.
                 self.connection.connection_lost(error)
+                self.refused, self.trouble = False, _words(error)
                 return
             self.refused = isinstance(error, ConnectionRefusedError)
             self.trouble = "connection refused" if self.refused else _words(error)
