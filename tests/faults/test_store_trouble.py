@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -70,19 +70,14 @@ def held_by_another(service: ServiceProcess) -> Iterator[None]:
         other.close()
 
 
-@contextmanager
-def read_all_along(service: ServiceProcess) -> Iterator[None]:
-    """Somebody reads, so that the log of the store can only grow: without, a small change may still find a
-    place in what was written back already, and the store is rightly said to be well.
+def log_begun_anew(service: ServiceProcess) -> Path:
+    """The store's log, written back and cut to nothing: from now on each change needs new room in it, until
+    it is a thousand pages long. A longer one could take changes again from its beginning, on a full disk,
+    too, and the store would rightly be said to be well.
     """
-    reader = sqlite3.connect(service.data_dir / "memstored.db", isolation_level=None)
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM events").fetchone()
-    try:
-        yield
-    finally:
-        reader.execute("ROLLBACK")
-        reader.close()
+    with closing(sqlite3.connect(service.data_dir / "memstored.db", isolation_level=None)) as other:
+        wait_for(lambda: other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, what="the cut")
+    return service.data_dir / "memstored.db-wal"
 
 
 @contextmanager
@@ -92,6 +87,7 @@ def full(service: ServiceProcess) -> Iterator[None]:
         with refusing(service):
             yield
         return
+    log_begun_anew(service)
     filler = service.place / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         for size in (1 << 20, 1 << 10, 1):
@@ -99,8 +95,7 @@ def full(service: ServiceProcess) -> Iterator[None]:
                 while True:
                     file.write(b"\0" * size)
     try:
-        with read_all_along(service):
-            yield
+        yield
     finally:
         filler.unlink()
 
@@ -109,13 +104,20 @@ def full(service: ServiceProcess) -> Iterator[None]:
 def refusing(service: ServiceProcess) -> Iterator[None]:
     """The disk refuses what the store writes."""
     assert service.process is not None
-    assert (service.data_dir / "memstored.db-wal").stat().st_size > LIMIT
+    log = log_begun_anew(service)
+    wait_for(lambda: grown(service, log), what="a log of the store longer than the limit")
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
     try:
-        with read_all_along(service):
-            yield
+        yield
     finally:
         resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, before)
+
+
+def grown(service: ServiceProcess, log: Path) -> bool:
+    """Whether the store's log passed the limit; one more change is made when it did not."""
+    service.sets()
+    service.client.new_token()
+    return log.stat().st_size > LIMIT
 
 
 def ready(service: ServiceProcess) -> tuple[int, str | None]:
