@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from service_process import NEWEST
 from step_trials import OPERATIONS, Stage, run
 from stepping_service import SteppingService
 from steps import Step
@@ -31,7 +32,7 @@ class Scene:
         self._times += 1
         service = SteppingService(self._place / str(self._times), SETTINGS)
         service.start()
-        self.stage = Stage(service, "7.0.15")
+        self.stage = Stage(service, NEWEST)
 
     def renew(self) -> None:
         """Tear down and set up."""

@@ -199,7 +199,7 @@ def test_purge_leaves_others_files(unstarted: ServiceProcess) -> None:
 def test_purging_a_copy_ends_nobody(unstarted: ServiceProcess) -> None:
     """The nodes belong to the original: the command fails, names why, and keeps the copy."""
     unstarted.start()
-    LiveSet.running(unstarted, "7.0.15", 2)
+    LiveSet.running(unstarted, NEWEST, 2)
     unstarted.kill()
     servers = unstarted.servers()
     copy = unstarted.place / "copy"
@@ -234,7 +234,7 @@ def test_a_damaged_list_of_addresses_is_named(unstarted: ServiceProcess) -> None
 def test_a_damaged_node_does_not_keep_the_service_from_starting(unstarted: ServiceProcess) -> None:
     """The set with the node serves on, fails over when its primary dies, and the log says what is wrong."""
     unstarted.start()
-    made = LiveSet.running(unstarted, "7.0.15", 2)
+    made = LiveSet.running(unstarted, NEWEST, 2)
     primary = made.primary()["objectId"]
     unstarted.kill()
     record = unstarted.data_dir / "runtime" / "nodes" / primary / "node.json"
@@ -253,7 +253,7 @@ def test_a_damaged_node_does_not_keep_the_service_from_starting(unstarted: Servi
 def test_a_primary_without_its_folder_is_not_gone(unstarted: ServiceProcess) -> None:
     """Nobody is promoted over a living primary whose folder was removed; its death is seen as ever (S3)."""
     unstarted.start()
-    made = LiveSet.running(unstarted, "7.0.15", 2)
+    made = LiveSet.running(unstarted, NEWEST, 2)
     primary = made.primary()["objectId"]
     number = unstarted.server_of(primary)
     unstarted.kill()

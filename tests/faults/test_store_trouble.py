@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from live_set import LiveSet
-from service_process import ServiceProcess, wait_for
+from service_process import NEWEST, ServiceProcess, wait_for
 
 from writers import Writers
 
@@ -154,8 +154,8 @@ def test_nothing_happens_that_can_not_be_recorded_and_all_goes_on_afterwards(
     tried: ServiceProcess, trouble: Callable[[ServiceProcess], object]
 ) -> None:
     """It is said, changes are refused, reading goes on; the failover comes afterwards, not before (S7)."""
-    made = LiveSet.running(tried, "7.0.15", 3)
-    other, token = LiveSet.running(tried, "7.0.15", 1, recoveryEnabled=False), tried.client.new_token()
+    made = LiveSet.running(tried, NEWEST, 3)
+    other, token = LiveSet.running(tried, NEWEST, 1, recoveryEnabled=False), tried.client.new_token()
     hosts, rows = [row["endpoint"] for row in made.replicas()], {row["objectId"] for row in tried.sets()}
     with Writers(made, copies=2) as writers:
         writers.await_more()

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from explained import explained
 from live_set import LiveSet
-from service_process import ServiceProcess, living, stopped, wait_for
+from service_process import NEWEST, ServiceProcess, living, stopped, wait_for
 from traffic import fill, missing
 
 DETECTION = 1.0
@@ -76,7 +76,7 @@ def _readiness(service: ServiceProcess) -> tuple[int, str]:
 @pytest.fixture
 def fleet(alert_service: ServiceProcess) -> list[LiveSet]:
     """Three sets of three nodes, all whole."""
-    sets = [LiveSet.ordered(alert_service, "7.0.15", 3) for _ in range(3)]
+    sets = [LiveSet.ordered(alert_service, NEWEST, 3) for _ in range(3)]
     for made in sets:
         made.await_whole(3)
     return sets

@@ -35,11 +35,13 @@ def test_h15_a_living_server_refuses_at_its_own_address_while_it_binds_another(s
         knocker.start()
     try:
         with server.client() as client:
-            for _ in range(400):
+
+            def bind_anew() -> bool:
                 client.config_set("bind", f"{server.host} {floating}")
                 client.config_set("bind", server.host)
-                if turned_away:
-                    break
+                return bool(turned_away)
+
+            eventually(bind_anew, deadline=60.0, what="being turned away")
     finally:
         over.set()
         for knocker in knockers:

@@ -126,13 +126,14 @@ def test_a_folder_in_use_is_refused(place: Path) -> None:
     assert claimed(place).is_ours
 
 
-@pytest.mark.usefixtures("greedy_umask")
-def test_what_is_written_is_private_whatever_the_umask(tmp_path: Path) -> None:
+def test_what_is_written_is_private_whatever_the_umask(place: Path, request: pytest.FixtureRequest) -> None:
     """Neither more nor less than the owner may read and write it, also where a draft was left open to all."""
-    folder = DataFolder(tmp_path)
-    draft = tmp_path / "credentials.new"
+    place.mkdir()
+    folder = DataFolder(place)
+    draft = place / "credentials.new"
     draft.touch()
     draft.chmod(0o666)
+    request.getfixturevalue("greedy_umask")
 
     folder.write(folder.credentials_file, {"secret": "s"})
 
