@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from memstored.domain.words import (
+    BackupId,
     EventName,
     NodeId,
     NodeState,
@@ -32,6 +33,7 @@ __all__ = [
     "Operation",
     "Promotion",
     "Reason",
+    "Source",
     "Step",
     "TenantUser",
     "Vips",
@@ -58,6 +60,27 @@ class BackupSchedule:
 
     cron: str
     retention_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The saved data that a set begins with: an RDB in object storage.
+
+    `key` is where it lies there, `name` what the caller called it (a backup's name, or
+    `bucket/folder/file`). `size` is in bytes. `checksum` (SHA-256, 64 hex digits) and `keys` are known of
+    backups only, `etag` is the storage's own mark of the object's content, `used_memory` (bytes) and
+    `version` are from the RDB's header, where it has them.
+    """
+
+    key: str
+    name: str
+    size: int
+    used_memory: int | None = None
+    version: str | None = None
+    backup_id: BackupId | None = None
+    checksum: str | None = None
+    keys: int | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +268,10 @@ class InstanceSet:
     `replicas` is the number of nodes asked for, primary included (the API's word). `nodes` holds every
     node that is not `Terminated`, by number. `next_number` numbers the next node; numbers are never
     reused. `opened` tells that tenants were let in once: before that there is no data to lose.
-    `failovers` are the times of recent ones, for the brake (H25). `revision` is the store's.
+    `failovers` are the times of recent ones, for the brake (H25). `source` is the data that the first node
+    must hold before anything else happens. `backup` is the backup that is being made of the set (`Creating`).
+    `schedule_since` is when the hour of `backup_schedule` was chosen, `scheduled_day` the KST day
+    (`2026-11-25`) for which nothing more is to be done. `revision` is the store's.
     """
 
     id: SetId
@@ -277,6 +303,10 @@ class InstanceSet:
     opened: bool = False
     launches: Launches = Launches()
     failovers: tuple[float, ...] = ()
+    source: Source | None = None
+    backup: BackupId | None = None
+    schedule_since: float | None = None
+    scheduled_day: str | None = None
     revision: int = 0
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["FailoverSettings", "QuotaSettings", "Quotas", "Settings"]
+__all__ = ["BackupSettings", "FailoverSettings", "ObjectSettings", "QuotaSettings", "Quotas", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,32 @@ class FailoverSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSettings:
+    """At most `parallel` backups are made at the same time; others wait, `Pending`."""
+
+    parallel: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectSettings:
+    """Where backups and callers' files lie: `url` is `file:///folder` or `s3://bucket/prefix`.
+
+    None: the folder `objects` of the data folder. `endpoint` and `region` are those of an S3-compatible
+    store; its keys come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). A part of an
+    object that does not move for `timeout` seconds is given up.
+    """
+
+    url: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
     quota: QuotaSettings = QuotaSettings()
     failover: FailoverSettings = FailoverSettings()
+    backup: BackupSettings = BackupSettings()
+    objects: ObjectSettings = ObjectSettings()

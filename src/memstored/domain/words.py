@@ -5,6 +5,7 @@ from typing import NewType
 
 SetId = NewType("SetId", str)
 NodeId = NewType("NodeId", str)
+BackupId = NewType("BackupId", str)
 
 
 class SetState(StrEnum):
@@ -69,8 +70,40 @@ class OperationState(StrEnum):
     FAILED = "failed"
 
 
+class BackupState(StrEnum):
+    """What a backup is doing, as its users see it (API.md 4).
+
+    `RESTORING`, `COPYING` and `EXPORTING` are never stored: an `AVAILABLE` one that is in use shows them.
+    """
+
+    PENDING = "Pending"
+    CREATING = "Creating"
+    AVAILABLE = "Available"
+    RESTORING = "Restoring"
+    COPYING = "Copying"
+    EXPORTING = "Exporting"
+    ERROR = "Error"
+    DELETING = "Deleting"
+
+
+class BackupType(StrEnum):
+    """Who wanted a backup: a caller, or the schedule of its set."""
+
+    MANUAL = "manual"
+    AUTOMATIC = "automatic"
+
+
+class UseKind(StrEnum):
+    """What an available backup is used for at the moment."""
+
+    RESTORE = "restore"
+    COPY = "copy"
+    EXPORT = "export"
+    VERIFY = "verify"
+
+
 class EventName(StrEnum):
-    """The audit words for sets; those of backups and parameter groups come with them."""
+    """The audit words for sets and backups; those of parameter groups come with them."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -88,6 +121,19 @@ class EventName(StrEnum):
     SWITCHOVER = "Cluster Switchover"
     RECOVERY_UPDATE = "Cluster High Availability Update"
     BACKUP_SCHEDULE_UPDATE = "Cluster Backup Schedule Update"
+    BACKUP_CREATE = "Backup Create"
+    BACKUP_CREATE_COMPLETE = "Backup Create Complete"
+    BACKUP_CREATE_FAILED = "Backup Create Failed"
+    SCHEDULED_BACKUP_CREATE = "Scheduled Backup Create"
+    SCHEDULED_BACKUP_CREATE_COMPLETE = "Scheduled Backup Create Complete"
+    SCHEDULED_BACKUP_CREATE_FAILED = "Scheduled Backup Create Failed"
+    SCHEDULED_BACKUP_FAILED = "Scheduled Backup Failed"
+    BACKUP_COPY = "Backup Copy"
+    BACKUP_EXPORT = "Backup Export"
+    BACKUP_DELETE = "Backup Delete"
+    BACKUP_DELETE_COMPLETE = "Backup Delete Complete"
+    SCHEDULED_BACKUP_DELETE = "Scheduled Backup Delete"
+    SCHEDULED_BACKUP_DELETE_COMPLETE = "Scheduled Backup Delete Complete"
 
 
 class Outcome(StrEnum):

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 __all__ = [
+    "backup_uses",
+    "backups",
     "credentials",
     "events",
     "instance_sets",
@@ -93,6 +95,10 @@ instance_sets = Table(
     _must("opened", Boolean),
     _must("launches", _JSON),
     _must("failovers", _JSON),
+    _may("source", _JSON),
+    _may("backup", String(36)),
+    _may("schedule_since", Double),
+    _may("scheduled_day", String(10)),
     _must("revision", BigInteger),
     UniqueConstraint("project_id", "name"),
     Index(None, "project_id", "created_at", "id"),
@@ -154,6 +160,52 @@ set_secrets = Table(
     metadata,
     _set_id(primary_key=True),
     _must("sealed", Text),
+)
+
+backups = Table(
+    "backups",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _must("project_id", String(255)),
+    _must("name", String(255)),
+    # No foreign key: a backup outlives its set.
+    _must("set_id", String(36)),
+    _must("set_name", String(255)),
+    _must("type", String(16)),
+    _must("status", String(16)),
+    _must("version", String(32)),
+    _must("flavor_id", String(255)),
+    _must("key", Text),
+    _must("created_at", Double),
+    _must("actor", Text),
+    _may("request_id", String(255)),
+    _may("completed_at", Double),
+    _may("expires_at", Double),
+    _must("size", BigInteger),
+    _must("used_memory", BigInteger),
+    _may("keys", BigInteger),
+    _may("checksum", String(64)),
+    _may("reason", Text),
+    _may("node", String(36)),
+    _may("copy_of", String(36)),
+    _may("verified_at", Double),
+    _may("damage", Text),
+    UniqueConstraint("project_id", "name"),
+    Index(None, "set_id", "status"),
+    Index(None, "status"),
+)
+
+backup_uses = Table(
+    "backup_uses",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("backup_id", String(36), ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
+    _must("kind", String(16)),
+    _must("since", Double),
+    _may("holder", String(36)),
+    _may("path", Text),
+    Index(None, "backup_id"),
+    Index(None, "holder"),
 )
 
 events = Table(

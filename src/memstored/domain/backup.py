@@ -1,0 +1,80 @@
+"""Backups as the store keeps them: what was saved, of which set, where it lies, and who uses it now.
+
+Times are seconds since 1970 (UTC) with fractions.
+"""
+
+from dataclasses import dataclass
+
+from memstored.domain.words import BackupId, BackupState, BackupType, NodeId, SetId, UseKind
+
+__all__ = ["Backup", "BackupUse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupUse:
+    """An available backup is being used: nobody may delete it meanwhile; a restart takes the work up again.
+
+    `holder` is the id of the set that is being restored, or of the copy that is being made; `path` is
+    `bucket/folder/name` of an export.
+    """
+
+    id: str
+    backup_id: BackupId
+    kind: UseKind
+    since: float
+    holder: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One backup of one set.
+
+    `key` is where its object lies in object storage; there is one exactly when the backup is `AVAILABLE`
+    (or being deleted). `status` is never one of the words of use: `uses` tell those. `size` and
+    `used_memory` are in bytes, `keys` counts the keys of all databases at the moment of the snapshot,
+    `checksum` is the SHA-256 of the object (64 hex digits). `expires_at` is None for manual ones. `reason`
+    says why it is in `ERROR`, or why it still waits. `copy_of` is the backup that it was copied from.
+    `verified_at` is when it was last proved to load, `damage` what was found wrong then.
+    """
+
+    id: BackupId
+    project_id: str
+    name: str
+    set_id: SetId
+    set_name: str
+    type: BackupType
+    status: BackupState
+    version: str
+    flavor_id: str
+    key: str
+    created_at: float
+    actor: str
+    request_id: str | None = None
+    completed_at: float | None = None
+    expires_at: float | None = None
+    size: int = 0
+    used_memory: int = 0
+    keys: int | None = None
+    checksum: str | None = None
+    reason: str | None = None
+    node: NodeId | None = None
+    copy_of: BackupId | None = None
+    verified_at: float | None = None
+    damage: str | None = None
+    uses: tuple[BackupUse, ...] = ()
+
+    @property
+    def shown(self) -> BackupState:
+        """The state as callers see it: the latest use of an available backup (API.md 4)."""
+        if self.status is not BackupState.AVAILABLE:
+            return self.status
+        words = [_USED[use.kind] for use in self.uses if use.kind in _USED]
+        return words[-1] if words else self.status
+
+
+_USED = {
+    UseKind.RESTORE: BackupState.RESTORING,
+    UseKind.COPY: BackupState.COPYING,
+    UseKind.EXPORT: BackupState.EXPORTING,
+}
