@@ -6,17 +6,17 @@ An object is written once, appears when it is whole, and is never overwritten. T
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
 
 from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
-from memstored.objects.folder import Folder
+from memstored.objects.places import place_of
 from memstored.objects.protocol import Found, Place
 
 __all__ = [
@@ -49,14 +49,15 @@ class Objects:
         self._place = place
 
     @classmethod
-    def open(cls, settings: ObjectSettings, *, default: Path) -> Self:
+    def open(
+        cls, settings: ObjectSettings, *, default: Path, environment: Mapping[str, str] = os.environ
+    ) -> Self:
         """The storage that the settings name; without a url the folder `default`, made when needed.
 
-        Nothing is asked of it yet. Raises `ValueError` with the reason when the settings can not be right.
+        The keys of an S3 store come from the `environment`. Nothing is asked of it yet. Raises `ValueError`
+        with the reason when the settings can not be right.
         """
-        if settings.url is None:
-            return cls(Folder(default, timeout=settings.timeout, make=True))
-        return cls(Folder(_path(settings.url), timeout=settings.timeout))
+        return cls(place_of(settings, default, environment))
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> Stored:
         """Write a new object out of the chunks as they come, of any size; memory stays bounded.
@@ -139,11 +140,3 @@ async def _joined(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             waiting, size = [], 0
     if size:
         yield b"".join(waiting)
-
-
-def _path(url: str) -> Path:
-    parts = urlsplit(url)
-    path = Path(unquote(parts.path))
-    if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment or not path.name:
-        raise ValueError("objects.url must be file:///folder.")
-    return path
