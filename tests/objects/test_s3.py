@@ -57,6 +57,23 @@ async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
     await objects.delete(KEY)
 
 
+async def test_an_object_of_an_expected_size_has_fitting_parts(
+    objects: Objects, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More bytes than ordinary parts can hold are no matter; an object that outgrows its parts is refused."""
+    monkeypatch.setattr("memstored.objects.s3.PARTS", 2)
+
+    await objects.put(KEY, chunks(*[bytes(MIB)] * 40), expected=36 * MIB)
+    with pytest.raises(ObjectTrouble, match="has more than the"):
+        await objects.put("backups/p/2.rdb", chunks(*[bytes(MIB)] * 40), expected=20 * MIB)
+
+    found = await objects.head(KEY)
+    assert found is not None
+    assert found.size == 40 * MIB
+    assert await objects.head("backups/p/2.rdb") is None
+    assert await gateway.uploads().beneath("") == []
+
+
 async def test_nothing_is_overwritten(objects: Objects) -> None:
     """A key that is taken stays what it is, for puts and for copies."""
     await objects.put(KEY, chunks(b"first"))
@@ -255,18 +272,21 @@ async def test_a_server_that_stands_still_is_given_up(gateway: Gateway) -> None:
 
 
 async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> None:
-    """Stopped in the middle: the put ends with a reason, and the next sweep finds what is left."""
+    """Stopped in the middle: the put takes no more, ends with a reason, and a sweep finds what is left."""
     objects = gateway.objects(timeout=1.0)
+    taken = 0
 
     async def stopping() -> AsyncIterator[bytes]:
-        for number in range(1000):
-            if number == 20:
+        nonlocal taken
+        for taken in range(1000):
+            if taken == 20:
                 gateway.pause()
             yield bytes(MIB)
 
     async with asyncio.timeout(30):
         with pytest.raises(ObjectTrouble, match=r"did not answer for 1 s"):
             await objects.put(KEY, stopping())
+    assert taken < 20 + 32, "no more is taken than memory may hold"
     gateway.resume()
     patient = gateway.objects()
     await patient.sweep()

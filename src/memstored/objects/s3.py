@@ -1,6 +1,6 @@
 """Objects in a bucket of an S3-compatible store, by obstore: uploaded in parts, visible when they are whole.
 
-All objects lie under one prefix. Memory is bounded: while `IN_FLIGHT` parts are sent, the next one fills.
+All objects lie under one prefix. Memory is bounded: while some parts are sent, the next one fills.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import TypeVar
 
 import obstore
@@ -22,12 +23,16 @@ from memstored.objects.reasons import is_missing, reason
 from memstored.objects.signing import Keys
 from memstored.objects.uploads import Uploads
 
-__all__ = ["S3", "Address"]
+__all__ = ["S3", "Address", "part_size"]
 
-PART = 8 * 1024 * 1024
+PART = 6 * 1024 * 1024
+"""Bytes of a part, unless the object would have too many of them."""
 PARTS = 10_000
-"""S3's limit: so the largest object has 78 GiB."""
+"""S3's limit: of ordinary parts the largest object has 58 GiB."""
 IN_FLIGHT = 2
+"""Ordinary parts that are sent at once; fewer when they are larger."""
+MARGIN = 1.25
+"""How much larger than expected an object may turn out."""
 CHUNK = 1024 * 1024
 """Bytes that are read at least at once."""
 COPY = 1024**3
@@ -64,17 +69,18 @@ class S3:
             address.endpoint, address.bucket, region=address.region, keys=keys, timeout=timeout
         )
 
-    async def write(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+    async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
         """As `Place.write`: a multipart upload, that obstore aborts when it fails."""
         if await self.head(key):
             raise ObjectExists(key)
+        part = part_size(expected)
         handover = Handover()
-        uploading = asyncio.ensure_future(self._upload(key, handover))
+        uploading = asyncio.ensure_future(self._upload(key, handover, part))
         try:
             size = 0
             async for piece in pieces:
                 size += len(piece)
-                _require_possible(size)
+                _require_possible(size, part)
                 await _given(handover, piece, uploading)
             await _given(handover, None, uploading)
             await asyncio.shield(uploading)
@@ -119,7 +125,7 @@ class S3:
             await self._asked(source, obstore.copy_async(self._store, source, target))
             return
         async with aclosing(self.read(source)) as chunks:
-            await self.write(target, chunks)
+            await self.write(target, chunks, found.size)
 
     async def delete(self, key: str) -> None:
         """As `Place.delete`."""
@@ -142,11 +148,12 @@ class S3:
         """As `Place.sweep`: uploads of backups. Those into buckets may be their owners' own."""
         await self._uploads.clear_folder(f"{self._prefix}{BACKUPS}")
 
-    async def _upload(self, key: str, handover: Handover) -> None:
+    async def _upload(self, key: str, handover: Handover, part: int) -> None:
+        in_flight = max(1, IN_FLIGHT * PART // part)
         await self._asked(
             key,
             obstore.put_async(
-                self._store, key, handover, use_multipart=True, chunk_size=PART, max_concurrency=IN_FLIGHT
+                self._store, key, handover, use_multipart=True, chunk_size=part, max_concurrency=in_flight
             ),
         )
 
@@ -216,9 +223,16 @@ def _succeeded(task: asyncio.Task[None]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
-def _require_possible(size: int) -> None:
-    if size > PARTS * PART:
-        raise ObjectTrouble(f"An object in S3 can have {PARTS * PART} bytes at most.")
+def part_size(expected: int) -> int:
+    """Bytes of each part of an object of about that many bytes."""
+    return max(PART, ceil(expected * MARGIN / PARTS))
+
+
+def _require_possible(size: int, part: int) -> None:
+    if size > PARTS * part:
+        raise ObjectTrouble(
+            f"The object has more than the {PARTS * part} bytes that its upload to S3 was begun for."
+        )
 
 
 async def _given(handover: Handover, piece: bytes | None, uploading: asyncio.Task[None]) -> None:
