@@ -220,12 +220,12 @@ class Fleet:
                 due = clock.monotonic()
                 continue
             turn += 1
-            self._count(turn, every)
+            self._count(turn, every, probing=not self._pace.spares_probes(TICK))
 
-    def _count(self, turn: int, every: int) -> None:
+    def _count(self, turn: int, every: int, *, probing: bool) -> None:
         for index, worker in enumerate(list(self._workers.values())):
             worker.watch.tick(TICK)
-            if (turn + index) % every == 0:
+            if probing and (turn + index) % every == 0:
                 worker.watch.probe()
         self._judge_silence()
 
