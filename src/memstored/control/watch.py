@@ -244,6 +244,11 @@ class Watch:
             sight.silent = 0.0
 
     @property
+    def suspects(self) -> int:
+        """How many nodes did not answer the last probe in time."""
+        return sum(s.link is not None and s.link.unanswered > 0 for s in self._sights.values())
+
+    @property
     def silent_nodes(self) -> int:
         """How many nodes have not answered for a second or more."""
         return sum(s.silent >= SILENT for s in self._sights.values())
