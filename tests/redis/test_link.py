@@ -9,10 +9,10 @@ import pytest
 import redis
 from broken_master import broken_master
 from nodes import CONTROL, REPLICATION, Node, Opener, attached, connected, pair, reached
-from servers import free_address, soon
+from servers import Server, free_address, soon
 
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import LinkTrouble
+from memstored.domain.ports import Identity, LinkTrouble
 from memstored.redis.link import RedisLink
 
 ALICE = TenantUser(name="alice", password_hash=hashlib.sha256(b"alice's secret").hexdigest())
@@ -319,3 +319,67 @@ async def test_data_outlives_a_full_sync_that_broke_off(node: Node, opened: Open
 def _syncing(link: RedisLink) -> bool:
     link.probe()
     return link.replication is not None and link.replication.syncing
+
+
+async def test_h25_a_node_that_takes_in_checks_everything_and_is_not_equipped(
+    node: Node, opened: Opener
+) -> None:
+    """Sent to a door, a node follows it as the one-time user; it checks all values of the copy (H24, H25)."""
+    server = node()
+    link = await connected(opened(server))
+    await link.equip(REPLICATION)
+
+    await link.take_in("127.0.0.1", 1234, Identity(user="memstored-load-1", secret="once"))
+
+    assert settings(server) == {
+        "masteruser": "memstored-load-1",
+        "masterauth": "once",
+        "sanitize-dump-payload": "yes",
+    }
+    assert link.replication is not None
+    assert link.replication.following == ("127.0.0.1", 1234)
+    assert not link.equipped
+
+
+async def test_an_equipped_node_is_as_it_was_before_it_took_in(node: Node, opened: Opener) -> None:
+    """`detach` and `equip` give the set's identity back, and only clients' values are checked again."""
+    server = node()
+    link = await connected(opened(server))
+    await link.take_in("127.0.0.1", 1234, Identity(user="memstored-load-1", secret="once"))
+
+    await link.detach()
+    await link.equip(REPLICATION)
+
+    assert settings(server) == {
+        "masteruser": REPLICATION.user,
+        "masterauth": REPLICATION.secret,
+        "sanitize-dump-payload": "clients",
+    }
+    assert link.equipped
+    assert link.replication is not None
+    assert link.replication.nowhere
+
+
+async def test_holdings_count_keys_and_what_was_evicted(node: Node, opened: Opener) -> None:
+    """A node tells its keys of all databases, its memory, and the keys it had no room for (H29)."""
+    server = node()
+    link = await connected(opened(server))
+    with server.client(CONTROL.user, CONTROL.secret) as client:
+        client.mset({"one": 1, "two": 2})
+        client.execute_command("SELECT", "9")
+        client.set("three", 3)
+        full = await link.holdings()
+        client.config_set("maxmemory", "1")
+
+    emptied = await link.holdings()
+
+    assert (full.keys, full.evicted) == (3, 0)
+    assert full.maxmemory > full.used_memory > 100_000
+    assert (emptied.keys, emptied.evicted, emptied.maxmemory) == (0, 3, 1)
+
+
+def settings(server: Server) -> dict[str, str]:
+    """What `take_in` and `equip` set, as the node has it."""
+    with server.client(CONTROL.user, CONTROL.secret) as client:
+        names = ("masteruser", "masterauth", "sanitize-dump-payload")
+        return {name: client.config_get(name)[name] for name in names}

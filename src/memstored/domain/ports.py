@@ -3,7 +3,7 @@
 The real one is `redis.link`; the simulated one ships in `runtime.fake` and proves logic, not Redis.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,16 +11,20 @@ from memstored.domain.facts import ReplicationFacts
 from memstored.domain.model import TenantUser
 from memstored.domain.words import NodeId
 
-__all__ = ["Identity", "Link", "LinkTrouble", "Target", "Wire"]
+__all__ = ["Door", "DoorTrouble", "Holdings", "Identity", "Link", "LinkTrouble", "Target", "Wire"]
 
 
 class LinkTrouble(Exception):
     """A command could not be carried out or its answer did not come: look again before believing."""
 
 
+class DoorTrouble(Exception):
+    """Saved data could not be handed over to a node: the message says what happened, and to whom."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A Redis user of the service's own: control (per controller, S7) or replication."""
+    """A Redis user of the service's own: control (per controller, S7), replication, or one-time (H24)."""
 
     user: str
     secret: str = field(repr=False)
@@ -35,6 +39,19 @@ class Target:
     port: int
     version: str
     control: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What a node holds: keys of all databases, keys evicted since its start, memory in bytes.
+
+    `maxmemory` is the one in force, 0 for none: what does not fit below it is evicted (H29).
+    """
+
+    keys: int
+    evicted: int
+    used_memory: int
+    maxmemory: int
 
 
 class Link(Protocol):
@@ -132,6 +149,17 @@ class Link(Protocol):
         """`REPLICAOF 127.0.0.1 1`: nowhere (H1)."""
         ...
 
+    async def take_in(self, host: str, port: int, identity: Identity) -> None:
+        """Follow a loading door, as the one-time user it lets in; what comes is checked in full (H24, H25).
+
+        The node is not `equipped` meanwhile. Once it has everything, `detach` and then `equip` it.
+        """
+        ...
+
+    async def holdings(self) -> Holdings:
+        """Count what the node holds now."""
+        ...
+
     async def promote(self) -> None:
         """`REPLICAOF NO ONE`."""
         ...
@@ -166,6 +194,35 @@ class Link(Protocol):
 
     def close(self) -> None:
         """End the connection and do not connect again."""
+        ...
+
+
+class Door(Protocol):
+    """A master for one fresh node and one load: it lets one user in once, under a replid never used before.
+
+    It stands at `port` of the host it was opened at until it is closed; the node is sent there by `take_in`.
+    """
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens at."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Who may come in, once (H24)."""
+        ...
+
+    @property
+    def replid(self) -> str:
+        """The replication id (40 hex digits) of the history that the load begins (H23)."""
+        ...
+
+    async def feed(self, chunks: AsyncIterable[bytes], progress: Callable[[int], None]) -> None:
+        """Hand an RDB over to the node and return when it has loaded all of it and acknowledged.
+
+        `progress` is told the bytes handed over so far. Raises `DoorTrouble`, and what `chunks` raises.
+        """
         ...
 
 

@@ -14,12 +14,21 @@ import hiredis
 from memstored.domain.clock import Clock
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import Identity, LinkTrouble, Target
+from memstored.domain.ports import Holdings, Identity, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.redis.acl import DEFAULT_USER, replication_rules, tenant_rules
 from memstored.redis.connection import Command, Connection, Reply, packed
 from memstored.redis.line import Line
-from memstored.redis.readings import BOUND, INFO_REPLICATION, REPLICATION, SERVER, USERS, Readings
+from memstored.redis.readings import (
+    BOUND,
+    HOLDINGS,
+    INFO_REPLICATION,
+    REPLICATION,
+    SERVER,
+    USERS,
+    Readings,
+    holdings_of,
+)
 
 __all__ = ["RedisLink", "RedisWire"]
 
@@ -155,9 +164,11 @@ class RedisLink:
         """Make the replication user, and use it when following.
 
         The user comes last: whoever sees it may rely on the rest. Takes effect without a restart (S1).
+        What `take_in` changed is as it was at birth again.
         """
         rules = replication_rules(replication)
         await self._do(
+            _checking("clients"),
             ("CONFIG", "SET", "masterauth", replication.secret),
             ("CONFIG", "SET", "masteruser", replication.user),
             ("ACL", "SETUSER", *rules),
@@ -190,6 +201,22 @@ class RedisLink:
         """`REPLICAOF 127.0.0.1 1`: data, replid and offset stay, writes are refused (H1)."""
         host, port = NOWHERE
         await self.follow(host, port)
+
+    async def take_in(self, host: str, port: int, identity: Identity) -> None:
+        """Follow a loading door as its one-time user; every value that comes is checked in full (H25)."""
+        await self._do(
+            _checking("yes"),
+            ("CONFIG", "SET", "masterauth", identity.secret),
+            ("CONFIG", "SET", "masteruser", identity.user),
+            ("REPLICAOF", host, str(port)),
+            *USERS,
+            *REPLICATION,
+            secret=identity.secret,
+        )
+
+    async def holdings(self) -> Holdings:
+        """Count what the node holds now."""
+        return holdings_of(await self._do(*HOLDINGS))
 
     async def promote(self) -> None:
         """`REPLICAOF NO ONE`. After `LinkTrouble` it may still be carried out (H9)."""
@@ -326,8 +353,8 @@ class RedisLink:
         if before != (self.busy, self.loading, self._readings):
             self._changed(self._target.node)
 
-    async def _do(self, *commands: Command, secret: str | None = None) -> None:
-        """Send the commands at once, learn from their answers; `secret` never shows in `LinkTrouble`."""
+    async def _do(self, *commands: Command, secret: str | None = None) -> list[Reply]:
+        """Send the commands at once and learn from the answers; `secret` never shows in `LinkTrouble`."""
         connection = self._line.connection
         if connection is None or not self._connected:
             raise LinkTrouble(f"{self._target.host}:{self._target.port}: {self.trouble}")
@@ -338,6 +365,7 @@ class RedisLink:
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, hiredis.ReplyError):
                 raise LinkTrouble(_complaint(command, reply, secret))
+        return replies
 
     async def _awaited(
         self, connection: Connection, first: Command, answer: "asyncio.Future[list[Reply]]"
@@ -375,6 +403,11 @@ def _ignored(_replies: list[Reply] | None) -> None:
 
 def _says(reply: Reply, word: str) -> bool:
     return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(f"{word} ")
+
+
+def _checking(payloads: str) -> Command:
+    """Whose values are checked in full before they are taken: those of `clients`, or of a copy as well."""
+    return ("CONFIG", "SET", "sanitize-dump-payload", payloads)
 
 
 def _kill_through(address: str, port: int) -> Command:

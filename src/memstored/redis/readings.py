@@ -3,7 +3,7 @@
 `Readings.learned` is the only way from an answer to a fact; `redis.link` holds the result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -11,9 +11,21 @@ from typing import Any, Self
 import hiredis
 
 from memstored.domain.facts import ReplicationFacts
+from memstored.domain.ports import Holdings
 from memstored.redis.connection import Command, Reply
 
-__all__ = ["BOUND", "INFO_REPLICATION", "REPLICATION", "SERVER", "USERS", "Readings"]
+__all__ = [
+    "BOUND",
+    "HOLDINGS",
+    "INFO_REPLICATION",
+    "REPLICATION",
+    "SERVER",
+    "USERS",
+    "Readings",
+    "fields_of",
+    "holdings_of",
+    "keys_of",
+]
 
 OWN_PREFIX = "memstored"
 """Users whose name begins so are the service's own; tenants can not have such a name (API.md 5)."""
@@ -29,6 +41,8 @@ SERVER = (_INFO_SERVER,)
 REPLICATION = (_INFO_PERSISTENCE, INFO_REPLICATION)
 BOUND = (_GET_BIND,)
 USERS = (_GET_MASTERUSER, _ACL_LIST)
+HOLDINGS = (("INFO", "keyspace"), ("INFO", "stats"), ("INFO", "memory"))
+"""What `holdings_of` reads the answers of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +89,31 @@ class Readings:
         return replace(self, **read(self, reply, asked_at))
 
 
-def _fields(info: bytes) -> dict[str, str]:
+def holdings_of(replies: Sequence[Reply]) -> Holdings:
+    """What a node holds, from its answers to `HOLDINGS`."""
+    keyspace, stats, memory = (fields_of(reply) for reply in replies)
+    return Holdings(
+        keys=keys_of(keyspace),
+        evicted=int(stats["evicted_keys"]),
+        used_memory=int(memory["used_memory"]),
+        maxmemory=int(memory["maxmemory"]),
+    )
+
+
+def keys_of(keyspace: Mapping[str, str]) -> int:
+    """The keys of all databases, from rows like `db0:keys=3,expires=1,avg_ttl=0`."""
+    rows = (row for name, row in keyspace.items() if name.startswith("db"))
+    return sum(int(row.split(",")[0].removeprefix("keys=")) for row in rows)
+
+
+def fields_of(info: bytes) -> dict[str, str]:
+    """The `key:value` lines of `INFO`."""
     pairs = (line.partition(":") for line in info.decode(errors="replace").splitlines())
     return {key: value for key, colon, value in pairs if colon}
 
 
 def _server(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
-    info = _fields(reply)
+    info = fields_of(reply)
     return {"run_id": info["run_id"], "process_id": int(info["process_id"])}
 
 
@@ -90,7 +122,7 @@ def _persistence(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, 
 
 
 def _replication(known: Readings, reply: Reply, asked_at: float) -> dict[str, Any]:
-    info = _fields(reply)
+    info = fields_of(reply)
     info["loading"] = "1" if known.loading else "0"
     return {"replication": ReplicationFacts.from_info(info), "read_at": asked_at}
 

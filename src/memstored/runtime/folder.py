@@ -24,6 +24,8 @@ __all__ = ["NodeFolder", "NodeRecord", "configuration", "this_boot"]
 
 FIRST_WORDS = 65536
 """Bytes of the log within which a server says that it is ready."""
+LAST_WORDS = 65536
+"""Bytes at the end of the log that are looked at."""
 _STAMP = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*#] ", re.MULTILINE)
 _OFFENDING_LINE = re.compile(r"^>>> '(\S+).*$", re.MULTILINE)
 _PROCESS = re.compile(r"(\d+) (\d+)\n(ready\n)?")
@@ -72,6 +74,16 @@ def configuration(directives: tuple[tuple[str, str], ...], record: NodeRecord, f
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _end_of(log: Path) -> bytes:
+    """The last `LAST_WORDS` bytes, less a line that is cut: what is secret in it could not be told."""
+    with log.open("rb") as file:
+        beyond = log.stat().st_size - LAST_WORDS
+        if beyond > 0:
+            file.seek(beyond)
+            file.readline()
+        return file.read(LAST_WORDS)
 
 
 class NodeFolder:
@@ -169,7 +181,7 @@ class NodeFolder:
     def last_words(self, lines: int = 4, length: int = 400) -> str:
         """The end of the log on one line, without stamps and without values of directives."""
         with suppress(FileNotFoundError):
-            text = self.log.read_text(encoding="utf-8", errors="replace")
+            text = _end_of(self.log).decode(errors="replace")
             text = _OFFENDING_LINE.sub(r"\1:", _STAMP.sub("", text))
             said = [line.strip() for line in text.splitlines() if line.strip()]
             return " ".join(said[-lines:])[-length:]

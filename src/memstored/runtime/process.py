@@ -342,6 +342,11 @@ class ProcessRuntime:
         resident = self._residents.get(node)
         return resident is not None and resident.group is not None and resident.group.burning()
 
+    def last_words(self, node: NodeId) -> str:
+        """The end of the server's log, without stamps, on one line; "" when there is none (H28)."""
+        resident = self._residents.get(node)
+        return resident.folder.last_words() if resident is not None else ""
+
     async def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, each as soon as its whole group is proven empty; ends with `close`.
 

@@ -110,6 +110,10 @@ class Runtime(Protocol):
         """Whether a silent node used CPU time since the last question: then it is busy, not hung (H16)."""
         ...
 
+    def last_words(self, node: NodeId) -> str:
+        """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
+        ...
+
     def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, each as soon as it is proven that its whole process group is empty."""
         ...

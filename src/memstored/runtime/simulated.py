@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from memstored.domain.facts import ReplicationFacts
-from memstored.domain.ports import LinkTrouble
+from memstored.domain.ports import Identity, LinkTrouble
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime.simulated_door import SimulatedDoor
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedClient, SimulatedNode
 
 __all__ = ["CONTROLLER", "SimulatedFleet"]
@@ -21,6 +22,7 @@ Answer = TypeVar("Answer")
 CONTROLLER = NodeId("controller")
 """The control loop's place in the network, to be named in partitions."""
 FIRST_PROCESS = 1000
+FIRST_DOOR = 40000
 ONLY_SET = SetId("set")
 
 
@@ -33,6 +35,7 @@ class SimulatedFleet:
         self._minted = 0
         self._partitions: set[frozenset[NodeId]] = set()
         self._lapsed: set[str] = set()
+        self._doors: dict[NodeId, SimulatedDoor] = {}
         self._watchers: list[Callable[[NodeId], None]] = []
 
     def node(self, node_id: NodeId) -> SimulatedNode:
@@ -181,6 +184,30 @@ class SimulatedFleet:
         """The key's time is over: masters drop it in their next turn, replicas keep it (H29)."""
         self._lapsed.add(write)
 
+    def open_door(self, host: str, identity: Identity, writes: Sequence[str]) -> SimulatedDoor:
+        """Begin to listen, at a port of its own, for the node that is to take these keys in."""
+        self._minted += 1
+        door = SimulatedDoor(
+            host=host,
+            port=FIRST_DOOR + self._minted,
+            identity=identity,
+            replid=self._replid(),
+            writes=tuple(writes),
+        )
+        self._doors[door.id] = door
+        return door
+
+    def close_door(self, door: SimulatedDoor) -> None:
+        """End what the door listens at, and the connection to its node."""
+        del self._doors[door.id]
+        door.end()
+
+    def evict(self, node_id: NodeId, count: int) -> None:
+        """The node drops its oldest keys for want of memory."""
+        node = self.nodes[node_id]
+        node.evicted += len(node.writes[:count])
+        del node.writes[:count]
+
     def command(self, node_id: NodeId, act: Callable[[SimulatedNode], Answer]) -> Answer:
         """Carry out a control command, like `SimulatedNode.promote`.
 
@@ -239,10 +266,20 @@ class SimulatedFleet:
 
     def _receive(self, node: SimulatedNode, source: NodeId) -> None:
         if node.loading or self._passes(node.id, source):
-            master = self.nodes.get(source)
-            node.receive(served=master is not None and master.condition is Condition.ALIVE)
+            node.receive(served=self._serves(source))
+
+    def _serves(self, source: NodeId) -> bool:
+        if source in self._doors:
+            return self._doors[source].given
+        master = self.nodes.get(source)
+        return master is not None and master.condition is Condition.ALIVE
 
     def _connect(self, node: SimulatedNode, host: str, port: int) -> None:
+        door = next((door for door in self._doors.values() if (door.host, door.port) == (host, port)), None)
+        if door is not None:
+            with suppress(LinkTrouble):
+                node.attach(door.accept(node))
+            return
         master = self.listening(host, port)
         if master is None or master is node or master.condition is not Condition.ALIVE:
             return

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.ports import Holdings, Identity, LinkTrouble
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.simulated_stream import Entry, Feed, Phase, Snapshot
 
@@ -83,6 +83,8 @@ class SimulatedNode:
     `backlog_start` (bytes) is what it can send again, None before the first replica. `resumable`: it
     may ask to continue where it is; false from the begin of a full sync to its end (H2). `ended`: the
     process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
+    `guest`: the one-time identity of the door that it takes its data in from, and logs in as, until it is
+    equipped again. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
     `mint` makes a replid never used before.
     """
 
@@ -110,6 +112,7 @@ class SimulatedNode:
     upstream: Feed | None = None
     downstream: list[Feed] = field(default_factory=list)
     identity: Identity | None = None
+    guest: Identity | None = None
     admitted: bool = False
     user: TenantUser | None = None
     paused: bool = False
@@ -117,6 +120,9 @@ class SimulatedNode:
     clients: list[SimulatedClient] = field(default_factory=list)
     waiting: list[Callable[["SimulatedNode"], object]] = field(default_factory=list)
     restless: int = 0
+    maxmemory: int = 0
+    evicted: int = 0
+    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
@@ -131,6 +137,16 @@ class SimulatedNode:
     def link_up(self) -> bool:
         """Whether the node, a replica, shows its link as up."""
         return self.upstream is not None and self.upstream.up
+
+    @property
+    def equipped(self) -> bool:
+        """Whether it has the set's replication identity, and logs in as it."""
+        return self.identity is not None and self.guest is None
+
+    @property
+    def login(self) -> Identity | None:
+        """Who it is at the master that it follows."""
+        return self.guest or self.identity
 
     @property
     def loading(self) -> bool:
@@ -174,6 +190,23 @@ class SimulatedNode:
     def detach(self) -> None:
         """`REPLICAOF 127.0.0.1 1`: nowhere (H1). Raises `LinkTrouble` while loading."""
         self.follow(*NOWHERE)
+
+    def equip(self, identity: Identity) -> None:
+        """The set's replication identity, for both ends of a link."""
+        self.identity, self.guest = identity, None
+
+    def take_in(self, host: str, port: int, identity: Identity) -> None:
+        """Follow a loading door as its one-time user. Raises `LinkTrouble` while loading."""
+        self._refuse_while_loading()
+        self.guest = identity
+        self.follow(host, port)
+
+    def holdings(self) -> Holdings:
+        """What it holds: a key costs as much memory as its write was long."""
+        keys = len(self.writes)
+        return Holdings(
+            keys=keys, evicted=self.evicted, used_memory=keys * WRITE_BYTES, maxmemory=self.maxmemory
+        )
 
     def promote(self) -> None:
         """`REPLICAOF NO ONE`; nothing on a master. Raises `LinkTrouble` while loading.
@@ -238,7 +271,7 @@ class SimulatedNode:
 
         Raises `LinkTrouble` where the real one refuses; the replica then keeps what it has (S1).
         """
-        if self.identity is None or self.identity != replica.identity:
+        if self.identity is None or self.identity != replica.login:
             raise LinkTrouble("WRONGPASS invalid username-password pair or user is disabled.")
         if not self.is_master and not self.link_up:
             raise LinkTrouble("NOMASTERLINK Can't SYNC while not connected with my master")
@@ -352,6 +385,10 @@ class SimulatedNode:
 
     def _load(self, feed: Feed) -> None:
         assert feed.snapshot is not None
+        if feed.complaint is not None:  # H28: it stays empty and tries again at once
+            self.log.append(feed.complaint)
+            self._leave_master()
+            return
         self.writes = list(feed.snapshot.writes)
         self.replid, self.offset = feed.snapshot.replid, feed.snapshot.offset
         self.replid2, self.second_offset, self.resumable = NO_REPLID, -1, True

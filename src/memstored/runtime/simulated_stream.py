@@ -45,7 +45,8 @@ class Feed:
     """The connection of one replica to its master.
 
     `buffer` lies in the master's memory and dies with it; `socket` was sent and is still read when the
-    master is dead (H3). `acked` is the offset (bytes) that the replica last acknowledged.
+    master is dead (H3). `acked` is the offset (bytes) that the replica last acknowledged. `complaint`: what
+    the replica will say of a file that can not be loaded.
     """
 
     source: NodeId
@@ -58,6 +59,7 @@ class Feed:
     socket: list[Entry] = field(default_factory=list)
     acked: int = 0
     ended: bool = False
+    complaint: str | None = None
 
     @property
     def up(self) -> bool:

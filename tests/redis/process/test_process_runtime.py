@@ -54,6 +54,16 @@ class HastyStranger:
             self.listener.listen()
 
 
+async def test_the_last_words_of_a_node_are_its_logs(ground: Ground, runtime: ProcessRuntime) -> None:
+    """What the engine wrote last can be shown, while it lives; of an unknown node there is nothing (H28)."""
+    placement = await runtime.launch(ground.order())
+
+    words = runtime.last_words(placement.node)
+
+    assert "Ready to accept connections" in words
+    assert runtime.last_words(NodeId("nobody")) == ""
+
+
 async def test_a_launched_node_answers_at_its_own_address(ground: Ground, runtime: ProcessRuntime) -> None:
     """When the launch returns, connections are accepted, and the node knows its own address and folder."""
     placement = await runtime.launch(ground.order())

@@ -1,7 +1,16 @@
 import hiredis
 
+from memstored.domain.ports import Holdings
 from memstored.redis.connection import Command, Reply
-from memstored.redis.readings import BOUND, INFO_REPLICATION, REPLICATION, SERVER, USERS, Readings
+from memstored.redis.readings import (
+    BOUND,
+    INFO_REPLICATION,
+    REPLICATION,
+    SERVER,
+    USERS,
+    Readings,
+    holdings_of,
+)
 
 INFO_PERSISTENCE = REPLICATION[0]
 GET_MASTERUSER, ACL_LIST = USERS
@@ -100,3 +109,14 @@ def test_the_time_of_asking_makes_no_difference() -> None:
 
     assert second == first
     assert second.read_at == 2.0
+
+
+def test_holdings_count_the_keys_of_all_databases() -> None:
+    """Keys are those of every database; eviction and memory stand beside them."""
+    keyspace = b"# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb11:keys=4,expires=0,avg_ttl=0\r\n"
+    stats = b"# Stats\r\nexpired_keys:9\r\nevicted_keys:2\r\n"
+    memory = b"# Memory\r\nused_memory:1000\r\nused_memory_human:1K\r\nmaxmemory:2000\r\n"
+
+    holdings = holdings_of([keyspace, stats, memory])
+
+    assert holdings == Holdings(keys=7, evicted=2, used_memory=1000, maxmemory=2000)

@@ -5,7 +5,7 @@ import pytest
 
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile
-from memstored.runtime.folder import NodeFolder, NodeRecord, configuration, this_boot
+from memstored.runtime.folder import LAST_WORDS, NodeFolder, NodeRecord, configuration, this_boot
 
 RECORD = NodeRecord(
     node=NodeId("n-1"), set_id=SetId("s-1"), address="127.20.0.7", port=6379, boot=this_boot()
@@ -143,6 +143,14 @@ def test_a_stamp_is_not_shown(folder: NodeFolder) -> None:
     folder.log.write_text("19910:M 23 Nov 2026 18:47:34.376 # Failed listening on port 1, aborting.\n")
 
     assert folder.last_words() == "Failed listening on port 1, aborting."
+
+
+def test_of_a_long_log_only_whole_lines_of_its_end_are_read(folder: NodeFolder) -> None:
+    """A line that is cut where the look begins is left out: it may be half of a secret."""
+    folder.prepare(RECORD, ())
+    folder.log.write_text(f">>> 'masterauth hidden{' ' * LAST_WORDS}hidden too'\nThe end.\n")
+
+    assert folder.last_words() == "The end."
 
 
 def test_a_removed_folder_leaves_nothing(folder: NodeFolder, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 For tests that want the whole service in milliseconds. All parts stand on one fleet:
 
     runtime = FakeRuntime()
-    endpoints, wire = FakeEndpoints(runtime), FakeWire(runtime)
+    endpoints, wire, doors = FakeEndpoints(runtime), FakeWire(runtime), FakeDoors(runtime)
     runtime.fleet.crash(node)
 
 Nothing sleeps: every look through a link (`probe`, `refresh`) lets the fleet do one turn, so a loop that
@@ -11,8 +11,18 @@ keeps looking converges. Faults are made on `runtime.fleet`, or on the way with 
 """
 
 from memstored.runtime.fake.clock import ManualClock
+from memstored.runtime.fake.door import FakeDoor, FakeDoors
 from memstored.runtime.fake.endpoints import FakeEndpoints
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.fake.wire import FakeLink, FakeWire
 
-__all__ = ["FakeEndpoints", "FakeLink", "FakeRuntime", "FakeWire", "ManualClock", "Mishap"]
+__all__ = [
+    "FakeDoor",
+    "FakeDoors",
+    "FakeEndpoints",
+    "FakeLink",
+    "FakeRuntime",
+    "FakeWire",
+    "ManualClock",
+    "Mishap",
+]

@@ -110,6 +110,11 @@ class FakeRuntime:
         known = self.fleet.nodes.get(node)
         return known is not None and known.burning
 
+    def last_words(self, node: NodeId) -> str:
+        """The last line of the simulated node's log."""
+        known = self.fleet.nodes.get(node)
+        return known.log[-1] if known is not None and known.log else ""
+
     async def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, once each, until `close`."""
         exits = self._exits

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import Identity, Link, LinkTrouble, Target
+from memstored.domain.ports import Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.simulated_node import Condition, SimulatedNode
@@ -67,11 +67,7 @@ class FakeLink:
 
     async def equip(self, replication: Identity) -> None:
         """See `Link.equip`."""
-
-        def act(node: SimulatedNode) -> None:
-            node.identity = replication
-
-        await self._carry_out("equip", act)
+        await self._carry_out("equip", lambda node: node.equip(replication))
         self.equipped = True
 
     async def admit(self, user: TenantUser | None) -> None:
@@ -95,6 +91,15 @@ class FakeLink:
     async def detach(self) -> None:
         """See `Link.detach`."""
         await self._carry_out("detach", SimulatedNode.detach)
+
+    async def take_in(self, host: str, port: int, identity: Identity) -> None:
+        """See `Link.take_in`."""
+        await self._carry_out("take_in", lambda node: node.take_in(host, port, identity))
+        self.equipped = False
+
+    async def holdings(self) -> Holdings:
+        """See `Link.holdings`."""
+        return await self._carry_out("holdings", SimulatedNode.holdings)
 
     async def promote(self) -> None:
         """See `Link.promote`."""
@@ -177,7 +182,7 @@ class FakeLink:
     def _learn(self, node: SimulatedNode) -> None:
         self.run_id, self.process_id = node.run_id, node.process_id
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
-        self.equipped, self.admitted, self.bound = node.identity is not None, node.admitted, node.bound
+        self.equipped, self.admitted, self.bound = node.equipped, node.admitted, node.bound
 
     def _reading(self) -> tuple[object, ...]:
         return (
