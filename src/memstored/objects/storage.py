@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.folder import Folder
-from memstored.objects.keys import BadKey, backup_key, checked
 from memstored.objects.protocol import Found, Place
 
 __all__ = [

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from memstored.domain.object_keys import UNFINISHED, BadKey, checked
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
-from memstored.objects.keys import UNFINISHED, BadKey, checked
 from memstored.objects.protocol import Found
 
 __all__ = ["Draft", "Tree"]
