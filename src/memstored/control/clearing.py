@@ -1,8 +1,8 @@
 """Backups and objects that go: deleted ones, expired ones, and what earlier runs left.
 
-The object of a backup is removed only when the store itself says that the backup is to go or never came to be.
-One that the store knows nothing of is left alone and said: the store may be an older copy, or the wrong one,
-and the object somebody's last copy of their data (S6).
+The object of a backup is removed only when the store itself says that the backup is to go, or that it never
+came to be. One that the store knows nothing of is left alone and said: the store may be an older copy, or the
+wrong one, and the object somebody's last copy of their data (S6).
 """
 
 from contextlib import suppress
@@ -13,8 +13,8 @@ import structlog
 from memstored.control.means import Means
 from memstored.domain.backup import Backup
 from memstored.domain.course import deleted, removal
+from memstored.domain.object_keys import BACKUPS
 from memstored.domain.words import BackupState
-from memstored.objects.keys import BACKUPS
 from memstored.store.errors import Stale
 
 __all__ = ["Clearing"]
@@ -25,7 +25,7 @@ _UNFINISHED = (BackupState.PENDING, BackupState.CREATING)
 
 
 class Clearing:
-    """Removes, one call each; all are safe to repeat. Every method raises `StoreTrouble` and `ObjectTrouble`."""
+    """Removes, one call each; all are safe to repeat and raise `StoreTrouble` and `ObjectTrouble`."""
 
     def __init__(self, means: Means) -> None:
         self._means = means

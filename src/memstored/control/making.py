@@ -92,7 +92,7 @@ class Maker:
                 instance_set, donor = await self._ready(present)
                 target = await self._target(instance_set, donor)
             except _Cut as refusal:
-                await self._refuse(present, str(refusal))
+                await self._turn_down(present, str(refusal))
                 return None
             with suppress(Stale):
                 return await self._record_begun(present, instance_set, donor, target)
@@ -134,7 +134,7 @@ class Maker:
         self._means.seen.wake(written.id)
         return _Begun(backup=making, set=written, donor=donor, target=target)
 
-    async def _refuse(self, backup: Backup, reason: str) -> None:
+    async def _turn_down(self, backup: Backup, reason: str) -> None:
         """End it before it began; somebody who ended it before us was right too."""
         turn = failed(backup, reason, self._means.clock.wall())
         with suppress(Stale):

@@ -15,7 +15,6 @@ from memstored.domain.donor import unready
 from memstored.domain.model import InstanceSet
 from memstored.domain.schedule import agenda, day_of
 from memstored.domain.words import BackupId, BackupState, BackupType
-from memstored.objects.storage import backup_key
 from memstored.store.errors import BackupUnderWay, NameTaken, Stale
 
 __all__ = ["Rota"]
@@ -50,8 +49,7 @@ class Rota:
         tried = await self._tried(instance_set, day_of(now))
         if tried and now < tried[-1].created_at + self._pause(len(tried)):
             return False
-        backup_id = BackupId(str(uuid4()))
-        turn = scheduled(instance_set, backup_id, backup_key(instance_set.project_id, backup_id), now)
+        turn = scheduled(instance_set, BackupId(str(uuid4())), now)
         # One that is under way comes first; a name of this minute is free in the next one.
         with suppress(BackupUnderWay, NameTaken):
             await self._means.backups.add(turn.after, turn.events)
