@@ -146,10 +146,10 @@ class BackupKeeper:
 
     async def _turn(self) -> bool:
         """Begin what is to be done and not under way; returns whether anything was."""
-        if self._means.clock.monotonic() >= self._rota_at:
-            await self._rota.turn()
-            self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
         rows = await self._means.backups.unsettled(self._means.clock.wall())
+        if self._means.clock.monotonic() >= self._rota_at:
+            await self._rota.turn({row.set_id for row in rows if row.under_way})
+            self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
         jobs = list(self._jobs(rows))
         self._patience.keep([LOOK, *(job.key for job in jobs)])
         for job in jobs:

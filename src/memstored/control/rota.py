@@ -4,7 +4,7 @@ What is ordered waits like any other, and fails like any other; then another one
 that grow, as long as the day lasts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from memstored.domain.course import given_up, scheduled
 from memstored.domain.donor import unready
 from memstored.domain.model import InstanceSet
 from memstored.domain.schedule import agenda, day_of
-from memstored.domain.words import BackupId, BackupState, BackupType
+from memstored.domain.words import BackupId, BackupType, SetId
 from memstored.store.errors import BackupUnderWay, NameTaken, Stale
 
 __all__ = ["Rota"]
@@ -28,33 +28,30 @@ class Rota:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def turn(self) -> int:
-        """Look at every set once; returns how many backups were ordered. Raises `StoreTrouble`."""
+    async def turn(self, under_way: Collection[SetId]) -> None:
+        """Look at every set once, but for those of which a backup is under way: that one comes first.
+
+        Raises `StoreTrouble`.
+        """
         now = self._means.clock.wall()
-        ordered = 0
         for instance_set in await self._means.sets.load_all():
-            asked = agenda(instance_set, now)
-            if instance_set.deleting or not (asked.due or asked.missed):
+            if instance_set.deleting or instance_set.id in under_way:
                 continue
+            asked = agenda(instance_set, now)
             if asked.missed:
                 await self._give_up(instance_set, asked.missed)
-            elif await self._order(instance_set, now):
-                ordered += 1
-        return ordered
+            elif asked.due is not None and unready(instance_set) is None:
+                await self._order(instance_set, now)
 
-    async def _order(self, instance_set: InstanceSet, now: float) -> bool:
-        """Order today's backup of the set, unless it has to wait."""
-        if unready(instance_set) is not None:
-            return False
+    async def _order(self, instance_set: InstanceSet, now: float) -> None:
+        """Order today's backup of the set, unless the last one failed just now."""
         tried = await self._tried(instance_set, day_of(now))
         if tried and now < tried[-1].created_at + self._pause(len(tried)):
-            return False
+            return
         turn = scheduled(instance_set, BackupId(str(uuid4())), now)
-        # One that is under way comes first; a name of this minute is free in the next one.
+        # Somebody else was faster; or a name of this minute is in use, and that of the next one is not.
         with suppress(BackupUnderWay, NameTaken):
             await self._means.backups.add(turn.after, turn.events)
-            return True
-        return False
 
     def _pause(self, failures: int) -> float:
         """Seconds from the beginning of the last try to the next one."""
@@ -66,10 +63,8 @@ class Rota:
         return [b for b in known if b.type is BackupType.AUTOMATIC and day_of(b.created_at) == day]
 
     async def _give_up(self, instance_set: InstanceSet, missed: tuple[str, ...]) -> None:
-        """Record that these days are over, unless the last one's backup is still being made."""
+        """Record that these days are over."""
         tried = await self._tried(instance_set, missed[-1])
-        if any(backup.status in (BackupState.PENDING, BackupState.CREATING) for backup in tried):
-            return
         after, draft = given_up(instance_set, missed, _reason(instance_set, tried))
         with suppress(Stale):
             await self._means.sets.commit(instance_set, after, (draft,))
