@@ -30,6 +30,8 @@ log = structlog.get_logger()
 OpenOutflow = Callable[[Target], AbstractAsyncContextManager[Outflow]]
 """Opens the stream of a replica's data; raises `LinkTrouble`."""
 
+ATTEMPTS = 5
+"""How often a replica is asked that gives nothing."""
 RESTARTED = "The service was restarted while it was being made."
 DELETED = "The set is deleted."
 
@@ -163,6 +165,21 @@ class Maker:
             await asyncio.gather(stream, return_exceptions=True)
 
     async def _stream(self, work: _Begun, meter: Meter) -> Taken:
+        """Stream it; anew after a while as long as nothing came.
+
+        A replica refuses connections for a moment when an address is given to it, and gives nothing while its
+        link to the primary is down.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._stream_once(work, meter)
+            except LinkTrouble:
+                if meter.progress.done:
+                    raise
+                await asyncio.sleep(self._means.rhythm.first_pause)
+        return await self._stream_once(work, meter)
+
+    async def _stream_once(self, work: _Begun, meter: Meter) -> Taken:
         async with self._outflow(work.target) as flow:
             meter.begin(flow.size)
             async with aclosing(meter.counted(flow.chunks)) as chunks:

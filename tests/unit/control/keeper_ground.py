@@ -86,6 +86,8 @@ class SetClock:
 class Tap:
     """Gives the data of replicas: `data`, then what is `left`, as soon as `opened`; or it `breaks`.
 
+    It refuses to begin so many times as there are `refusals`.
+
     `flowing` and `most` count the streams at the same time; `targets` are the nodes that were asked.
     """
 
@@ -94,6 +96,7 @@ class Tap:
     keys: int | None = 3
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     breaks: Exception | None = None
+    refusals: list[Exception] = field(default_factory=list)
     flowing: int = 0
     most: int = 0
     targets: list[NodeId] = field(default_factory=list)
@@ -115,6 +118,8 @@ class Tap:
         """The data of that node."""
         assert target.control.secret == "c"
         self.targets.append(target.node)
+        if self.refusals:
+            raise self.refusals.pop()
         self.flowing += 1
         self.most = max(self.most, self.flowing)
         try:

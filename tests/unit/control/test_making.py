@@ -61,13 +61,12 @@ async def test_while_it_is_made_the_set_says_so_and_its_loop_is_told(kept: Groun
         marked = await kept.sets.load(made_of.id)
         progress = keeper.progress(wanted.id)
         kept.tap.opened.set()
-        await kept.settled(wanted, BackupState.AVAILABLE)
+        await eventually(lambda: kept.seen.woken == [made_of.id, made_of.id])
 
     assert marked is not None
     assert marked.backup == wanted.id
     assert progress is not None
     assert progress.total == len(b"".join(DATA))
-    assert kept.seen.woken == [made_of.id, made_of.id]
 
 
 async def test_what_the_sets_own_loop_writes_meanwhile_does_not_disturb(kept: Ground) -> None:
@@ -143,6 +142,31 @@ async def test_a_replica_that_dies_mid_stream_ends_it_with_its_name(kept: Ground
 
     assert done.reason == "The replica orders-2 stopped giving its data: the connection ended"
     assert again.status is BackupState.AVAILABLE
+
+
+async def test_a_replica_that_gives_nothing_at_first_is_asked_again(kept: Ground) -> None:
+    """Its port is shut for a moment whenever an address is given to it."""
+    made_of = await kept.add_set()
+    kept.tap.refusals = [BROKEN] * 4
+    wanted = await kept.ask(made_of)
+
+    async with kept.keeper():
+        await kept.settled(wanted, BackupState.AVAILABLE)
+
+    assert len(kept.tap.targets) == 5
+
+
+async def test_a_replica_that_gives_nothing_again_and_again_ends_it(kept: Ground) -> None:
+    """Not for ever, though."""
+    made_of = await kept.add_set()
+    kept.tap.refusals = [BROKEN] * 50
+    wanted = await kept.ask(made_of)
+
+    async with kept.keeper():
+        done = await failed(kept, made_of, wanted)
+
+    assert done.reason == "The replica orders-2 stopped giving its data: the connection ended"
+    assert len(kept.tap.targets) == 5
 
 
 @pytest.mark.parametrize(
