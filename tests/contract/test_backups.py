@@ -368,13 +368,22 @@ async def test_progress_is_shown_while_data_moves(
     """Of a backup that is being made or used; not of one that nothing is done with."""
     making = await saved(api, status=BackupState.CREATING, name="making")
     used = await saved(api, name="used")
-    await put_use(api, used, UseKind.EXPORT)
-    idle = await saved(api, name="idle")
-    api.keeper.far.update(dict.fromkeys([making.id, used.id, idle.id], progress))
+    await put_use(api, used, UseKind.VERIFY)
+    others = [
+        await saved(api, name=status.value.lower(), status=status)
+        for status in (BackupState.AVAILABLE, BackupState.PENDING, BackupState.DELETING)
+    ]
+    api.keeper.far.update(dict.fromkeys([making.id, used.id, *(other.id for other in others)], progress))
 
     rows = (await api.get(BACKUPS)).json()["backups"]
 
-    assert {row["name"]: row["progress"] for row in rows} == {"making": shown, "used": shown, "idle": None}
+    assert {row["name"]: row["progress"] for row in rows} == {
+        "making": shown,
+        "used": shown,
+        "available": None,
+        "pending": None,
+        "deleting": None,
+    }
 
 
 async def test_backups_are_listed(api: Api) -> None:

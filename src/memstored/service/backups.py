@@ -21,8 +21,6 @@ from memstored.store.errors import BackupUnderWay, NameTaken
 
 __all__ = ["BackupService", "BackupView"]
 
-_MOVING = (BackupState.CREATING, BackupState.COPYING, BackupState.EXPORTING, BackupState.RESTORING)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupView:
@@ -137,7 +135,7 @@ class BackupService:
         return found
 
     def _view(self, backup: Backup) -> BackupView:
-        moving = backup.shown in _MOVING
+        moving = bool(backup.uses) or backup.status is BackupState.CREATING
         return BackupView(backup=backup, progress=self._keeper.progress(backup.id) if moving else None)
 
 
