@@ -6,6 +6,7 @@ credentials.json  the first admin's credential (0600)
 secret.key        the key that secrets at rest are encrypted with (0600)
 memstored.db      the store
 runtime/          nodes and addresses
+objects/          backups and callers' files, unless object storage is elsewhere
 """
 
 import fcntl
@@ -54,6 +55,11 @@ class DataFolder:
         return self.path / "runtime"
 
     @property
+    def objects(self) -> Path:
+        """The folder of objects, where the settings name no other storage."""
+        return self.path / "objects"
+
+    @property
     def server_file(self) -> Path:
         """Where the running service writes its address."""
         return self.path / "server.json"
@@ -77,7 +83,7 @@ class DataFolder:
 
     def _strange(self) -> list[str]:
         """The names of what is in it and would not be in one of ours."""
-        ours = {*FILES, *HARMLESS, "lock", "runtime"}
+        ours = {*FILES, *HARMLESS, "lock", "runtime", "objects"}
         return sorted(entry.name for entry in self.path.iterdir() if entry.name not in ours)
 
     def claim(self) -> Self:

@@ -113,7 +113,7 @@ class BackupRepository:
 
         Returns the set as it is kept. `events` are about the backup. Raises `Stale` when either was changed.
         """
-        return await self._sets.commit(set_before, set_after, further=self.changed(before, after, events))
+        return await self._sets.commit(set_before, set_after, further=[self.changed(before, after, events)])
 
     async def end(
         self,
@@ -124,7 +124,7 @@ class BackupRepository:
         events: Sequence[EventDraft] = (),
     ) -> InstanceSet:
         """Record what became of a backup, and that none is made of the set now: both or none, as `begin`."""
-        return await self._sets.commit(set_before, set_after, further=self.changed(before, after, events))
+        return await self._sets.commit(set_before, set_after, further=[self.changed(before, after, events)])
 
     async def begin_use(
         self,

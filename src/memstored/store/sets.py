@@ -83,7 +83,7 @@ class SetRepository:
         events: Sequence[EventDraft] = (),
         *,
         node_quota: int,
-        further: Further | None = None,
+        further: Sequence[Further] = (),
     ) -> InstanceSet:
         """Keep a new set, as revision 1, and return it as it is kept.
 
@@ -102,7 +102,7 @@ class SetRepository:
         events: Sequence[EventDraft] = (),
         *,
         node_quota: int | None = None,
-        further: Further | None = None,
+        further: Sequence[Further] = (),
     ) -> InstanceSet:
         """Record a change with its events, and return the set as it is kept, at its next revision.
 
@@ -198,7 +198,7 @@ class _Change:
     events: Sequence[EventDraft]
     now: float
     node_quota: int | None
-    further: Further | None
+    further: Sequence[Further]
 
 
 def _awaited(before: InstanceSet, after: InstanceSet) -> bool:
@@ -285,8 +285,8 @@ def _commit(connection: Connection, change: _Change) -> None:
 
 
 def _go_further(connection: Connection, change: _Change) -> None:
-    if change.further is not None:
-        change.further(connection)
+    for work in change.further:
+        work(connection)
 
 
 def _advance(connection: Connection, change: _Change) -> None:

@@ -399,7 +399,7 @@ async def test_a_set_that_begins_with_a_backup_uses_it(
     ordered = a_set()
     use = a_use(kept, holder=ordered.id)
 
-    await sets.add(ordered, IDENTITIES, node_quota=9, further=backups.used(use, project_id=PROJECT))
+    await sets.add(ordered, IDENTITIES, node_quota=9, further=[backups.used(use, project_id=PROJECT)])
 
     assert await backups.load(kept.id) == replace(kept, uses=(use,))
     assert await sets.load(ordered.id) is not None
@@ -418,7 +418,7 @@ async def test_a_set_is_not_kept_without_its_backup(
             IDENTITIES,
             [an_event()],
             node_quota=9,
-            further=backups.used(a_use(going), project_id=PROJECT),
+            further=[backups.used(a_use(going), project_id=PROJECT)],
         )
 
     assert await sets.load(ordered.id) is None
