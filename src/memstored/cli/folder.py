@@ -163,6 +163,9 @@ class DataFolder:
             file.unlink(missing_ok=True)
         for folder in (self.runtime / "nodes", self.runtime):
             _remove_empty(folder)
+        # An object may be the last copy of somebody's data: it stays (S6), and its folders with it.
+        for folder, *_ in os.walk(self.objects, topdown=False):
+            _remove_empty(Path(folder))
         (self.path / "lock").unlink(missing_ok=True)
         _remove_empty(self.path)
         return sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
