@@ -74,17 +74,3 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         command.purge(tmp_path, None)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "thesis.odt"]
-
-
-def test_objects_stay_and_folders_without_any_go(runtime: FakeRuntime, folder: DataFolder) -> None:
-    """A backup may be the last copy of somebody's data (S6)."""
-    kept = folder.objects / "backups" / "project" / "b.rdb"
-    for place in (kept.parent, folder.objects / "unfinished", folder.objects / "buckets" / "project"):
-        place.mkdir(parents=True)
-    kept.write_bytes(b"REDIS")
-
-    left = command.purge(folder.path, None).left
-
-    assert left == ["objects"]
-    assert [file for file in folder.objects.rglob("*") if file.is_file()] == [kept]
-    assert [place.name for place in folder.objects.iterdir()] == ["backups"]

@@ -328,10 +328,20 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
             asyncio.run_coroutine_threadsafe(awake.wait(), loop).result()
         return write(file, data)
 
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield bytes(1_000_000)
+
     monkeypatch.setattr(os, "write", hanging)
     with pytest.raises(ObjectTrouble, match=r"did not answer for 0\.2 s"):
-        await objects.put(KEY, chunks(bytes(5_000_000)))
+        await objects.put(KEY, endless())
     awake.set()
+
+    assert taken < 10, "no more is taken than memory may hold"
 
     async with asyncio.timeout(10):
         while _files(root):  # noqa: ASYNC110 - what is waited for is seen, not announced
