@@ -183,7 +183,8 @@ class Maker:
         async with self._outflow(work.target) as flow:
             meter.begin(flow.size)
             async with aclosing(meter.counted(flow.chunks)) as chunks:
-                stored = await self._means.objects.put(work.backup.key, chunks)
+                expected = flow.size or flow.used_memory
+                stored = await self._means.objects.put(work.backup.key, chunks, expected=expected)
             return Taken(
                 size=stored.size, checksum=stored.checksum, keys=flow.keys, used_memory=flow.used_memory
             )

@@ -26,7 +26,7 @@ from memstored.redis.config import directives
 from memstored.runtime.protocol import Engine, LaunchOrder
 from memstored.store.errors import Stale
 
-__all__ = ["OpenDoor", "Verifier", "choose_engine"]
+__all__ = ["OpenDoor", "Verifier", "blames_data", "choose_engine"]
 
 log = structlog.get_logger()
 
@@ -120,7 +120,10 @@ class Verifier:
             raise _Damaged(f"Loaded it has {held.keys} keys; {backup.keys} were saved.")
 
     async def _load(self, backup: Backup, node: NodeId, link: Link, meter: Meter) -> Holdings:
-        """Hand the data over and count it while the node is still a replica (H29)."""
+        """Hand the data over and count it while the node is still a replica (H29).
+
+        Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
+        """
         try:
             async with self._open_door(HERE, size=backup.size, deadline=STILL) as door:
                 await link.take_in(HERE, door.port, door.identity)
@@ -129,7 +132,9 @@ class Verifier:
                 return await link.holdings()
         except DoorTrouble as trouble:
             words = self._place.runtime.last_words(node)
-            raise _Damaged(f"Redis does not load it: {words or trouble}") from trouble
+            if blames_data(words):
+                raise _Damaged(f"Redis does not load it: {words}") from trouble
+            raise LinkTrouble(f"it could not be loaded for a trial: {trouble}") from trouble
 
     @asynccontextmanager
     async def _launched(self, node: NodeId, set_id: SetId, version: str) -> AsyncIterator[Link]:
@@ -168,6 +173,15 @@ class Verifier:
         else:
             if not gone:
                 log.warning("guest_stays", node=node, trouble="it could not be proven gone")
+
+
+def blames_data(words: str) -> bool:
+    """Whether a node that did not load something said that it is the data's fault.
+
+    A connection that ended early is an error in the data to it as well, but one that it doubts itself.
+    """
+    refused = "Internal error in RDB" in words and "assuming connection error" not in words
+    return refused or "REDIS BUG REPORT" in words
 
 
 def choose_engine(engines: Sequence[Engine], version: str) -> Engine | None:

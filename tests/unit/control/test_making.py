@@ -261,7 +261,7 @@ async def test_object_storage_that_refuses_ends_it_with_its_words(
     made_of = await kept.add_set()
     wanted = await kept.ask(made_of)
 
-    async def full(_key: str, _chunks: object) -> None:
+    async def full(_key: str, _chunks: object, *, expected: int) -> None:
         raise ObjectTrouble("The disk of object storage is full.")
 
     monkeypatch.setattr(kept.objects, "put", full)

@@ -7,7 +7,7 @@ import pytest
 from keeper_ground import DATA, Ground, chunks_of, eventually
 
 from memstored.control.guests import Guests
-from memstored.control.verifying import choose_engine
+from memstored.control.verifying import blames_data, choose_engine
 from memstored.domain.backup import Backup
 from memstored.domain.words import NodeId, SetId, UseKind
 from memstored.objects.storage import ObjectTrouble
@@ -75,6 +75,34 @@ async def test_a_body_that_redis_refuses_is_damaged_in_its_words(kept: Ground) -
 
     assert done.damage is not None
     assert "Internal error in RDB reading offset 9" in done.damage
+
+
+async def test_a_trial_that_comes_to_nothing_without_a_word_about_the_data_is_no_verdict(
+    kept: Ground,
+) -> None:
+    """As when the machine has no memory left for it: nobody may take a good backup for a damaged one."""
+    kept.doors.complaint = "Killed"
+
+    done = await verified(kept, await kept.saved())
+
+    assert (done.damage, done.verified_at) == (None, None)
+    assert done.reason is not None
+    assert done.reason.startswith("It could not be verified: it could not be loaded for a trial")
+
+
+@pytest.mark.parametrize(
+    ("words", "blamed"),
+    [
+        ("Wrong RDB checksum. Internal error in RDB reading offset 0 -> RDB CRC error. Terminating", True),
+        ("=== REDIS BUG REPORT END. ===", True),
+        ("Internal error in RDB reading offset 0 -> Unexpected EOF, assuming connection error", False),
+        ("MASTER <-> REPLICA sync: Loading DB in memory", False),
+        ("", False),
+    ],
+)
+def test_redis_words_tell_the_datas_fault_from_the_connections(words: str, blamed: bool) -> None:  # noqa: FBT001 - what is expected
+    """As real engines say it."""
+    assert blames_data(words) is blamed
 
 
 async def test_another_count_of_keys_is_damage(kept: Ground) -> None:
