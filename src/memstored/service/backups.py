@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from memstored.domain.backup import Backup, Progress
 from memstored.domain.clock import Clock
-from memstored.domain.errors import Conflict, Detail, Forbidden, NotFound
+from memstored.domain.errors import Forbidden, NotFound
 from memstored.domain.requests.backups import NewUse, Title, copy, export, remove, save, under_way, verify
-from memstored.domain.requests.change import Call, refusal
+from memstored.domain.requests.change import Call, name_in_use, refusal
 from memstored.domain.words import BackupId, BackupState
 from memstored.identity.protocol import Caller
 from memstored.service.attempts import until_fresh
@@ -54,7 +54,7 @@ class BackupService:
         except BackupUnderWay:
             raise refusal([under_way()]) from None
         except NameTaken as taken:
-            raise _name_in_use(name) from taken
+            raise name_in_use("name", name) from taken
         self._keeper.wake()
         return new.backup.id
 
@@ -76,7 +76,7 @@ class BackupService:
         try:
             await self._use(caller, backup_id, lambda it, call: copy(it, title, call, _fresh_id()))
         except NameTaken as taken:
-            raise _name_in_use(name) from taken
+            raise name_in_use("name", name) from taken
         return title.id
 
     async def export(self, caller: Caller, backup_id: str, path: str) -> BackupId:
@@ -145,8 +145,3 @@ def _title(name: str) -> Title:
 
 def _fresh_id() -> str:
     return str(uuid4())
-
-
-def _name_in_use(name: str) -> Conflict:
-    message = f"The name {name} is in use in this project; choose another."
-    return Conflict(message, details=[Detail("name", "name_in_use", message)])

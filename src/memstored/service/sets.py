@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from memstored.domain.backup import BackupUse
 from memstored.domain.clock import Clock
-from memstored.domain.errors import Conflict, Detail, InvalidRequest, NotFound
+from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.ports import Identity
-from memstored.domain.requests.change import Call, Change, Misread, refused
+from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
 from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
@@ -129,8 +129,7 @@ class SetService:
         except QuotaExceeded as full:
             raise unmeetable(order, [_no_room(full)]) from full
         except NameTaken as taken:
-            message = f"The name {order.name} is in use in this project; choose another."
-            raise Conflict(message, details=[Detail("instanceSetName", "name_in_use", message)]) from taken
+            raise name_in_use("instanceSetName", order.name) from taken
         return set_id
 
     def _offer(self, project_id: str) -> Offer:

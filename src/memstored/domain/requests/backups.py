@@ -31,6 +31,7 @@ __all__ = [
     "given_up",
     "remove",
     "save",
+    "under_way",
     "verify",
 ]
 
