@@ -26,7 +26,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import SetRepository
 from plan import Plan
-from sets import LOOK, BenchSet, Stuck
+from sets import BenchSet, Stuck
 
 NODES = 3
 MEMORY = 8
@@ -36,6 +36,8 @@ VALUE = 10 * 1024
 MIB = 1024 * 1024
 LIMIT = 600.0
 """Seconds after which a backup counts as stuck."""
+LOOK = 0.05
+"""Seconds between two looks: each costs the service a request."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
 PEAK_ANEW = "5"
@@ -81,7 +83,9 @@ def _round(service: ThrowawayService, made: BenchSet, control: Identity, number:
         ours = time.monotonic() - began
     peak = _memory(service, "VmHWM")
     service.client.delete(f"/v1/backups/{row['id']}")
-    theirs = _copied(service, made, control)
+    # They meet with the same writer.
+    with _writer(made):
+        theirs = _copied(service, made, control)
     size = row["size"]
     return {
         "bytes": size,
