@@ -45,13 +45,14 @@ class Clearing:
     async def sweep(self) -> None:
         """Remove what is left of uploads and backups that never came to be; for once, at the start."""
         await self._means.objects.sweep()
+        # Objects first: what comes to be meanwhile has a row.
+        keys = await self._means.objects.keys(BACKUPS)
         known = await self._means.backups.keys()
-        for key in await self._means.objects.keys(f"{BACKUPS}/"):
-            status = known.get(key)
-            if status is BackupState.ERROR:
+        for key in keys:
+            if known.get(key) is BackupState.ERROR:
                 await self._means.objects.delete(key)
-            elif status is None:
-                log.warning("unknown_object_left_alone", key=key)
+        if unknown := [key for key in keys if key not in known]:
+            log.warning("unknown_objects_left_alone", count=len(unknown), first=unknown[0])
         await self._free_sets()
 
     async def _free_sets(self) -> None:

@@ -115,7 +115,8 @@ async def test_an_object_that_the_store_does_not_know_is_left_alone_and_said(kep
             await looked()
 
     assert await kept.content(STRANGE) == b"all that somebody has"
-    assert [line["key"] for line in logs if line["event"] == "unknown_object_left_alone"] == [STRANGE]
+    said = [line for line in logs if line["event"] == "unknown_objects_left_alone"]
+    assert [(line["count"], line["first"]) for line in said] == [(1, STRANGE)]
 
 
 async def test_the_object_of_a_backup_that_never_came_to_be_goes_at_the_next_start(kept: Ground) -> None:
