@@ -5,27 +5,20 @@ snapshot and no stream of writes after it (H26), as fast as we read. Meanwhile i
 without a port, which is never `online`: nobody counts us, and nobody waits for us.
 """
 
-import asyncio
-import os
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Never, TypeVar
+from typing import Final
 
 from memstored.domain.ports import LinkTrouble, Target
 from memstored.redis.connection import Command, packed
+from memstored.redis.dialogue import Dialogue
 from memstored.redis.readings import fields_of, keys_of
 
 __all__ = ["Outflow", "outflow"]
 
-Answer = TypeVar("Answer")
-
-_PART: Final = 256 * 1024
-"""Bytes read at once, and so the most that is held."""
-_LINE: Final = 4096
-"""Bytes that a line of an answer may have."""
 _BEGUN = re.compile(rb"FULLRESYNC [0-9a-f]{40} (\d+)")
 _FRAMING = re.compile(rb"\$(?:(\d+)|EOF:([0-9a-zA-Z]{40}))")
 _MARK: Final = 40
@@ -61,16 +54,13 @@ async def outflow(target: Target, *, deadline: float) -> AsyncIterator[Outflow]:
     async with _talk(target, deadline) as copy, _talk(target, deadline) as account:
         await copy.ask(("REPLCONF", "rdb-only", "1"))
         await copy.ask(("REPLCONF", "capa", "eof", "capa", "psync2"))
-        answer = await copy.ask(("PSYNC", "?", "-1"))
-        begun = _BEGUN.fullmatch(answer) or copy.foreign(answer)
-        # The node takes no PSYNC while an earlier answer waits for us. It has forked before it hears this.
+        offset = await copy.begin()
+        # A node refuses PSYNC while an answer waits for us, so we ask by another way, now that it has forked.
         info = fields_of(await account.ask(("INFO",)))
-        line = await copy.line()
-        framing = _FRAMING.fullmatch(line) or copy.foreign(line)
-        size = int(framing[1]) if framing[1] else None
-        async with aclosing(copy.marked(framing[2]) if size is None else copy.counted(size)) as chunks:
+        size, mark = await copy.framing()
+        async with aclosing(copy.marked(mark) if size is None else copy.counted(size)) as chunks:
             yield Outflow(
-                keys=_keys(info, int(begun[1])),
+                keys=_keys(info, offset),
                 used_memory=int(info["used_memory"]),
                 size=size,
                 chunks=chunks,
@@ -89,63 +79,58 @@ def _keys(info: Mapping[str, str], offset: int) -> int | None:
 async def _talk(target: Target, deadline: float) -> AsyncIterator["_Talk"]:
     with socket.socket() as connection:
         talk = _Talk(target, connection, deadline)
-        await talk.begin()
+        await talk.log_in()
         yield talk
 
 
 class _Talk:
-    """A connection of our own, on which one thing is asked after the other; reads only what is wanted."""
+    """A connection of ours to the node. Everything raises `LinkTrouble`, with the bytes that had come."""
 
     def __init__(self, target: Target, connection: socket.socket, deadline: float) -> None:
         self._target = target
-        self._socket = connection
-        self._deadline = deadline
-        self._loop = asyncio.get_running_loop()
-        self._kept = b""
+        self._dialogue = Dialogue(connection, deadline=deadline, trouble=self._trouble)
         self._passed = 0
 
-    async def begin(self) -> None:
-        """Connect and log in."""
+    async def log_in(self) -> None:
+        """Connect, as the control user."""
         control = self._target.control
-        self._socket.setblocking(False)
-        await self._in_time(self._loop.sock_connect(self._socket, (self._target.host, self._target.port)))
+        await self._dialogue.connect(self._target.host, self._target.port)
         await self.ask(("AUTH", control.user, control.secret))
 
     async def ask(self, command: Command) -> bytes:
-        """Send a command and return its answer, a line or a string. Raises `LinkTrouble` for an error."""
-        await self._in_time(self._loop.sock_sendall(self._socket, packed((command,))))
-        line = await self.line()
+        """Send a command and return its answer, a line or a string."""
+        await self._dialogue.send(packed((command,)))
+        line = await self._dialogue.line()
         match line[:1]:
             case b"+":
                 return line[1:]
-            case b"$":
-                return await self._string(int(line[1:]))
+            case b"$" if line[1:].isdigit():
+                return await self._dialogue.string(int(line[1:]))
             case b"-":
-                raise self._trouble(f"{command[0]}: {_words(line[1:])}")
+                raise self._trouble(f"{command[0]}: {line[1:].decode(errors='replace')}")
             case _:
-                return self.foreign(line)
+                raise self._dialogue.foreign(line)
 
-    async def line(self) -> bytes:
-        """The next line; empty ones, which say that the node is at it, are signs of life alone."""
-        while True:
-            line, end, rest = self._kept.partition(b"\n")
-            if end:
-                self._kept = rest
-                if line:
-                    return line.removesuffix(b"\r")
-            elif len(line) > _LINE:
-                self.foreign(line)
-            else:
-                self._kept += await self._receive()
+    async def begin(self) -> int:
+        """Ask for the whole data; return the offset (bytes) at which the snapshot was begun."""
+        answer = await self.ask(("PSYNC", "?", "-1"))
+        begun = _BEGUN.fullmatch(answer)
+        if begun is None:
+            raise self._dialogue.foreign(answer)
+        return int(begun[1])
 
-    def foreign(self, line: bytes) -> Never:
-        """Raise what becomes of an answer that no node gives."""
-        raise self._trouble(f"this is no answer of Redis: {_words(line[:100])}")
+    async def framing(self) -> tuple[int | None, bytes]:
+        """The size of the data in bytes, or the mark that ends it."""
+        line = await self._dialogue.line()
+        framing = _FRAMING.fullmatch(line)
+        if framing is None:
+            raise self._dialogue.foreign(line)
+        return (int(framing[1]), b"") if framing[1] else (None, framing[2])
 
     async def counted(self, size: int) -> AsyncGenerator[bytes, None]:
         """The next `size` bytes."""
         while self._passed < size:
-            part = (await self._part())[: size - self._passed]
+            part = (await self._dialogue.part())[: size - self._passed]
             self._passed += len(part)
             yield part
 
@@ -153,42 +138,12 @@ class _Talk:
         """The bytes up to the mark, behind which nothing comes."""
         end = b""
         while end != mark:
-            seen = end + await self._part()
+            seen = end + await self._dialogue.part()
             part, end = seen[:-_MARK], seen[-_MARK:]
             self._passed += len(part)
             if part:
                 yield part
 
-    async def _string(self, size: int) -> bytes:
-        while len(self._kept) < size + 2:
-            self._kept += await self._receive()
-        string, self._kept = self._kept[:size], self._kept[size + 2 :]
-        return string
-
-    async def _part(self) -> bytes:
-        """What was read with the lines before, then what comes."""
-        part, self._kept = self._kept, b""
-        return part or await self._receive()
-
-    async def _receive(self) -> bytes:
-        received = await self._in_time(self._loop.sock_recv(self._socket, _PART))
-        if not received:
-            raise self._trouble("the node ended the connection")
-        return received
-
-    async def _in_time(self, work: Awaitable[Answer]) -> Answer:
-        try:
-            async with asyncio.timeout(self._deadline):
-                return await work
-        except TimeoutError:
-            raise self._trouble(f"the node was silent for {self._deadline} s") from None
-        except OSError as error:
-            raise self._trouble(os.strerror(error.errno) if error.errno else str(error)) from None
-
     def _trouble(self, words: str) -> LinkTrouble:
         so_far = f" after {self._passed} bytes of its data" if self._passed else ""
         return LinkTrouble(f"{self._target.host}:{self._target.port}: {words}{so_far}")
-
-
-def _words(line: bytes) -> str:
-    return line.decode(errors="replace")

@@ -5,7 +5,7 @@ import pytest
 from scripted_node import BEGUN, OFFSET, ScriptedNode
 
 from memstored.domain.ports import LinkTrouble
-from memstored.redis import outflow as module
+from memstored.redis import dialogue
 from memstored.redis.outflow import outflow
 
 MARK = b"0123456789abcdef0123456789abcdef01234567"
@@ -27,7 +27,7 @@ async def test_the_rdb_comes_whole_wherever_its_parts_end(
     framed: bytes, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both framings are taken off exactly, also when the mark is spread over two reads."""
-    monkeypatch.setattr(module, "_PART", part)
+    monkeypatch.setattr(dialogue, "PART", part)
 
     assert await all_of(ScriptedNode(copy=BEGUN + framed)) == DATA
 
@@ -104,9 +104,9 @@ async def test_the_size_of_a_marked_copy_is_not_known_beforehand() -> None:
     [
         (ScriptedNode(auth=b"-WRONGPASS invalid username-password pair\r\n"), "AUTH: WRONGPASS invalid"),
         (ScriptedNode(copy=b"-NOMASTERLINK Can't SYNC\r\n"), "PSYNC: NOMASTERLINK Can't SYNC"),
-        (ScriptedNode(copy=b"+CONTINUE\r\n"), "no answer of Redis: CONTINUE"),
-        (ScriptedNode(copy=BEGUN + b"$EOF:short\r\n"), r"no answer of Redis: \$EOF:short"),
-        (ScriptedNode(copy=b"x" * 10_000), "no answer of Redis: xxx"),
+        (ScriptedNode(copy=b"+CONTINUE\r\n"), "not what a Redis says: CONTINUE"),
+        (ScriptedNode(copy=BEGUN + b"$EOF:short\r\n"), r"not what a Redis says: \$EOF:short"),
+        (ScriptedNode(copy=b"x" * 10_000), "not what a Redis says: xxx"),
         (ScriptedNode(copy=BEGUN), "the node ended the connection$"),
         (
             ScriptedNode(copy=BEGUN + COUNTED[:-1]),
