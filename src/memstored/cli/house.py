@@ -14,23 +14,33 @@ from fastapi import FastAPI
 from memstored.api.app import create_app
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
+from memstored.cli.keeping import backup_keeper
+from memstored.cli.settings import USAGE
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
+from memstored.control.guests import Guests
+from memstored.control.means import Means
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import Settings
+from memstored.domain.settings import ObjectSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
+from memstored.objects.buckets import Buckets
+from memstored.objects.storage import Objects
 from memstored.redis.link import RedisWire
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
 from memstored.runtime.process import ProcessRuntime
+from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.files import Files
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
@@ -85,6 +95,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
+    objects = _open_objects(settings.objects, folder)
     runtime = await process_runtime(folder, catalogue)
     if not runtime.engines():
         raise Stop(
@@ -103,10 +114,34 @@ async def open_house(
                 rules=settings.failover,
             )
         )
+        backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
-        async with Fleet(place=place, sets=sets) as fleet:
+        guests = Guests()
+        async with (
+            Fleet(place=place, sets=sets, guests=guests) as fleet,
+            backup_keeper(
+                Means(backups=backups, sets=sets, objects=objects, seen=fleet, clock=clock),
+                place=place,
+                guests=guests,
+                catalogue=catalogue,
+                settings=settings.backup,
+            ) as keeper,
+        ):
             first_admin = await issuer.bootstrap()
-            services = _services(database, sets, fleet, issuer, catalogue, settings, runtime)
+            services = _services(
+                _Rooms(
+                    database=database,
+                    sets=sets,
+                    backups=backups,
+                    files=Files(objects, Buckets(objects, catalogue.buckets)),
+                    fleet=fleet,
+                    keeper=keeper,
+                    issuer=issuer,
+                    runtime=runtime,
+                ),
+                catalogue,
+                settings,
+            )
             # Writing the document about the API takes most of a start; a failover that is due does not wait.
             app = await asyncio.to_thread(create_app, services)
             yield House(app=app, fleet=fleet, first_admin=first_admin)
@@ -114,38 +149,59 @@ async def open_house(
         await database.close()
 
 
-def _services(
-    database: Database,
-    sets: SetRepository,
-    fleet: Fleet,
-    issuer: EmbeddedIssuer,
-    catalogue: Catalogue,
-    settings: Settings,
-    runtime: ProcessRuntime,
-) -> Services:
+def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
+    """The object storage; nothing is asked of it yet, so a start does not wait for it."""
+    try:
+        return Objects.open(settings, default=folder.objects)
+    except ValueError as fault:
+        raise Stop(f"The object storage can not be opened: {fault}", code=USAGE) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What the use cases stand on."""
+
+    database: Database
+    sets: SetRepository
+    backups: BackupRepository
+    files: Files
+    fleet: Fleet
+    keeper: Keeper
+    issuer: EmbeddedIssuer
+    runtime: ProcessRuntime
+
+
+def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(sets)
+    holdings = Holdings(rooms.sets)
     offer = CatalogueService(
-        catalogue=catalogue, engines=runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
-    store_check = StoreCheck(database, clock)
+    store_check = StoreCheck(rooms.database, clock)
 
     async def unready() -> Unready | None:
-        return await store_check.trouble() or (_HOLDING if fleet.holding else None)
+        return await store_check.trouble() or (_HOLDING if rooms.fleet.holding else None)
 
+    sets = SetService(
+        sets=rooms.sets,
+        backups=rooms.backups,
+        files=rooms.files,
+        events=EventRepository(rooms.database, clock),
+        catalogue=offer,
+        control=rooms.fleet,
+        keeper=rooms.keeper,
+        clock=clock,
+    )
     return Services(
         settings=settings,
-        sets=SetService(
-            sets=sets,
-            events=EventRepository(database, clock),
-            catalogue=offer,
-            control=fleet,
-            clock=clock,
+        sets=sets,
+        backups=BackupService(
+            backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
         parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
-        gatekeeper=issuer,
-        issuer=issuer,
-        credentials=CredentialService(issuer),
+        gatekeeper=rooms.issuer,
+        issuer=rooms.issuer,
+        credentials=CredentialService(rooms.issuer),
         unready=unready,
     )
