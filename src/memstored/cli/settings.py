@@ -2,12 +2,20 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from memstored.cli.errors import Stop
 from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
-from memstored.domain.settings import FailoverSettings, Quotas, QuotaSettings, Settings
+from memstored.domain.settings import (
+    BackupSettings,
+    FailoverSettings,
+    ObjectSettings,
+    Quotas,
+    QuotaSettings,
+    Settings,
+)
 
 __all__ = ["read_catalogue", "read_settings"]
 
@@ -49,9 +57,12 @@ def _text(file: Path) -> str:
 
 
 def _settings(table: Mapping[str, object]) -> Settings:
-    _only(table, {"quota", "failover"}, "")
+    _only(table, set(Settings.__dataclass_fields__), "")
     return Settings(
-        quota=_quota(_table(table, "quota", "")), failover=_failover(_table(table, "failover", ""))
+        quota=_quota(_table(table, "quota", "")),
+        failover=_failover(_table(table, "failover", "")),
+        backup=_backup(_table(table, "backup", "")),
+        objects=_objects(_table(table, "objects", "")),
     )
 
 
@@ -81,6 +92,20 @@ def _failover(table: Mapping[str, object]) -> FailoverSettings:
     return settings
 
 
+def _backup(table: Mapping[str, object]) -> BackupSettings:
+    _only(table, set(BackupSettings.__dataclass_fields__), "backup.")
+    return BackupSettings(**{k: _whole(v, f"backup.{k}") for k, v in table.items()})
+
+
+def _objects(table: Mapping[str, object]) -> ObjectSettings:
+    _only(table, set(ObjectSettings.__dataclass_fields__), "objects.")
+    words = {k: _word(v, f"objects.{k}") for k, v in table.items() if k != "timeout"}
+    settings = ObjectSettings(**words)  # type: ignore[arg-type]  # the one that is no text is left out
+    if "timeout" in table:
+        settings = replace(settings, timeout=_seconds(table["timeout"], "objects.timeout"))
+    return settings
+
+
 def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:
     return _as_table(table.get(name, {}), f"{where}{name}")
 
@@ -100,6 +125,12 @@ def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
 def _whole(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1.")
+    return value
+
+
+def _word(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(f"{name} must be a string that is not empty.")
     return value
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memstored.domain.catalogue import CatalogueFault, default_catalogue, fixed_id, parse
+from memstored.domain.catalogue import Bucket, CatalogueFault, default_catalogue, fixed_id, parse
 
 SMALL = """
 [[flavors]]
@@ -61,11 +61,36 @@ def test_a_default_group_gets_a_further_id_and_keeps_its_own() -> None:
     assert further == fixed
 
 
+def test_a_bucket_lies_where_the_file_says_or_where_the_projects_own_does() -> None:
+    """The path may be left out; the right is always said."""
+    text = """
+        [[buckets]]
+        name = "out"
+        projectId = "p.1"
+        access = "edit"
+
+        [[buckets]]
+        name = "shared"
+        projectId = "p.1"
+        access = "read"
+        path = "shared/rdb"
+    """
+
+    catalogue = parse(text, "catalogue.toml")
+
+    assert catalogue.buckets == (
+        Bucket(name="out", project_id="p.1", path="buckets/p%2E1/out", editable=True),
+        Bucket(name="shared", project_id="p.1", path="shared/rdb", editable=False),
+    )
+
+
 FLAVOR = '[[flavors]]\nname = "a"\nvcpus = 1\nmemory = 1\n'
 SUBNET = '[[subnets]]\nname = "a"\ncidr = "127.30.0.0/16"\nzone = "z"\n'
 
 
 GROUP = '[[securityGroups]]\nname = "a"\n'
+
+BUCKET = '[[buckets]]\nname = "b"\nprojectId = "p"\n'
 
 FAULTS = [
     ("flavors = [", 1, "Invalid"),
@@ -118,6 +143,20 @@ FAULTS = [
         6,
         "given twice",
     ),
+    ("buckets = []\n", 1, "buckets is empty"),
+    ('[[buckets]]\nname = "b"\naccess = "edit"\n', 1, "buckets needs projectId"),
+    ('[[buckets]]\nname = "b"\nprojectId = "p"\n', 1, "buckets needs access"),
+    (f'{BUCKET}access = "write"\n', 4, "one of edit, read"),
+    (f'{BUCKET}access = "read"\nowner = "x"\n', 5, "unknown field 'owner'"),
+    (f'{BUCKET}access = "read"\n{BUCKET}access = "edit"\n', 6, "project p has two buckets 'b'"),
+    ('[[buckets]]\nname = "b/c"\nprojectId = "p"\naccess = "edit"\n', 2, "one word without a slash"),
+    ('[[buckets]]\nname = ".."\nprojectId = "p"\naccess = "edit"\n', 2, "name of buckets can not be used"),
+    (
+        f'{BUCKET}access = "read"\npath = "/srv"\n',
+        5,
+        "path of buckets can not be used: it begins with a slash",
+    ),
+    (f'{BUCKET}access = "read"\npath = "backups/p"\n', 5, "must not lie in backups or unfinished"),
 ]
 
 

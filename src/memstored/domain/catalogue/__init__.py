@@ -1,9 +1,10 @@
-"""What can be ordered here: flavors, subnets, security groups and the default parameter groups. Pure."""
+"""What can be ordered: flavors, subnets, security groups, default parameter groups; and buckets. Pure."""
 
 from memstored.domain.catalogue.default import default_catalogue
 from memstored.domain.catalogue.file import LOOPBACK, CatalogueFault, parse
 from memstored.domain.catalogue.records import (
     FAMILIES,
+    Bucket,
     Catalogue,
     DefaultGroup,
     Flavor,
@@ -17,6 +18,7 @@ from memstored.domain.catalogue.records import (
 __all__ = [
     "FAMILIES",
     "LOOPBACK",
+    "Bucket",
     "Catalogue",
     "CatalogueFault",
     "DefaultGroup",

@@ -4,6 +4,7 @@
     [[subnets]]          id (else derived), name, cidr, zone
     [[securityGroups]]   id (else derived), name, rules = [{cidr, fromPort, toPort}]
     [[parameterGroups]]  family, id: a further id for the default group of that family
+    [[buckets]]          name, projectId, access ("edit" or "read"), path (else where the project's own lies)
 
 A section that is there replaces the default of that section; default parameter groups always exist, with
 their fixed ids. Pure: `cli` reads the file. Every fault names file, line and reason: the line of the key that
@@ -21,6 +22,7 @@ from memstored.domain.catalogue.default import default_catalogue
 from memstored.domain.catalogue.lines import Path, key_lines
 from memstored.domain.catalogue.records import (
     FAMILIES,
+    Bucket,
     Catalogue,
     DefaultGroup,
     Flavor,
@@ -29,15 +31,18 @@ from memstored.domain.catalogue.records import (
     Subnet,
     fixed_id,
 )
+from memstored.domain.object_keys import BACKUPS, UNFINISHED, BadKey, bucket_key, checked
 
 __all__ = ["LOOPBACK", "CatalogueFault", "parse"]
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
 """Where the process runtime can put nodes: Linux lets anyone bind any of these addresses."""
 
-_SECTIONS = ("flavors", "subnets", "securityGroups", "parameterGroups")
+_SECTIONS = ("flavors", "subnets", "securityGroups", "parameterGroups", "buckets")
 
 _LAST_PORT = 65535
+
+_RIGHTS = ("edit", "read")
 
 _SYNTAX_LINE = re.compile(r"\(at line (\d+)")
 
@@ -71,6 +76,7 @@ def parse(text: str, name: str, *, within: IPv4Network = LOOPBACK) -> Catalogue:
         subnets=_subnets(tables["subnets"], within) or default.subnets,
         security_groups=_unique(tables["securityGroups"], _security_group) or default.security_groups,
         parameter_groups=_groups(tables["parameterGroups"], default.parameter_groups),
+        buckets=_buckets(tables["buckets"]),
     )
 
 
@@ -224,3 +230,33 @@ def _groups(tables: Sequence[_Table], defaults: Sequence[DefaultGroup]) -> tuple
         group = groups[family]
         groups[family] = replace(group, further_ids=(*group.further_ids, further))
     return tuple(groups.values())
+
+
+def _buckets(tables: Sequence[_Table]) -> tuple[Bucket, ...]:
+    buckets: dict[tuple[str, str], Bucket] = {}
+    for table in tables:
+        bucket = _bucket(table)
+        if (bucket.project_id, bucket.name) in buckets:
+            table.fault(f"project {bucket.project_id} has two buckets {bucket.name!r}", "name")
+        buckets[bucket.project_id, bucket.name] = bucket
+    return tuple(buckets.values())
+
+
+def _bucket(table: _Table) -> Bucket:
+    table.only("name", "projectId", "access", "path")
+    name, project_id, access = table.text("name"), table.text("projectId"), table.text("access")
+    if access not in _RIGHTS:
+        table.fault(f"access of buckets must be one of {', '.join(_RIGHTS)}", "access")
+    if "/" in name:
+        table.fault("name of buckets must be one word without a slash", "name")
+    given = table.has("path")
+    try:
+        path = checked(table.text("path")) if given else bucket_key(project_id, name)
+    except BadKey as bad:
+        key = "path" if given else "name"
+        table.fault(f"{key} of buckets can not be used: {bad}", key)
+    if path.split("/")[0] in (BACKUPS, UNFINISHED):
+        table.fault(
+            f"path of buckets must not lie in {BACKUPS} or {UNFINISHED}: those are memstored's", "path"
+        )
+    return Bucket(name=name, project_id=project_id, path=path, editable=access == "edit")

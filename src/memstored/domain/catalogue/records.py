@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 __all__ = [
     "FAMILIES",
+    "Bucket",
     "Catalogue",
     "DefaultGroup",
     "Flavor",
@@ -72,13 +73,30 @@ class DefaultGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A folder of object storage that a project may use by `name`; `path` is the key of that folder.
+
+    Files are put into it, and sets are restored from it, only where it is `editable` (API.md 2.1).
+    """
+
+    name: str
+    project_id: str
+    path: str
+    editable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """All that can be ordered. Lookups compare ids exactly: to us they are opaque (API.md 1)."""
+    """All that can be ordered, and the buckets that are declared.
+
+    Lookups compare ids exactly: to us they are opaque (API.md 1).
+    """
 
     flavors: tuple[Flavor, ...]
     subnets: tuple[Subnet, ...]
     security_groups: tuple[SecurityGroup, ...]
     parameter_groups: tuple[DefaultGroup, ...]
+    buckets: tuple[Bucket, ...] = ()
 
     def flavor(self, flavor_id: str) -> Flavor | None:
         """The flavor of that id, or None."""

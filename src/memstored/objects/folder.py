@@ -1,0 +1,109 @@
+"""Objects in a folder of this machine: one file an object, whole or not there, also after a power loss.
+
+Our own, and not obstore's: that one does not sync what it wrote, does not keep it from others' eyes, and
+follows symbolic links (decision 16).
+"""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+from memstored.objects.protocol import Found
+from memstored.objects.steps import Steps
+from memstored.objects.tree import Draft, Tree
+
+__all__ = ["Folder"]
+
+CHUNK = 1024 * 1024
+"""Bytes that are read at once."""
+
+
+class Folder:
+    """A place of objects: implements `protocol.Place`.
+
+    `make`: the root is made when it is not there. A step that takes longer than `timeout` seconds is a
+    trouble.
+    """
+
+    def __init__(self, root: Path, *, timeout: float, make: bool = False) -> None:
+        self._tree = Tree(root, make=make)
+        self._timeout = timeout
+
+    async def write(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+        """As `Place.write`: a draft first, that gets its name when it is synced."""
+        draft = Draft(self._tree, key)
+        async with Steps(self._timeout, last=draft.discard) as thread:
+            await thread.do(draft.open)
+            async for piece in pieces:
+                await thread.hand(draft.write, piece)
+            await thread.do(draft.publish)
+            draft.kept = True
+
+    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
+        """As `Place.read`."""
+        reading = _Reading(self._tree, key)
+        async with Steps(self._timeout, last=reading.close) as thread:
+            await thread.do(reading.open)
+            while chunk := await thread.do(reading.next, CHUNK):
+                yield chunk
+
+    async def beginning(self, key: str, count: int) -> bytes:
+        """As `Place.beginning`."""
+        got = b""
+        async with aclosing(self.read(key)) as chunks:
+            async for chunk in chunks:
+                got += chunk
+                if len(got) >= count:
+                    break
+        return got[:count]
+
+    async def copy(self, source: str, target: str) -> None:
+        """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
+        async with aclosing(self.read(source)) as chunks:
+            await self.write(target, chunks)
+
+    async def head(self, key: str) -> Found | None:
+        """As `Place.head`."""
+        async with Steps(self._timeout) as thread:
+            return await thread.do(self._tree.head, key)
+
+    async def delete(self, key: str) -> None:
+        """As `Place.delete`."""
+        async with Steps(self._timeout) as thread:
+            await thread.do(self._tree.delete, key)
+
+    async def keys(self, folder: str) -> list[str]:
+        """As `Place.keys`."""
+        async with Steps(self._timeout) as thread:
+            return await thread.do(self._tree.keys, folder)
+
+    async def has_folder(self, folder: str) -> bool:
+        """As `Place.has_folder`."""
+        async with Steps(self._timeout) as thread:
+            return await thread.do(self._tree.has_folder, folder)
+
+    async def sweep(self) -> None:
+        """As `Place.sweep`."""
+        async with Steps(self._timeout) as thread:
+            await thread.do(self._tree.sweep)
+
+
+class _Reading:
+    """An object that is being read."""
+
+    def __init__(self, tree: Tree, key: str) -> None:
+        self._tree = tree
+        self._key = key
+        self._file: int | None = None
+
+    def open(self) -> None:
+        self._file = self._tree.open(self._key)
+
+    def next(self, count: int) -> bytes:
+        assert self._file is not None, "it is open"
+        return os.read(self._file, count)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)

@@ -1,0 +1,82 @@
+"""Steps on one file of a folder, in a thread of their own: in order, with a deadline, safe to cancel."""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, Self, TypeVar
+
+from memstored.objects.errors import ObjectTrouble
+
+__all__ = ["Steps"]
+
+Arguments = ParamSpec("Arguments")
+Outcome = TypeVar("Outcome")
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class Steps:
+    """A thread for the length of a block: `async with Steps(...) as thread`.
+
+    There is one thread only, so what closes the file comes after whatever still uses it, also when nobody
+    waits for that any more. A step that takes longer than `timeout` seconds is a trouble. `last`, which must
+    not raise, is the last step: taken however the block ends.
+    """
+
+    def __init__(self, timeout: float, *, last: Callable[[], None] | None = None) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="objects")
+        self._timeout = timeout
+        self._last = last
+        self._handed: Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        ending = [asyncio.wrap_future(self._pool.submit(self._last))] if self._last else []
+        self._pool.shutdown(wait=False)
+        if ending:
+            await asyncio.wait(ending, timeout=self._timeout)
+
+    async def do(
+        self, step: Callable[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Outcome:
+        """Take a step and wait for it. Raises `ObjectTrouble` for every `OSError`."""
+        await self._settle()
+        return await self._outcome(self._pool.submit(step, *args, **kwargs))
+
+    async def hand(
+        self, step: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> None:
+        """Have a step taken while you prepare the next one; what it raises, the next call raises."""
+        await self._settle()
+        self._handed = self._pool.submit(step, *args, **kwargs)
+
+    async def _settle(self) -> None:
+        handed, self._handed = self._handed, None
+        if handed:
+            await self._outcome(handed)
+
+    async def _outcome(self, step: Future[Outcome]) -> Outcome:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.wrap_future(step)
+        except TimeoutError:
+            raise ObjectTrouble(
+                f"The folder of object storage did not answer for {self._timeout:g} s: is its disk alive?"
+            ) from None
+        except OSError as error:
+            raise ObjectTrouble(_reason(error)) from None
+
+
+def _reason(error: OSError) -> str:
+    """The error in plain words, without the path: callers need not know where the operator keeps things."""
+    if error.errno in _FULL:
+        return "The disk of object storage is full."
+    if error.errno in _SHUT:
+        return f"The folder of object storage may not be used so: {error.strerror}."
+    if error.errno == errno.ENAMETOOLONG:
+        return "A part of the name is too long for the folder of object storage."
+    return f"The folder of object storage can not be used: {error.strerror}."

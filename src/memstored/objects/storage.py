@@ -1,0 +1,149 @@
+"""Object storage as the rest of the house uses it: whole objects under checked keys, with their hash.
+
+An object is written once, appears when it is whole, and is never overwritten. Two places implement it:
+`objects.folder` and `objects.s3`.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from memstored.domain.object_keys import BadKey, backup_key, checked
+from memstored.domain.settings import ObjectSettings
+from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
+from memstored.objects.folder import Folder
+from memstored.objects.protocol import Found, Place
+
+__all__ = [
+    "BadKey",
+    "Found",
+    "NoSuchObject",
+    "ObjectExists",
+    "ObjectTrouble",
+    "Objects",
+    "Stored",
+    "backup_key",
+]
+
+PIECE = 2 * 1024 * 1024
+"""Bytes that are hashed and handed on at once: enough that the way through a thread costs little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object that was written: its `size` in bytes and its `checksum`, SHA-256 in hex."""
+
+    size: int
+    checksum: str
+
+
+class Objects:
+    """All objects. Every method raises `ObjectTrouble`, and `BadKey` for a key that is none."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @classmethod
+    def open(cls, settings: ObjectSettings, *, default: Path) -> Self:
+        """The storage that the settings name; without a url the folder `default`, made when needed.
+
+        Nothing is asked of it yet. Raises `ValueError` with the reason when the settings can not be right.
+        """
+        if settings.url is None:
+            return cls(Folder(default, timeout=settings.timeout, make=True))
+        return cls(Folder(_path(settings.url), timeout=settings.timeout))
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> Stored:
+        """Write a new object out of the chunks as they come, of any size; memory stays bounded.
+
+        The next chunks are taken when the storage took the former ones. The object appears when it is whole
+        and safe against a power loss; whatever is raised, by `chunks` or a cancellation too, nothing of it
+        is left, as far as the storage answers (else `sweep` removes it). Raises `ObjectExists`.
+        """
+        pieces = _Pieces(chunks)
+        async with aclosing(pieces.run()) as run:
+            await self._place.write(checked(key), run)
+        return pieces.stored
+
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        """The object's bytes as a stream with bounded memory; close it when you stop early.
+
+        Raises `NoSuchObject` at the first step.
+        """
+        return self._place.read(checked(key))
+
+    async def head(self, key: str) -> Found | None:
+        """The object's size and etag; None when there is none."""
+        return await self._place.head(checked(key))
+
+    async def beginning(self, key: str, count: int) -> bytes:
+        """The first `count` bytes, fewer when the object has fewer. Raises `NoSuchObject`."""
+        return await self._place.beginning(checked(key), count)
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy an object; `target` appears when it is whole. Raises `NoSuchObject` and `ObjectExists`."""
+        await self._place.copy(checked(source), checked(target))
+
+    async def delete(self, key: str) -> None:
+        """Delete the object, if there is one."""
+        await self._place.delete(checked(key))
+
+    async def keys(self, prefix: str) -> list[str]:
+        """The keys beneath the folder `prefix`, such as `backups` or `backups/`, sorted."""
+        return await self._place.keys(checked(prefix.removesuffix("/")))
+
+    async def has_folder(self, prefix: str) -> bool:
+        """Whether that folder is there; in S3, whether any object is beneath it."""
+        return await self._place.has_folder(checked(prefix.removesuffix("/")))
+
+    async def sweep(self) -> None:
+        """Remove what unfinished uploads of an earlier run left. Call it before the first `put`."""
+        await self._place.sweep()
+
+
+class _Pieces:
+    """Chunks put together to pieces, hashed on their way in a thread, so that the event loop stays free."""
+
+    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
+        self._chunks = chunks
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    @property
+    def stored(self) -> Stored:
+        """What went through."""
+        return Stored(size=self._size, checksum=self._hash.hexdigest())
+
+    async def run(self) -> AsyncGenerator[bytes, None]:
+        async for piece in _joined(self._chunks):
+            # hashlib lets go of the interpreter's lock for pieces of this size.
+            await asyncio.to_thread(self._hash.update, piece)
+            self._size += len(piece)
+            yield piece
+
+
+async def _joined(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of at least `PIECE` bytes, but for the last."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield b"".join(waiting)
+
+
+def _path(url: str) -> Path:
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment or not path.name:
+        raise ValueError("objects.url must be file:///folder.")
+    return path

@@ -1,0 +1,58 @@
+"""The settings file."""
+
+from pathlib import Path
+
+import pytest
+
+from memstored.cli.errors import Stop
+from memstored.cli.settings import read_settings
+from memstored.domain.settings import BackupSettings, ObjectSettings
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    return file
+
+
+def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:
+    """Every setting of both sections is read."""
+    text = """
+        [backup]
+        parallel = 4
+        [objects]
+        url = "s3://saved/memstored"
+        endpoint = "https://objects.example"
+        region = "kr-central-2"
+        timeout = 12
+    """
+
+    settings = read_settings(_file(tmp_path, text))
+
+    assert settings.backup == BackupSettings(parallel=4)
+    assert settings.objects == ObjectSettings(
+        url="s3://saved/memstored", endpoint="https://objects.example", region="kr-central-2", timeout=12.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[backup]\nparallel = 0", "backup.parallel must be a whole number of at least 1."),
+        ("[backup]\nparalel = 1", "backup.paralel is not a setting; known here: parallel."),
+        ("[objects]\nurl = 1", "objects.url must be a string that is not empty."),
+        ("[objects]\nregion = ' '", "objects.region must be a string that is not empty."),
+        ('[objects]\nendpoint = "a\\u0000"', "objects.endpoint must be a string that is not empty."),
+        ("[objects]\ntimeout = 0", "objects.timeout must be a number of seconds above 0."),
+        ("objects = 1", "objects must be a table."),
+    ],
+)
+def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
+    """What is wrong is said with the setting's name, and ends the start with code 2."""
+    file = _file(tmp_path, text)
+
+    with pytest.raises(Stop) as stop:
+        read_settings(file)
+
+    assert str(stop.value) == f"{file}: {reason}"
+    assert stop.value.code == 2

@@ -1,0 +1,338 @@
+"""Objects in a folder."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from streams import broken, chunks, whole
+
+from memstored.domain.settings import ObjectSettings
+from memstored.objects.storage import (
+    NoSuchObject,
+    ObjectExists,
+    Objects,
+    ObjectTrouble,
+    Stored,
+    backup_key,
+)
+
+KEY = backup_key("project", "backup")
+
+
+def _files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def _modes(root: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
+
+
+async def test_what_was_put_is_got(objects: Objects) -> None:
+    """An object comes back byte for byte, and its size and hash are told."""
+    parts = [os.urandom(700_000) for _ in range(9)]
+
+    stored = await objects.put(KEY, chunks(*parts))
+
+    assert await whole(objects.get(KEY)) == b"".join(parts)
+    assert stored == Stored(size=6_300_000, checksum=hashlib.sha256(b"".join(parts)).hexdigest())
+
+
+async def test_an_empty_object_is_one(objects: Objects) -> None:
+    """No bytes at all make an object of size 0."""
+    stored = await objects.put(KEY, chunks())
+
+    found = await objects.head(KEY)
+
+    assert stored.size == 0
+    assert found is not None
+    assert found.size == 0
+
+
+async def test_the_beginning_is_as_long_as_the_object_at_most(objects: Objects) -> None:
+    """The first bytes are read without the rest, and fewer when there are fewer."""
+    await objects.put(KEY, chunks(b"REDIS0011", bytes(3_000_000)))
+
+    assert await objects.beginning(KEY, 5) == b"REDIS"
+    assert len(await objects.beginning(KEY, 2_000_000)) == 2_000_000
+    assert len(await objects.beginning(KEY, 4_000_000)) == 3_000_009
+
+
+async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
+    """Of a missing object there is no head, no bytes and nothing to delete."""
+    assert await objects.head(KEY) is None
+    with pytest.raises(NoSuchObject, match=KEY):
+        await whole(objects.get(KEY))
+    with pytest.raises(NoSuchObject):
+        await objects.beginning(KEY, 1)
+    with pytest.raises(NoSuchObject):
+        await objects.copy(KEY, "buckets/project/b/file")
+    await objects.delete(KEY)
+
+
+async def test_nothing_is_overwritten(objects: Objects, root: Path) -> None:
+    """A key that is taken stays what it is, for puts and for copies."""
+    await objects.put(KEY, chunks(b"first"))
+    await objects.put("buckets/project/b/file", chunks(b"other"))
+
+    with pytest.raises(ObjectExists):
+        await objects.put(KEY, chunks(b"second"))
+    with pytest.raises(ObjectExists):
+        await objects.copy("buckets/project/b/file", KEY)
+
+    assert await whole(objects.get(KEY)) == b"first"
+    assert len(_files(root)) == 2
+
+
+async def test_of_two_at_once_one_wins(objects: Objects) -> None:
+    """Two puts of one key end with one whole object and one refusal."""
+    outcomes = await asyncio.gather(
+        objects.put(KEY, chunks(b"a" * 5_000_000)),
+        objects.put(KEY, chunks(b"b" * 5_000_000)),
+        return_exceptions=True,
+    )
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ObjectExists)]
+    kept = await whole(objects.get(KEY))
+
+    assert len(refused) == 1
+    assert kept in (b"a" * 5_000_000, b"b" * 5_000_000)
+
+
+async def test_a_copy_is_a_file_of_its_own(objects: Objects, root: Path) -> None:
+    """Who changes an exported file in place does not change the backup."""
+    await objects.put(KEY, chunks(b"saved"))
+
+    await objects.copy(KEY, "buckets/project/b/out.rdb")
+    (root / "buckets/project/b/out.rdb").write_bytes(b"changed")
+
+    assert await whole(objects.get(KEY)) == b"saved"
+
+
+async def test_a_deleted_object_is_gone(objects: Objects, root: Path) -> None:
+    """After a delete nothing of the object is left."""
+    await objects.put(KEY, chunks(b"saved"))
+
+    await objects.delete(KEY)
+
+    assert await objects.head(KEY) is None
+    assert _files(root) == []
+
+
+async def test_a_source_that_breaks_off_leaves_nothing(objects: Objects, root: Path) -> None:
+    """The source's own error is raised, and no part of the object stays."""
+    with pytest.raises(ConnectionResetError):
+        await objects.put(KEY, broken(bytes(5_000_000)))
+
+    assert _files(root) == []
+
+
+async def test_a_cancelled_put_leaves_nothing(objects: Objects, root: Path) -> None:
+    """A put that is cancelled at any moment leaves nothing, and ends as cancelled."""
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1_000_000)
+            begun.set()
+
+    putting = asyncio.create_task(objects.put(KEY, endless()))
+    await begun.wait()
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+
+    assert _files(root) == []
+
+
+async def test_a_put_that_is_cancelled_at_its_end_leaves_nothing(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that got its name while nobody waited for it any more goes again."""
+    linked, seen = threading.Event(), threading.Event()
+    link = os.link
+
+    def telling(*args: str, **named: int) -> None:
+        link(*args, **named)
+        linked.set()
+        seen.wait()
+
+    monkeypatch.setattr(os, "link", telling)
+    putting = asyncio.create_task(objects.put(KEY, chunks(b"saved")))
+    await asyncio.to_thread(linked.wait)
+    putting.cancel()
+    seen.set()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+
+    assert _files(root) == []
+
+
+async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
+    """While it is written there is no object, under no name."""
+    seen: list[object] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        yield bytes(5_000_000)
+        seen.append(await objects.head(KEY))
+        seen.append(await objects.keys("backups"))
+
+    await objects.put(KEY, watched())
+
+    assert seen == [None, []]
+    assert await objects.keys("backups") == [KEY]
+
+
+async def test_keys_are_those_beneath_a_folder(objects: Objects) -> None:
+    """A list holds what lies beneath, sorted, not what merely begins alike."""
+    for key in ("buckets/p/b/z", "buckets/p/b/deep/er/a", "buckets/p/bb/x", "backups/p/1.rdb"):
+        await objects.put(key, chunks(b"x"))
+
+    assert await objects.keys("buckets/p/b/") == ["buckets/p/b/deep/er/a", "buckets/p/b/z"]
+    assert await objects.keys("buckets/q") == []
+
+
+async def test_a_folder_is_there_when_somebody_made_it(objects: Objects, root: Path) -> None:
+    """An empty folder counts; a file in its place does not."""
+    (root / "buckets/p/b").mkdir(parents=True)
+    (root / "buckets/p/file").touch()
+
+    assert await objects.has_folder("buckets/p/b/")
+    assert not await objects.has_folder("buckets/p/c")
+    assert not await objects.has_folder("buckets/p/file")
+
+
+async def test_a_sweep_removes_what_was_not_finished(objects: Objects, root: Path) -> None:
+    """What a killed service left half-written goes; whole objects stay."""
+    await objects.put(KEY, chunks(b"saved"))
+    (root / "unfinished/0123456789abcdef").write_bytes(b"half")
+
+    await objects.sweep()
+
+    assert _files(root) == [KEY]
+
+
+async def test_a_sweep_of_nothing_is_none(objects: Objects) -> None:
+    """The first start finds nothing to sweep."""
+    await objects.sweep()
+
+
+async def test_only_the_owner_may_look(objects: Objects, root: Path) -> None:
+    """Folders have mode 0700, files 0600, also when the umask is generous."""
+    before = os.umask(0)
+    try:
+        await objects.put(KEY, chunks(b"saved"))
+    finally:
+        os.umask(before)
+
+    assert _modes(root) == {0o700, 0o600}
+    assert stat.S_IMODE((root / KEY).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("way", ["buckets/p/link/secret", "buckets/p/b/link"])
+async def test_no_link_leads_out(objects: Objects, root: Path, tmp_path: Path, way: str) -> None:
+    """Behind a symbolic link, of a folder or a file, there is nothing for us."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"secret")
+    (root / "buckets/p/b").mkdir(parents=True)
+    (root / "buckets/p/link").symlink_to(outside)
+    (root / "buckets/p/b/link").symlink_to(outside / "secret")
+
+    assert await objects.head(way) is None
+    with pytest.raises(NoSuchObject):
+        await whole(objects.get(way))
+    assert await objects.keys("buckets/p") == []
+    assert not await objects.has_folder("buckets/p/link")
+
+
+async def test_nothing_is_written_or_deleted_behind_a_link(
+    objects: Objects, root: Path, tmp_path: Path
+) -> None:
+    """A put behind a link is a trouble, a delete does nothing."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"theirs")
+    (root / "buckets/p").mkdir(parents=True)
+    (root / "buckets/p/link").symlink_to(outside)
+
+    with pytest.raises(ObjectTrouble):
+        await objects.put("buckets/p/link/new", chunks(b"x"))
+    await objects.delete("buckets/p/link/file")
+
+    assert _files(outside) == ["file"]
+
+
+async def test_a_pipe_is_no_object(objects: Objects, root: Path) -> None:
+    """What is no plain file is not there, and does not hold us up."""
+    (root / "buckets/p/b").mkdir(parents=True)
+    os.mkfifo(root / "buckets/p/b/pipe")
+
+    assert await objects.head("buckets/p/b/pipe") is None
+
+
+async def test_a_folder_that_is_named_must_be_there(tmp_path: Path) -> None:
+    """A disk that is not mounted is not written beside."""
+    away = tmp_path / "mnt"
+    objects = Objects.open(ObjectSettings(url=f"file://{away}"), default=tmp_path)
+
+    with pytest.raises(ObjectTrouble, match="mount its disk"):
+        await objects.put(KEY, chunks(b"x"))
+
+    assert not away.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "The disk of object storage is full."),
+        (errno.EDQUOT, "The disk of object storage is full."),
+        (errno.EROFS, "may not be used so: Read-only file system."),
+        (errno.EIO, "can not be used: Input/output error."),
+    ],
+)
+@pytest.mark.parametrize("call", ["write", "fsync", "link"])
+async def test_a_disk_that_refuses_is_said_in_plain_words(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str, call: str
+) -> None:
+    """Whatever step the disk refuses: the reason has no path in it, and nothing is left."""
+
+    def refused(*_args: object, **_named: object) -> None:
+        raise OSError(number, os.strerror(number), str(root))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refused)
+        with pytest.raises(ObjectTrouble) as trouble:
+            await objects.put(KEY, chunks(bytes(5_000_000)))
+
+    assert words in str(trouble.value)
+    assert str(root) not in str(trouble.value)
+    assert _files(root) == []
+
+
+async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that takes longer than the timeout is a trouble, and what it wrote goes when it ends."""
+    objects = Objects.open(ObjectSettings(timeout=0.2), default=root)
+    awake = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    write = os.write
+
+    def hanging(file: int, data: bytes) -> int:
+        with suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(awake.wait(), loop).result()
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", hanging)
+    with pytest.raises(ObjectTrouble, match=r"did not answer for 0\.2 s"):
+        await objects.put(KEY, chunks(bytes(5_000_000)))
+    awake.set()
+
+    async with asyncio.timeout(10):
+        while _files(root):  # noqa: ASYNC110 - what is waited for is seen, not announced
+            await asyncio.sleep(0.01)
