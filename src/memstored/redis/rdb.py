@@ -13,17 +13,34 @@ from typing import Final
 
 from memstored.redis.versions import Family, family_of
 
-__all__ = ["HEADER_BYTES", "RDB_FORMATS", "NotRdb", "RdbHeader", "read_header", "too_new", "version_of"]
+__all__ = [
+    "END_BYTES",
+    "HEADER_BYTES",
+    "RDB_FORMATS",
+    "NotRdb",
+    "RdbHeader",
+    "may_be_whole",
+    "read_header",
+    "too_new",
+    "version_of",
+]
 
 HEADER_BYTES: Final = 64 * 1024
 """So many bytes from the beginning of a file hold its header; real ones have some 200."""
+
+END_BYTES: Final = 9
+"""So many bytes of a file's beginning and of its end tell whether it may be whole."""
 
 RDB_FORMATS: Mapping[Family, int] = MappingProxyType({Family.V6_2: 9, Family.V7_0: 10, Family.V7_2: 11})
 """The newest format a family loads; it loads all before, those of generations unknown here too (5.0: 9)."""
 
 _MAGIC: Final = b"REDIS"
 _MAGIC_BYTES: Final = 9
+_RDB = re.compile(_MAGIC + rb"\d{4}")
 _FIELD: Final = 0xFA
+_END: Final = 0xFF
+_WITH_CHECKSUM: Final = 5
+"""The first format that ends with a checksum."""
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}")
 _NUMBER = re.compile(rb"\d{1,19}")
 _AOF = re.compile(rb"\*\d+\r\n\$|#TS:\d")
@@ -77,7 +94,7 @@ def read_header(head: bytes) -> RdbHeader:
 
     Raises `NotRdb`. The format number may be one that no engine knows: `too_new` tells.
     """
-    if not re.match(_MAGIC + rb"\d{4}", head):
+    if not _RDB.match(head):
         raise NotRdb(_what_it_is(head))
     try:
         fields = _read_fields(_Cursor(head, _MAGIC_BYTES))
@@ -94,6 +111,18 @@ def read_header(head: bytes) -> RdbHeader:
         used_memory=_number(fields.get(b"used-mem", b"")),
         created_at=_number(fields.get(b"ctime", b"")),
     )
+
+
+def may_be_whole(first: bytes, last: bytes) -> bool:
+    """Whether a file with these `END_BYTES` at its beginning and its end may be whole: it ends with a sign.
+
+    Behind the sign stands a checksum since format 5. One of 256 files that are cut off looks whole, and so
+    does what is no RDB at all.
+    """
+    if not re.fullmatch(_RDB, first):
+        return True
+    sign = 0 if int(first[len(_MAGIC) :]) >= _WITH_CHECKSUM else -1
+    return len(last) == END_BYTES and last[sign] == _END
 
 
 def version_of(header: RdbHeader) -> str | None:

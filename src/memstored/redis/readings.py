@@ -102,7 +102,7 @@ def holdings_of(replies: Sequence[Reply]) -> Holdings:
 
 def keys_of(keyspace: Mapping[str, str]) -> int:
     """The keys of all databases, from rows like `db0:keys=3,expires=1,avg_ttl=0`."""
-    rows = (row for name, row in keyspace.items() if name.startswith("db"))
+    rows = (row for name, row in keyspace.items() if name.startswith("db") and name[2:].isdigit())
     return sum(int(row.split(",")[0].removeprefix("keys=")) for row in rows)
 
 

@@ -26,7 +26,9 @@ FIRST_WORDS = 65536
 """Bytes of the log within which a server says that it is ready."""
 LAST_WORDS = 65536
 """Bytes at the end of the log that are looked at."""
-_STAMP = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*#] ", re.MULTILINE)
+READY = "Ready to accept connections"
+_STAMP = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*#] ")
+_NOTICE = re.compile(r"^\d+:[A-Z] \S+ \S+ \S+ \S+ [.\-*] ")
 _OFFENDING_LINE = re.compile(r"^>>> '(\S+).*$", re.MULTILINE)
 _PROCESS = re.compile(r"(\d+) (\d+)\n(ready\n)?")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -174,17 +176,22 @@ class NodeFolder:
                 return True
         try:
             with self.log.open("rb") as log:
-                return b"Ready to accept connections" in log.read(FIRST_WORDS)
+                return READY.encode() in log.read(FIRST_WORDS)
         except FileNotFoundError:
             return False
 
-    def last_words(self, lines: int = 4, length: int = 400) -> str:
-        """The end of the log on one line, without stamps and without values of directives."""
+    def last_words(self, lines: int = 4, length: int = 600) -> str:
+        """What the server last complained of, since it was ready if it was; without that, the end of its log.
+
+        On one line, without stamps and without values of directives.
+        """
         with suppress(FileNotFoundError):
-            text = _end_of(self.log).decode(errors="replace")
-            text = _OFFENDING_LINE.sub(r"\1:", _STAMP.sub("", text))
-            said = [line.strip() for line in text.splitlines() if line.strip()]
-            return " ".join(said[-lines:])[-length:]
+            text = _OFFENDING_LINE.sub(r"\1:", _end_of(self.log).decode(errors="replace"))
+            said = [line for line in text.splitlines() if line.strip()]
+            begun = max((place for place, line in enumerate(said) if READY in line), default=-1) + 1
+            complaints = [line for line in said[begun:] if not _NOTICE.match(line)]
+            shown = (complaints or said)[-lines:]
+            return " ".join(_STAMP.sub("", line).strip() for line in shown)[-length:]
         return ""
 
     def remove_nameless(self) -> None:

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memstored.redis.rdb import HEADER_BYTES, NotRdb, RdbHeader, read_header, too_new, version_of
+from memstored.redis.rdb import (
+    END_BYTES,
+    HEADER_BYTES,
+    NotRdb,
+    RdbHeader,
+    may_be_whole,
+    read_header,
+    too_new,
+    version_of,
+)
 
 DATABASE = b"\xfe\x00\xfb\x01\x00\x00\x01a\x01b"
 OF_7_0 = (
@@ -187,6 +196,23 @@ def test_an_engine_that_is_not_older_loads_the_file(file: bytes, version: str) -
 def test_an_engine_that_is_older_does_not(file: bytes, version: str, words: str) -> None:
     """The reason holds the two numbers that collide."""
     assert words in (too_new(read_header(file), version) or "")
+
+
+@pytest.mark.parametrize("file", [OF_7_0, OF_6_2, OF_3_0, b"REDIS0002" + DATABASE + b"\xff"])
+def test_the_end_of_a_whole_file_is_known(file: bytes) -> None:
+    """It ends with its sign, before a checksum or, in ancient formats, without one."""
+    assert may_be_whole(file[:END_BYTES], file[-END_BYTES:])
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8, 9, len(OF_7_0) - 3])
+def test_a_file_that_is_cut_off_is_known_by_its_end(cut: int) -> None:
+    """Some bytes less, and the sign is not where it must be."""
+    assert not may_be_whole(OF_7_0[:END_BYTES], OF_7_0[:-cut][-END_BYTES:])
+
+
+def test_what_is_no_rdb_is_for_others_to_say() -> None:
+    """Of a file that is something else, its end tells nothing."""
+    assert may_be_whole(b"something", b" or other")
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"REDIS0010", OF_7_0[:30], b"REDIS0010\xfa\x01a\xc3"]))

@@ -145,6 +145,36 @@ def test_a_stamp_is_not_shown(folder: NodeFolder) -> None:
     assert folder.last_words() == "Failed listening on port 1, aborting."
 
 
+def test_complaints_are_shown_before_all_else(folder: NodeFolder) -> None:
+    """What a server that was ready complained of is shown, not what it goes on doing (H28)."""
+    stamp = "19910:S 23 Nov 2026 18:47:34.376"
+    folder.prepare(RECORD, ())
+    folder.log.write_text(
+        f"{stamp} # WARNING Memory overcommit must be enabled!\n"
+        f"{stamp} * Ready to accept connections\n"
+        f"{stamp} * MASTER <-> REPLICA sync: Loading DB in memory\n"
+        f"{stamp} # Can't handle RDB format version 99\n"
+        f"{stamp} # Failed trying to load the MASTER synchronization DB from socket\n"
+        f"{stamp} * Reconnecting to MASTER 127.0.0.1:43569 after failure\n"
+        f"{stamp} * MASTER <-> REPLICA sync started\n"
+        f"{stamp} * Non blocking connect for SYNC fired the event.\n"
+        f"{stamp} * Master replied to PING, replication can continue...\n"
+    )
+
+    assert folder.last_words() == (
+        "Can't handle RDB format version 99 Failed trying to load the MASTER synchronization DB from socket"
+    )
+
+
+def test_without_complaints_the_end_of_the_log_is_shown(folder: NodeFolder) -> None:
+    """What a server warned of before it was ready is no trouble of now."""
+    stamp = "19910:M 23 Nov 2026 18:47:34.376"
+    folder.prepare(RECORD, ())
+    folder.log.write_text(f"{stamp} # Server initialized\n{stamp} * Ready to accept connections\n")
+
+    assert folder.last_words() == "Server initialized Ready to accept connections"
+
+
 def test_of_a_long_log_only_whole_lines_of_its_end_are_read(folder: NodeFolder) -> None:
     """A line that is cut where the look begins is left out: it may be half of a secret."""
     folder.prepare(RECORD, ())

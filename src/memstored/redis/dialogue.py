@@ -1,0 +1,92 @@
+"""A connection on which one thing is said after the other: for data that goes to a node or comes from it.
+
+Reads and writes no more than it is asked for, so what is fast waits for what is slow and nothing piles up.
+Links, which never wait, have `redis.connection`.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+__all__ = ["PART", "Dialogue"]
+
+Answer = TypeVar("Answer")
+
+PART: Final = 256 * 1024
+"""Bytes read or written at once, and so the most that is held."""
+_LINE: Final = 4096
+"""Bytes that a line may have."""
+
+
+class Dialogue:
+    """Our end of a connection with a node, whose every step may take `deadline` seconds.
+
+    What goes wrong is raised as what `trouble` makes of a few words: a silence, an end, the system's words.
+    """
+
+    def __init__(
+        self, connection: socket.socket, *, deadline: float, trouble: Callable[[str], Exception]
+    ) -> None:
+        connection.setblocking(False)
+        self._socket = connection
+        self._deadline = deadline
+        self._trouble = trouble
+        self._loop = asyncio.get_running_loop()
+        self._kept = b""
+
+    async def connect(self, host: str, port: int) -> None:
+        """Connect; the host is an address."""
+        await self._in_time(self._loop.sock_connect(self._socket, (host, port)))
+
+    async def send(self, data: bytes) -> None:
+        """Hand all of it to the system, which takes it as fast as the node reads."""
+        rest = memoryview(data)
+        while rest:
+            await self._in_time(self._loop.sock_sendall(self._socket, rest[:PART]))
+            rest = rest[PART:]
+
+    async def line(self) -> bytes:
+        """The next line; empty ones, by which a node says that it is at it, are signs of life alone."""
+        while True:
+            line, end, rest = self._kept.partition(b"\n")
+            if end:
+                self._kept = rest
+                if line.rstrip(b"\r"):
+                    return line.removesuffix(b"\r")
+            elif len(line) > _LINE:
+                raise self.foreign(line)
+            else:
+                self._kept += await self._receive()
+
+    async def string(self, size: int) -> bytes:
+        """The next `size` bytes, which end with a line break of their own."""
+        while len(self._kept) < size + 2:
+            self._kept += await self._receive()
+        string, self._kept = self._kept[:size], self._kept[size + 2 :]
+        return string
+
+    async def part(self) -> bytes:
+        """Some bytes: what was read with the lines before, then what comes."""
+        part, self._kept = self._kept, b""
+        return part or await self._receive()
+
+    def foreign(self, line: bytes) -> Exception:
+        """What is to be raised for something that no node says."""
+        return self._trouble(f"this is not what a Redis says: {line[:100].decode(errors='replace')}")
+
+    async def _receive(self) -> bytes:
+        received = await self._in_time(self._loop.sock_recv(self._socket, PART))
+        if not received:
+            raise self._trouble("the node ended the connection")
+        return received
+
+    async def _in_time(self, work: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await work
+        except TimeoutError:
+            raise self._trouble(f"the node was silent for {self._deadline} s") from None
+        except OSError as error:
+            raise self._trouble(os.strerror(error.errno) if error.errno else str(error)) from None
