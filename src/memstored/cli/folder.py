@@ -6,6 +6,7 @@ credentials.json  the first admin's credential (0600)
 secret.key        the key that secrets at rest are encrypted with (0600)
 memstored.db      the store
 runtime/          nodes and addresses
+objects/          backups and callers' files, unless the settings name another place
 """
 
 import fcntl
@@ -52,6 +53,11 @@ class DataFolder:
     def runtime(self) -> Path:
         """The folder of the process runtime."""
         return self.path / "runtime"
+
+    @property
+    def objects(self) -> Path:
+        """Where backups lie when the settings name no other place. Removing the folder leaves them."""
+        return self.path / "objects"
 
     @property
     def server_file(self) -> Path:
@@ -147,19 +153,27 @@ class DataFolder:
         return f" (pid {server.get('pid')})" if server else ""
 
     def remove(self) -> list[str]:
-        """Remove what memstored made, and the folder when nothing else is in it; returns what else is.
+        """Remove what memstored made but backups, and the folder when nothing else is in it.
 
-        The lock goes last: until then it can be done again. Nodes and their folders must be gone.
-        Raises `OSError`.
+        Returns what else is. The lock goes last: until then it can be done again. Nodes and their folders
+        must be gone. Raises `OSError`.
         """
         files = (*(self.path / name for name in FILES), *(self.runtime / name for name in RUNTIME_FILES))
         for file in files:
             file.unlink(missing_ok=True)
         for folder in (self.runtime / "nodes", self.runtime):
             _remove_empty(folder)
+        self._remove_drafts()
         (self.path / "lock").unlink(missing_ok=True)
         _remove_empty(self.path)
         return sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
+
+    def _remove_drafts(self) -> None:
+        """Remove what is no whole object. Backups stay: they are what is left when all else is gone."""
+        for draft in (self.objects / "unfinished").glob("*"):
+            draft.unlink()
+        for folder, _, _ in os.walk(self.objects, topdown=False):
+            _remove_empty(Path(folder))
 
     def release(self) -> None:
         """Give the lock back."""

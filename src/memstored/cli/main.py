@@ -75,7 +75,7 @@ def purge(
         Path | None, typer.Option(help="The catalogue file that the service was run with.")
     ] = None,
 ) -> None:
-    """End every node of a data folder and remove what memstored made in it: all data is gone."""
+    """End every node of a data folder and remove what memstored made in it but backups."""
     if not yes:
         typer.confirm(f"End every node of {data_dir} and remove it with all data?", abort=True)
     from memstored.cli.purge import purge as end_all  # noqa: PLC0415 - see the head of the file
@@ -83,7 +83,7 @@ def purge(
     done = end_all(data_dir, catalogue)
     typer.echo(f"Ended {done.nodes} nodes and removed {data_dir}.")
     if done.left:
-        typer.echo(f"Left alone, as not memstored's: {', '.join(done.left)}.")
+        typer.echo(f"Left alone, as backups or not memstored's: {', '.join(done.left)}.")
 
 
 @app.command()

@@ -18,14 +18,14 @@ __all__ = ["Purged", "purge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
-    """What was done: how many nodes were ended, and what is left in the folder that is not memstored's."""
+    """What was done: how many nodes were ended; what is left in the folder: backups, and what is not ours."""
 
     nodes: int
     left: list[str]
 
 
 def purge(data_dir: Path, catalogue: Path | None) -> Purged:
-    """End every node of the folder and remove all that memstored made.
+    """End every node of the folder and remove all that memstored made but backups.
 
     Raises `Stop` when a service is still using the folder, when it is not one of ours, and when a node can
     not be proven gone: then that node's folder, the store and the rest are kept.

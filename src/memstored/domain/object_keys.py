@@ -7,7 +7,7 @@ unfinished/...                          what is being written (in a folder only)
 
 from urllib.parse import quote
 
-__all__ = ["BACKUPS", "BUCKETS", "UNFINISHED", "BadKey", "backup_key", "bucket_key", "checked"]
+__all__ = ["BACKUPS", "BUCKETS", "UNFINISHED", "BadKey", "backup_key", "bucket_key", "checked", "is_key"]
 
 BACKUPS = "backups"
 BUCKETS = "buckets"
@@ -29,6 +29,11 @@ def checked(key: str) -> str:
     if fault := _fault(key):
         raise BadKey(fault)
     return key
+
+
+def is_key(name: str) -> bool:
+    """Whether it is a good key: what lies in the storage may have been named by others."""
+    return _fault(name) is None
 
 
 def backup_key(project_id: str, backup_id: str) -> str:

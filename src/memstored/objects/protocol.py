@@ -22,10 +22,11 @@ class Found:
 class Place(Protocol):
     """Where objects lie."""
 
-    async def write(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+    async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
         """Write an object that is not there yet; it appears when the last piece is safe, or not at all.
 
-        Raises `ObjectExists`, and what `pieces` raises.
+        `expected` is about how many bytes there will be, 0 when nobody knows. Raises `ObjectExists`, and what
+        `pieces` raises.
         """
 
     def read(self, key: str) -> AsyncGenerator[bytes, None]:

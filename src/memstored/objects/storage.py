@@ -6,17 +6,17 @@ An object is written once, appears when it is whole, and is never overwritten. T
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
 
 from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
-from memstored.objects.folder import Folder
+from memstored.objects.places import place_of
 from memstored.objects.protocol import Found, Place
 
 __all__ = [
@@ -49,25 +49,27 @@ class Objects:
         self._place = place
 
     @classmethod
-    def open(cls, settings: ObjectSettings, *, default: Path) -> Self:
+    def open(
+        cls, settings: ObjectSettings, *, default: Path, environment: Mapping[str, str] = os.environ
+    ) -> Self:
         """The storage that the settings name; without a url the folder `default`, made when needed.
 
-        Nothing is asked of it yet. Raises `ValueError` with the reason when the settings can not be right.
+        The keys of an S3 store come from the `environment`. Nothing is asked of it yet. Raises `ValueError`
+        with the reason when the settings can not be right.
         """
-        if settings.url is None:
-            return cls(Folder(default, timeout=settings.timeout, make=True))
-        return cls(Folder(_path(settings.url), timeout=settings.timeout))
+        return cls(place_of(settings, default, environment))
 
-    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> Stored:
+    async def put(self, key: str, chunks: AsyncIterable[bytes], *, expected: int = 0) -> Stored:
         """Write a new object out of the chunks as they come, of any size; memory stays bounded.
 
+        `expected` is about how many bytes there will be, if that is known: S3 must know for more than 58 GiB.
         The next chunks are taken when the storage took the former ones. The object appears when it is whole
         and safe against a power loss; whatever is raised, by `chunks` or a cancellation too, nothing of it
         is left, as far as the storage answers (else `sweep` removes it). Raises `ObjectExists`.
         """
         pieces = _Pieces(chunks)
         async with aclosing(pieces.run()) as run:
-            await self._place.write(checked(key), run)
+            await self._place.write(checked(key), run, expected)
         return pieces.stored
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -120,14 +122,15 @@ class _Pieces:
         return Stored(size=self._size, checksum=self._hash.hexdigest())
 
     async def run(self) -> AsyncGenerator[bytes, None]:
-        async for piece in _joined(self._chunks):
-            # hashlib lets go of the interpreter's lock for pieces of this size.
-            await asyncio.to_thread(self._hash.update, piece)
-            self._size += len(piece)
-            yield piece
+        async with aclosing(_joined(self._chunks)) as pieces:
+            async for piece in pieces:
+                # hashlib lets go of the interpreter's lock for pieces of this size.
+                await asyncio.to_thread(self._hash.update, piece)
+                self._size += len(piece)
+                yield piece
 
 
-async def _joined(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """The same bytes in pieces of at least `PIECE` bytes, but for the last."""
     waiting: list[bytes] = []
     size = 0
@@ -139,11 +142,3 @@ async def _joined(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             waiting, size = [], 0
     if size:
         yield b"".join(waiting)
-
-
-def _path(url: str) -> Path:
-    parts = urlsplit(url)
-    path = Path(unquote(parts.path))
-    if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment or not path.name:
-        raise ValueError("objects.url must be file:///folder.")
-    return path

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from memstored.domain.object_keys import UNFINISHED, BadKey, checked
+from memstored.domain.object_keys import UNFINISHED, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.protocol import Found
 
@@ -83,7 +83,7 @@ class Tree:
         if not self.has_folder(folder):
             return []
         with self.folder(folder.split("/")) as top:
-            return sorted(f"{folder}/{path}" for path in _files(top) if _is_key(path))
+            return sorted(f"{folder}/{path}" for path in _files(top) if is_key(path))
 
     def has_folder(self, folder: str) -> bool:
         """Whether the folder is there."""
@@ -213,12 +213,3 @@ def _files(top: int) -> Iterator[str]:
             with suppress(FileNotFoundError):
                 if stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                     yield os.path.normpath(f"{path}/{name}")
-
-
-def _is_key(path: str) -> bool:
-    """Whether a file that is there has a name that we can call it by."""
-    try:
-        checked(path)
-    except BadKey:
-        return False
-    return True

@@ -156,6 +156,21 @@ def test_only_what_memstored_made_is_removed(place: Path) -> None:
     assert not folder.is_ours
 
 
+def test_backups_stay_when_all_else_goes(place: Path) -> None:
+    """Whole objects are left and named, drafts and empty folders go; the rest is no data folder any more."""
+    folder = claimed(place)
+    for name in ("unfinished/draft", "backups/p/1.rdb", "buckets/p/b/empty/x"):
+        (folder.objects / name).parent.mkdir(parents=True)
+        (folder.objects / name).touch()
+    (folder.objects / "buckets/p/b/empty/x").unlink()
+
+    left = folder.remove()
+
+    assert left == ["objects"]
+    assert [path.name for path in place.rglob("*")] == ["objects", "backups", "p", "1.rdb"]
+    assert not folder.is_ours
+
+
 def test_without_others_files_the_folder_is_removed(place: Path) -> None:
     """Nothing is left, and doing it again is harmless."""
     folder = claimed(place)

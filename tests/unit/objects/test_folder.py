@@ -189,6 +189,34 @@ async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
     assert await objects.keys("backups") == [KEY]
 
 
+async def test_an_object_is_on_the_disk_before_it_has_its_name(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power loss finds the whole object or none: content first, then its name, then the name's folder."""
+    calls: list[str] = []
+
+    def noted(name: str) -> None:
+        call = getattr(os, name)
+
+        def noting(*args: object, **named: object) -> object:
+            calls.append("folder" if name == "fsync" and _is_folder(args[0]) else name)
+            return call(*args, **named)
+
+        monkeypatch.setattr(os, name, noting)
+
+    for name in ("write", "fsync", "link"):
+        noted(name)
+    await objects.put(KEY, chunks(bytes(3_000_000)))
+
+    written = calls[calls.index("write") :]
+    assert [call for call in written if call != "write"] == ["fsync", "folder", "folder", "link", "folder"]
+
+
+def _is_folder(file: object) -> bool:
+    assert isinstance(file, int)
+    return stat.S_ISDIR(os.fstat(file).st_mode)
+
+
 async def test_keys_are_those_beneath_a_folder(objects: Objects) -> None:
     """A list holds what lies beneath, sorted, not what merely begins alike."""
     for key in ("buckets/p/b/z", "buckets/p/b/deep/er/a", "buckets/p/bb/x", "backups/p/1.rdb"):
@@ -328,10 +356,20 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
             asyncio.run_coroutine_threadsafe(awake.wait(), loop).result()
         return write(file, data)
 
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield bytes(1_000_000)
+
     monkeypatch.setattr(os, "write", hanging)
     with pytest.raises(ObjectTrouble, match=r"did not answer for 0\.2 s"):
-        await objects.put(KEY, chunks(bytes(5_000_000)))
+        await objects.put(KEY, endless())
     awake.set()
+
+    assert taken < 10, "no more is taken than memory may hold"
 
     async with asyncio.timeout(10):
         while _files(root):  # noqa: ASYNC110 - what is waited for is seen, not announced

@@ -1,0 +1,391 @@
+"""Objects in a real S3 server."""
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import httpx
+import pytest
+from gateway import BUCKET, KEYS, PREFIX, REGION, Gateway
+from streams import broken, chunks, whole
+
+from memstored.objects.buckets import BucketFault, Buckets
+from memstored.objects.signing import Keys, canonical_query, signed
+from memstored.objects.storage import NoSuchObject, ObjectExists, Objects, ObjectTrouble, backup_key
+
+KEY = backup_key("project", "backup")
+MIB = 1024 * 1024
+
+
+async def test_an_object_of_many_parts_comes_back(objects: Objects, gateway: Gateway) -> None:
+    """More than five parts, and chunks that do not fit into them: byte for byte, with size and hash."""
+    data = [os.urandom(MIB - 7) for _ in range(52)]
+
+    stored = await objects.put(KEY, chunks(*data))
+
+    assert stored.size == 52 * (MIB - 7)
+    assert stored.checksum == hashlib.sha256(b"".join(data)).hexdigest()
+    assert await whole(objects.get(KEY)) == b"".join(data)
+    assert gateway.file(KEY).stat().st_size == stored.size
+
+
+async def test_small_and_empty_objects_are_objects(objects: Objects) -> None:
+    """Less than a part, down to nothing."""
+    await objects.put(KEY, chunks())
+    await objects.put("buckets/p/b/one", chunks(b"REDIS0011"))
+
+    found = await objects.head(KEY)
+    assert found is not None
+    assert (found.size, await objects.beginning(KEY, 10)) == (0, b"")
+    assert await whole(objects.get(KEY)) == b""
+    assert await objects.beginning("buckets/p/b/one", 5) == b"REDIS"
+    assert await objects.beginning("buckets/p/b/one", 50) == b"REDIS0011"
+
+
+async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
+    """Of a missing object there is no head, no bytes and nothing to delete."""
+    assert await objects.head(KEY) is None
+    with pytest.raises(NoSuchObject, match=KEY):
+        await whole(objects.get(KEY))
+    with pytest.raises(NoSuchObject):
+        await objects.beginning(KEY, 1)
+    with pytest.raises(NoSuchObject):
+        await objects.copy(KEY, "buckets/p/b/x")
+    await objects.delete(KEY)
+
+
+async def test_an_object_of_an_expected_size_has_fitting_parts(
+    objects: Objects, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More bytes than ordinary parts can hold are no matter; an object that outgrows its parts is refused."""
+    monkeypatch.setattr("memstored.objects.s3.PARTS", 2)
+
+    await objects.put(KEY, chunks(*[bytes(MIB)] * 40), expected=36 * MIB)
+    with pytest.raises(ObjectTrouble, match="has more than the"):
+        await objects.put("backups/p/2.rdb", chunks(*[bytes(MIB)] * 40), expected=20 * MIB)
+
+    found = await objects.head(KEY)
+    assert found is not None
+    assert found.size == 40 * MIB
+    assert await objects.head("backups/p/2.rdb") is None
+    assert await gateway.uploads().beneath("") == []
+
+
+async def test_nothing_is_overwritten(objects: Objects) -> None:
+    """A key that is taken stays what it is, for puts and for copies."""
+    await objects.put(KEY, chunks(b"first"))
+    await objects.put("buckets/p/b/x", chunks(b"other"))
+
+    with pytest.raises(ObjectExists):
+        await objects.put(KEY, chunks(b"second"))
+    with pytest.raises(ObjectExists):
+        await objects.copy("buckets/p/b/x", KEY)
+
+    assert await whole(objects.get(KEY)) == b"first"
+
+
+async def test_a_copy_is_whole(objects: Objects) -> None:
+    """A copy holds the same bytes."""
+    data = os.urandom(20 * MIB)
+    await objects.put(KEY, chunks(data))
+
+    await objects.copy(KEY, "buckets/p/b/out.rdb")
+
+    assert await whole(objects.get("buckets/p/b/out.rdb")) == data
+
+
+async def test_a_large_object_is_copied_through_us(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too large for a copy within the store comes out the same."""
+    monkeypatch.setattr("memstored.objects.s3.COPY", 5 * MIB)
+    data = os.urandom(20 * MIB)
+    await objects.put(KEY, chunks(data))
+
+    await objects.copy(KEY, "buckets/p/b/out.rdb")
+
+    assert await whole(objects.get("buckets/p/b/out.rdb")) == data
+
+
+async def test_keys_are_those_beneath_a_folder(objects: Objects, gateway: Gateway) -> None:
+    """A list holds what lies beneath, sorted, not what merely begins alike, and nothing beside the prefix."""
+    beside = gateway.objects(url=f"s3://{BUCKET}")
+    await beside.put("buckets/p/b/beside", chunks(b"x"))
+    for key in ("buckets/p/b/z", "buckets/p/b/deep/a", "buckets/p/bb/x", KEY):
+        await objects.put(key, chunks(b"x"))
+
+    assert await objects.keys("buckets/p/b/") == ["buckets/p/b/deep/a", "buckets/p/b/z"]
+    assert await objects.keys("buckets/q") == []
+    assert f"{PREFIX}/{KEY}" in await beside.keys(PREFIX)
+    assert await objects.has_folder("buckets/p/b")
+    assert not await objects.has_folder("buckets/p/c")
+
+
+async def test_a_long_list_is_complete(objects: Objects, gateway: Gateway) -> None:
+    """More keys than the server tells at once."""
+    folder = gateway.file("buckets/p/b")
+    folder.mkdir(parents=True)
+    for number in range(2100):
+        (folder / f"{number:04}").touch()
+
+    assert len(await objects.keys("buckets/p/b")) == 2100
+
+
+@pytest.mark.parametrize(
+    "name", ["my file #1 100%.rdb", "백업/일", "a+b&c=d", "q?x", "[x]{y}", "pct%41", "~t*"]
+)
+async def test_any_good_name_works(objects: Objects, gateway: Gateway, name: str) -> None:
+    """What people call their files is found under that very name."""
+    key = f"buckets/p/b/{name}"
+
+    await objects.put(key, chunks(b"saved"))
+
+    assert gateway.file(key).read_bytes() == b"saved"
+    assert await objects.keys("buckets/p/b") == [key]
+    await objects.delete(key)
+    assert await objects.head(key) is None
+
+
+async def test_a_source_that_breaks_off_leaves_nothing(objects: Objects, gateway: Gateway) -> None:
+    """The source's own error is raised; neither an object nor an upload stays."""
+    with pytest.raises(ConnectionResetError):
+        await objects.put(KEY, broken(*[bytes(MIB)] * 30))
+
+    assert await objects.head(KEY) is None
+    assert await gateway.uploads().beneath("") == []
+
+
+@pytest.mark.parametrize("after", [0, 1, 20, 50])
+async def test_a_cancelled_put_leaves_nothing(objects: Objects, gateway: Gateway, after: int) -> None:
+    """Cancelled before, within or at the end of the parts: neither an object nor an upload stays."""
+    there = asyncio.Event()
+
+    async def waiting() -> AsyncIterator[bytes]:
+        for number in range(50):
+            if number == after:
+                there.set()
+            yield bytes(MIB)
+        there.set()
+
+    putting = asyncio.create_task(objects.put(KEY, waiting()))
+    await there.wait()
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+
+    assert await objects.head(KEY) is None
+    assert await gateway.uploads().beneath("") == []
+
+
+async def test_a_source_is_read_by_the_task_that_puts(objects: Objects) -> None:
+    """Deadlines within a source hold: it is never carried on by another task."""
+    tasks = set()
+
+    async def watched() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            tasks.add(asyncio.current_task())
+            yield bytes(MIB)
+
+    await objects.put(KEY, watched())
+
+    assert tasks == {asyncio.current_task()}
+
+
+async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
+    """While it is uploaded there is no object."""
+    seen: list[object] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield bytes(MIB)
+        seen.append(await objects.head(KEY))
+        seen.append(await objects.keys("backups"))
+
+    await objects.put(KEY, watched())
+
+    assert seen == [None, []]
+
+
+async def test_a_sweep_removes_uploads_of_backups_only(objects: Objects, gateway: Gateway) -> None:
+    """What a killed service left goes; what others upload, beside our prefix or into a bucket, stays."""
+    keys = [f"{PREFIX}/{KEY}", f"{PREFIX}/backups/p/a b+c.rdb", f"{PREFIX}/buckets/p/b/x", "backups/p/y.rdb"]
+    for key in keys:
+        await _begin(gateway, key)
+
+    await objects.sweep()
+
+    assert sorted(upload.key for upload in await gateway.uploads().beneath("")) == sorted(keys[2:])
+
+
+async def test_a_sweep_removes_any_number_of_uploads(
+    objects: Objects, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the server tells at once."""
+    monkeypatch.setattr("memstored.objects.uploads.PAGE", 2)
+    for number in range(5):
+        await _begin(gateway, f"{PREFIX}/backups/p/{number}.rdb")
+
+    await objects.sweep()
+
+    assert await gateway.uploads().beneath("") == []
+
+
+@pytest.mark.parametrize("secret", ["", "a-wrong-one"])
+async def test_refused_keys_are_said_without_telling_them(
+    gateway: Gateway, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every call with keys that the store does not take says so and repeats none of them, nor does a log."""
+    caplog.set_level(logging.DEBUG)
+    keys = Keys(access=KEYS.access if secret else "AKIDNOBODY", secret=secret or KEYS.secret)
+    objects = gateway.objects(keys=keys)
+
+    for said in await _said(objects):
+        assert "refused our keys" in said
+        assert "AWS_SECRET_ACCESS_KEY" in said
+        assert keys.access not in said
+        assert keys.secret not in said.replace("AWS_SECRET_ACCESS_KEY", "")
+    assert keys.access not in caplog.text
+    assert keys.secret not in caplog.text
+
+
+async def test_a_missing_bucket_is_said(gateway: Gateway) -> None:
+    """It is not taken for a missing object, by no call."""
+    objects = gateway.objects(url="s3://nobody")
+
+    for said in await _said(objects):
+        assert said == "The bucket of object storage is not there: make it, or correct objects.url."
+
+
+async def test_a_server_that_is_away_is_said(gateway: Gateway) -> None:
+    """Nobody listens: every call ends soon, and says so without the address."""
+    gateway.end()
+    objects = gateway.objects(timeout=2.0)
+
+    for said in await _said(objects):
+        assert said == "Object storage can not be reached: it takes no connections."
+
+
+async def test_a_server_that_stands_still_is_given_up(gateway: Gateway) -> None:
+    """Every call to a stopped server ends with the time that it was given."""
+    objects = gateway.objects(timeout=0.5)
+    gateway.pause()
+
+    async with asyncio.timeout(30):
+        for said in await _said(objects):
+            assert said == "Object storage did not answer for 0.5 s."
+
+
+async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> None:
+    """Stopped in the middle: the put takes no more, ends with a reason, and a sweep finds what is left."""
+    objects = gateway.objects(timeout=1.0)
+    taken = 0
+
+    async def stopping() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for taken in range(1000):
+            if taken == 20:
+                gateway.pause()
+            yield bytes(MIB)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(ObjectTrouble, match=r"did not answer for 1 s"):
+            await objects.put(KEY, stopping())
+    assert taken < 20 + 32, "no more is taken than memory may hold"
+    gateway.resume()
+    patient = gateway.objects()
+    await patient.sweep()
+
+    assert await patient.head(KEY) is None
+    assert await gateway.uploads().beneath("") == []
+
+
+async def test_a_put_to_a_server_that_dies_is_given_up(gateway: Gateway) -> None:
+    """Killed in the middle: the put ends with a reason."""
+    objects = gateway.objects(timeout=2.0)
+
+    async def killing() -> AsyncIterator[bytes]:
+        for number in range(1000):
+            if number == 20:
+                gateway.end()
+            yield bytes(MIB)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(ObjectTrouble, match=r"Object storage can not be reached|broke off"):
+            await objects.put(KEY, killing())
+
+
+async def test_a_get_from_a_server_that_stops_is_given_up(gateway: Gateway) -> None:
+    """Stopped in the middle of an object: the stream ends with a reason, not as if it were whole."""
+    objects = gateway.objects(timeout=1.0)
+    await objects.put(KEY, chunks(*[bytes(MIB)] * 64))
+    stream = objects.get(KEY)
+
+    assert await anext(stream)
+    gateway.pause()
+    async with asyncio.timeout(30):
+        with pytest.raises(ObjectTrouble, match=r"did not answer for 1 s"):
+            await whole(stream)
+
+
+async def test_a_slow_reader_is_not_given_up(gateway: Gateway) -> None:
+    """Whoever takes longer for a chunk than the store may be silent gets the object nevertheless."""
+    objects = gateway.objects(timeout=0.5)
+    data = os.urandom(20 * MIB)
+    await gateway.objects().put(KEY, chunks(data))
+    got = []
+
+    async for chunk in objects.get(KEY):
+        if not got:
+            await asyncio.sleep(1.5)
+        got.append(chunk)
+
+    assert b"".join(got) == data
+
+
+async def test_a_bucket_is_there_with_its_first_object(objects: Objects) -> None:
+    """S3 has no folders: what somebody put beneath makes the bucket."""
+    buckets = Buckets(objects)
+    with pytest.raises(BucketFault):
+        await buckets.locate("p", "b/x", edit=True)
+
+    await objects.put("buckets/p/b/first", chunks(b"x"))
+
+    assert await buckets.locate("p", "b/x", edit=True) == "buckets/p/b/x"
+
+
+async def _begin(gateway: Gateway, key: str) -> None:
+    """Begin an upload as any client of the server would, and leave it."""
+    way = f"/{BUCKET}/{key}"
+    query = {"uploads": ""}
+    headers = signed("POST", gateway.host, way, query, keys=KEYS, region=REGION, now=datetime.now(UTC))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(
+            f"{gateway.endpoint}{quote(way)}?{canonical_query(query)}", headers=headers
+        )
+    assert answer.is_success, answer.text
+
+
+async def _said(objects: Objects) -> list[str]:
+    """What every call says of a store that does not work."""
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: objects.put(KEY, chunks(bytes(20 * MIB))),
+        lambda: whole(objects.get(KEY)),
+        lambda: objects.head(KEY),
+        lambda: objects.beginning(KEY, 10),
+        lambda: objects.copy(KEY, "buckets/p/b/x"),
+        lambda: objects.delete(KEY),
+        lambda: objects.keys("backups"),
+        lambda: objects.has_folder("buckets/p/b"),
+        objects.sweep,
+    ]
+    return [await _trouble(call) for call in calls]
+
+
+async def _trouble(call: Callable[[], Awaitable[object]]) -> str:
+    with pytest.raises(ObjectTrouble) as trouble:
+        await call()
+    hidden = trouble.value.__context__ is None or trouble.value.__suppress_context__
+    assert hidden, "a log of it would show what the store said"
+    return str(trouble.value)
