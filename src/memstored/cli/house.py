@@ -14,12 +14,15 @@ from fastapi import FastAPI
 from memstored.api.app import create_app
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
+from memstored.cli.settings import USAGE
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import Settings
+from memstored.domain.settings import ObjectSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
+from memstored.objects.storage import Objects
+from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
@@ -39,6 +42,8 @@ from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
 
+_LOCAL = "127.0.0.1"
+"""Where nodes of this machine come to for the data that they load."""
 _HOLDING = Unready(
     reason="holding",
     message="Most nodes are silent at once, more likely a fault of this machine; silence ends no node.",
@@ -85,6 +90,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
+    objects = _open_objects(settings.objects, folder)
     runtime = await process_runtime(folder, catalogue)
     if not runtime.engines():
         raise Stop(
@@ -99,6 +105,9 @@ async def open_house(
                 runtime=runtime,
                 endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
                 wire=RedisWire(clock=clock),
+                objects=objects,
+                doors=LoadingDoor,
+                door_host=_LOCAL,
                 clock=clock,
                 rules=settings.failover,
             )
@@ -112,6 +121,14 @@ async def open_house(
             yield House(app=app, fleet=fleet, first_admin=first_admin)
     finally:
         await database.close()
+
+
+def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
+    """The object storage; nothing is asked of it yet, so a start does not wait for it."""
+    try:
+        return Objects.open(settings, default=folder.objects)
+    except ValueError as fault:
+        raise Stop(f"The object storage can not be opened: {fault}", code=USAGE) from None
 
 
 def _services(
