@@ -140,6 +140,39 @@ async def test_a_pause_holds_writes_back(node: Node, opened: Opener) -> None:
     assert primary.client().get("key") == "value"
 
 
+async def test_a_pause_outlives_a_connection(node: Node, opened: Opener) -> None:
+    """It is the node's: a link that was cut off still knows of it, and ends it when asked."""
+    server = node()
+    link = await connected(opened(server))
+    client = server.client(CONTROL.user, CONTROL.secret)
+    await link.pause(30_000)
+
+    def of_link() -> set[str]:
+        return {row["id"] for row in client.client_list() if row["name"] == "memstored"}
+
+    before = of_link()
+    client.client_kill_filter(_type="normal", skipme=True)
+    await soon(lambda: of_link() and before.isdisjoint(of_link()), what="another connection")
+    await connected(link)
+
+    assert link.paused
+
+
+async def test_a_new_link_ends_the_pause_of_an_earlier_controller(node: Node, opened: Opener) -> None:
+    """A replica that is held back forgets how far it was when its primary dies: it would copy anew."""
+    primary, above, replica, below = await pair(node, opened)
+    replica.client(CONTROL.user, CONTROL.secret).client_pause(30_000, all=False)
+
+    await connected(opened(replica))
+    offset = await above.stamp()
+    await soon(lambda: reached(below, offset), what="the stream going on")
+    primary.end()
+    await soon(lambda: below.probe() or not below.replication.link_up, what="the end of the link")
+
+    assert below.replication is not None
+    assert below.replication.offset >= offset
+
+
 async def test_binding_another_address_keeps_connections(node: Node, opened: Opener) -> None:
     """A node takes a further address live; our connection and a tenant's stand (H13, H15)."""
     server = node()

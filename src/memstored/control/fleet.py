@@ -56,6 +56,8 @@ class Fleet:
         self._pace = Pace()
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._held = False
+        self._suspects = 0
+        self._asked_all_at = 0
         self._duties: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -224,14 +226,28 @@ class Fleet:
                 due = clock.monotonic()
                 continue
             turn += 1
-            self._count(turn, every)
+            self._count(turn, every, probing=not self._pace.spares_probes(TICK))
 
-    def _count(self, turn: int, every: int) -> None:
+    def _count(self, turn: int, every: int, *, probing: bool) -> None:
         for index, worker in enumerate(list(self._workers.values())):
             worker.watch.tick(TICK)
-            if (turn + index) % every == 0:
+            if probing and (turn + index) % every == 0:
                 worker.watch.probe()
+        self._compare(turn, every)
         self._judge_silence()
+
+    def _compare(self, turn: int, every: int) -> None:
+        """Ask everybody as soon as somebody does not answer, though not in a rush.
+
+        Sets are probed one after the other. Were silence counted from each one's own turn on, the first of
+        many that fell silent in the same instant would be ended before it showed that all are.
+        """
+        suspects = sum(worker.watch.suspects for worker in self._workers.values())
+        if suspects > self._suspects and turn >= self._asked_all_at + every:
+            self._asked_all_at = turn
+            for worker in self._workers.values():
+                worker.watch.probe()
+        self._suspects = suspects
 
     def _judge_silence(self) -> None:
         """If most of the fleet is silent at once the fault is ours: silence proves nothing until it is over,

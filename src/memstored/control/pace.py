@@ -14,6 +14,8 @@ LOOKS = 400.0
 """Looks a second of all sets together. One takes some 0.6 ms, so that a quarter of a core is enough."""
 LONGEST_WAIT = 2.0
 """Seconds that starting and removing nodes waits at most for sets whose writes wait."""
+SPARED = 1.0
+"""Seconds for which nobody is probed at most: silence may be seen so much later, and no more."""
 
 
 class Pace:
@@ -24,6 +26,7 @@ class Pace:
     def __init__(self) -> None:
         self._restless: set[SetId] = set()
         self._urgent: set[SetId] = set()
+        self._spared = 0.0
         self._calm = asyncio.Event()
         self._calm.set()
 
@@ -39,6 +42,14 @@ class Pace:
         """Whether writes of the set wait for us now."""
         (self._urgent.add if urgent else self._urgent.discard)(set_id)
         (self._calm.clear if self._urgent else self._calm.set)()
+
+    def spares_probes(self, seconds: float) -> bool:
+        """Whether nobody is to be probed at this tick, `seconds` after the one before.
+
+        What hundreds of probes cost is needed where writes wait; the sets concerned look for themselves.
+        """
+        self._spared = self._spared + seconds if self._urgent else 0.0
+        return 0.0 < self._spared <= SPARED
 
     async def calm(self) -> None:
         """Wait, not for long, until no set's writes wait: for what costs the machine much and can wait."""

@@ -101,12 +101,14 @@ class Watch:
 
     def links(self) -> Mapping[NodeId, Link]:
         """The links that are connected to the server that was launched."""
-        connected = {n: s.link for n, s in self._sights.items() if s.link is not None and s.link.connected}
-        return {n: link for n, link in connected.items() if not self._stranger(n, link)}
+        return {node: link for node in self._sights if (link := self.link(node)) is not None}
 
     def link(self, node: NodeId) -> Link | None:
-        """The connected link of one node, if there is one."""
-        return self.links().get(node)
+        """The link of one node, if it is connected to the server that was launched."""
+        sight = self._sights.get(node)
+        if sight is None or sight.link is None or not sight.link.connected:
+            return None
+        return None if self._stranger(node, sight.link) else sight.link
 
     def look(self, instance_set: InstanceSet) -> SetFacts:
         """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
@@ -252,6 +254,11 @@ class Watch:
         """Begin to count everyone's silence anew: what was counted may have been a fault of ours."""
         for sight in self._sights.values():
             sight.silent = 0.0
+
+    @property
+    def suspects(self) -> int:
+        """How many nodes did not answer the last probe in time."""
+        return sum(s.link is not None and s.link.unanswered > 0 for s in self._sights.values())
 
     @property
     def silent_nodes(self) -> int:

@@ -33,6 +33,7 @@ from memstored.redis.readings import (
 __all__ = ["RedisLink", "RedisWire"]
 
 _NAME: Command = ("CLIENT", "SETNAME", "memstored")
+_UNPAUSE: Command = ("CLIENT", "UNPAUSE")
 _KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
 _ACCOUNT: tuple[Command, ...] = (*SERVER, *REPLICATION, *BOUND, *USERS)
@@ -79,6 +80,7 @@ class RedisLink:
         self._busy = False
         self._loading = False
         self._paused_until = 0.0
+        self._pause_unknown = True
         self._line = Line(target.host, target.port, self, deadline=_CONNECT)
 
     @property
@@ -138,7 +140,7 @@ class RedisLink:
 
     @property
     def paused(self) -> bool:
-        """Whether this connection holds the node's writes back; not known any more after it ended."""
+        """Whether this link holds the node's writes back; a pause is the node's and outlives a connection."""
         return self._clock.monotonic() < self._paused_until
 
     @property
@@ -230,7 +232,7 @@ class RedisLink:
 
     async def unpause(self) -> None:
         """`CLIENT UNPAUSE`."""
-        await self._do(("CLIENT", "UNPAUSE"))
+        await self._do(_UNPAUSE)
         self._paused_until = 0.0
 
     async def kill_script(self) -> None:
@@ -268,6 +270,10 @@ class RedisLink:
         control = self._target.control
         connection.ask(packed((("AUTH", control.user, control.secret),)), 1, self._greeted)
         connection.ask(packed((_NAME,)), 1, _ignored)
+        if self._pause_unknown:
+            # A controller that ended in a promotion may have left a pause. It would hold back what a replica
+            # is sent, and a replica whose primary dies meanwhile forgets how far it was.
+            connection.ask(packed((_UNPAUSE,)), 1, _ignored)
         self._ask_account(connection, self._introduced)
 
     def heard(self) -> None:
@@ -280,7 +286,6 @@ class RedisLink:
         """Called by the line: which server comes next is not known."""
         self._connected = False
         self._busy = self._loading = False
-        self._paused_until = 0.0
         self._readings = self._readings.disconnected()
         self._changed(self._target.node)
 
@@ -317,6 +322,7 @@ class RedisLink:
         if replies is None:
             return
         self._probing = False
+        self._pause_unknown = False
         self._connected = True
         self._line.settle()
         self._learn(_ACCOUNT, asked_at, replies)

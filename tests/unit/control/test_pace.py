@@ -74,3 +74,18 @@ async def test_a_set_that_is_gone_holds_nobody_up() -> None:
     pace.forget(struck)
 
     await asyncio.wait_for(pace.calm(), 1.0)
+
+
+def test_nobody_is_probed_while_writes_wait_but_not_for_long() -> None:
+    """A failover that takes long keeps no hung node from being seen."""
+    pace = Pace()
+    (struck,) = sets(1)
+    before = pace.spares_probes(0.25)
+
+    pace.hurry(struck, urgent=True)
+    meanwhile = [pace.spares_probes(0.25) for _ in range(8)]
+    pace.hurry(struck, urgent=False)
+
+    assert not before
+    assert meanwhile == [True] * 4 + [False] * 4
+    assert not pace.spares_probes(0.25)
