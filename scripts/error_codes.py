@@ -25,19 +25,22 @@ CALLS: Mapping[str, tuple[int, int]] = {
     "PydanticCustomError": (0, 1),
     "_refuse": (0, 1),
     "error_body": (1, 2),
+    "BucketFault": (0, 1),
 }
 """Calls that give a code: which argument it is, and which one says it in words."""
 
-PASSED_ON = frozenset({"refused", "_refuse", "_detail", "refusal", "delete_node", "_on_http_exception"})
+PASSED_ON = frozenset(
+    {"refused", "_refuse", "_detail", "refusal", "refusing", "delete_node", "_on_http_exception"}
+)
 """Functions that hand on a code which stands as a literal somewhere else."""
 
 PLAIN_CREATE = "domain/requests/order.py"
-"""The rules that plain create answers with 422 (API.md 1)."""
+"""The rules that plain create answers with 422, and a restore with 400 (API.md 1)."""
 
 SETTLED: Mapping[str, tuple[int, ...]] = {
     "path_unknown": (404,),
     "method_not_allowed": (405,),
-    "unknown_security_group": (400, 422),
+    "no_edit_right": (403,),
 }
 """Codes whose statuses do not show where they stand."""
 
@@ -97,7 +100,10 @@ def standing_reasons(package: Path) -> list[StandingReason]:
 
 
 def _summed_up(code: str, group: list[_Find]) -> Code:
-    statuses = SETTLED.get(code) or tuple(sorted({find.status for find in group if find.status}))
+    given = {find.status for find in group if find.status}
+    if any(find.file == PLAIN_CREATE for find in group):
+        given.add(HTTPStatus.BAD_REQUEST)
+    statuses = SETTLED.get(code) or tuple(sorted(given))
     words = dict.fromkeys(find.words for find in group if find.words)
     files = sorted({find.file for find in group})
     return Code(code=code, statuses=statuses, words=tuple(words), files=tuple(files))

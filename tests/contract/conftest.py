@@ -28,21 +28,27 @@ from harness import (
     LosableDatabase,
     Porter,
     RecordingControl,
+    RecordingKeeper,
     StandingClock,
     catalogue,
 )
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
-from memstored.domain.settings import Quotas, QuotaSettings, Settings
+from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
+from memstored.objects.buckets import Buckets
+from memstored.objects.storage import Objects
+from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.files import Files
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
@@ -111,13 +117,46 @@ async def database(tmp_path: Path, prepared: Prepared) -> AsyncIterator[LosableD
 
 
 @pytest.fixture
-async def api(app: FastAPI, database: LosableDatabase, prepared: Prepared) -> AsyncIterator[Api]:
+def storage(tmp_path: Path) -> Path:
+    """The folder in which objects lie; it comes to be with the first one."""
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+async def api(
+    app: FastAPI, database: LosableDatabase, prepared: Prepared, storage: Path
+) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
-    clock, control = StandingClock(), RecordingControl()
+    clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
     sets = SetRepository(database, clock, Cipher(Fernet.generate_key().decode()))
+    backups = BackupRepository(database, clock, sets)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
-    services = _services(database, sets, issuer, clock, control)
-    app.state.services = services
+    objects = Objects.open(ObjectSettings(), default=storage)
+    files = Files(objects, Buckets(objects, catalogue().buckets))
+    ordering = CatalogueService(
+        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=Holdings(sets)
+    )
+    service = SetService(
+        sets=sets,
+        backups=backups,
+        files=files,
+        events=EventRepository(database, clock),
+        catalogue=ordering,
+        control=control,
+        keeper=keeper,
+        clock=clock,
+    )
+    app.state.services = Services(
+        settings=SETTINGS,
+        sets=service,
+        backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
+        catalogue=ordering,
+        parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=ordering.holdings),
+        gatekeeper=Porter(issuer),
+        issuer=issuer,
+        credentials=CredentialService(issuer),
+        unready=StoreCheck(database, clock).trouble,
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
         yield Api(
@@ -126,8 +165,11 @@ async def api(app: FastAPI, database: LosableDatabase, prepared: Prepared) -> As
             tokens=prepared.tokens,
             clock=clock,
             control=control,
+            keeper=keeper,
             database=database,
             sets=sets,
+            backups=backups,
+            objects=objects,
         )
 
 
@@ -150,32 +192,3 @@ def logs() -> Iterator[list[dict[str, Any]]]:
     """What is logged during the test, as records."""
     with structlog.testing.capture_logs() as captured:
         yield captured  # type: ignore[misc]
-
-
-def _services(
-    database: LosableDatabase,
-    sets: SetRepository,
-    issuer: EmbeddedIssuer,
-    clock: StandingClock,
-    control: RecordingControl,
-) -> Services:
-    holdings = Holdings(sets)
-    ordering = CatalogueService(
-        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=holdings
-    )
-    return Services(
-        settings=SETTINGS,
-        sets=SetService(
-            sets=sets,
-            events=EventRepository(database, clock),
-            catalogue=ordering,
-            control=control,
-            clock=clock,
-        ),
-        catalogue=ordering,
-        parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=holdings),
-        gatekeeper=Porter(issuer),
-        issuer=issuer,
-        credentials=CredentialService(issuer),
-        unready=StoreCheck(database, clock).trouble,
-    )

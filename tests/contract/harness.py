@@ -7,11 +7,14 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from memstored.domain.catalogue import Catalogue, default_catalogue
+from memstored.domain.backup import Progress
+from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import SetId
+from memstored.domain.words import BackupId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
+from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Engine
+from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
 from memstored.store.errors import StoreTrouble
 from memstored.store.sets import SetRepository
@@ -30,18 +33,24 @@ ENGINES = (
     Engine(version="6.2.5", program="/opt/redis-server", tls=False, license="BSD-3-Clause"),
 )
 
+BUCKETS = (
+    Bucket(name="archive", project_id=PROJECT, path="archive", editable=True),
+    Bucket(name="read-only", project_id=PROJECT, path="read-only", editable=False),
+    Bucket(name="foreign", project_id=OTHER_PROJECT, path="foreign", editable=True),
+)
+
 NO_PROJECT = "a token without a project"
 NO_ROLE = "a token without a role that means something here"
 
 
 def catalogue() -> Catalogue:
-    """The default catalogue, with one further id for a parameter group."""
+    """The default catalogue, with one further id for a parameter group, and buckets."""
     default = default_catalogue()
     groups = tuple(
         replace(group, further_ids=(GROUP_ID,)) if group.family == "7.0" else group
         for group in default.parameter_groups
     )
-    return replace(default, parameter_groups=groups)
+    return replace(default, parameter_groups=groups, buckets=BUCKETS)
 
 
 class StandingClock:
@@ -77,6 +86,22 @@ class RecordingControl:
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now."""
         return self.seen.get(set_id, SetFacts(now=0.0, wall=NOW))
+
+
+@dataclass(slots=True)
+class RecordingKeeper:
+    """Stands in for the keeper of backups: counts its wakes, tells the progress in `far`."""
+
+    woken: int = 0
+    far: dict[BackupId, Progress] = field(default_factory=dict)
+
+    def wake(self) -> None:
+        """A backup was written."""
+        self.woken += 1
+
+    def progress(self, backup_id: BackupId) -> Progress | None:
+        """How far the making or using of a backup is."""
+        return self.far.get(backup_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +163,11 @@ class Api:
     tokens: Mapping[str, str]
     clock: StandingClock
     control: RecordingControl
+    keeper: RecordingKeeper
     database: LosableDatabase
     sets: SetRepository
+    backups: BackupRepository
+    objects: Objects
     project: str = PROJECT
 
     async def request(

@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+from backup_calls import BACKUPS, saved
 from harness import JSON_TYPE, PROJECT, Api
 from over_the_wire import Served, exchange
 from set_calls import FLAVOR, OTHER_SUBNET, PARAMETERS, SECURITY_GROUP, SETS, SUBNET, node_ids, running
@@ -102,6 +103,49 @@ async def test_each_documented_change(
     assert (answer.status, json.loads(answer.body)) == (200, {"objectId": set_id})
     assert answer.body.endswith(b"}\n")
     assert (answer.headers["content-type"], answer.headers["content-length"]) == (JSON_TYPE, "52")
+
+
+BACKUP_CALLS = [
+    ("POST", "", '{ "clusterId": "%s", "name": "before-sale" }', 201),
+    ("POST", "/%s/copy", '{ "name": "twin" }', 201),
+    ("POST", "/%s/export", '{ "path": "archive/folder/nightly.rdb" }', 200),
+    ("POST", "/%s/verify", "", 200),
+    ("DELETE", "/%s", "", 200),
+]
+
+
+@pytest.mark.parametrize("content_type", TYPES)
+@pytest.mark.parametrize(("method", "path", "body", "status"), BACKUP_CALLS)
+async def test_each_call_about_a_backup(
+    api: Api, port: int, method: str, path: str, body: str, status: int, content_type: str | None
+) -> None:
+    """The id alone: 52 bytes, and the one content type."""
+    set_id, backup = await running(api), await saved(api)
+
+    answer = await sent(
+        api,
+        port,
+        method,
+        BACKUPS + path.replace("%s", backup.id),
+        body.replace("%s", set_id),
+        content_type,
+    )
+
+    assert answer.status == status
+    assert re.fullmatch(rb'\{"objectId":"[0-9a-f-]{36}"\}\n', answer.body)
+    assert (answer.headers["content-type"], answer.headers["content-length"]) == (JSON_TYPE, "52")
+
+
+@pytest.mark.parametrize("query", ["", "?clusterName=orders", "/%s"])
+async def test_each_reading_of_backups(api: Api, port: int, query: str) -> None:
+    """200 in the one content type, compact, ending in one newline."""
+    backup = await saved(api)
+
+    answer = await sent(api, port, "GET", BACKUPS + query.replace("%s", backup.id), "", None)
+
+    compact = json.dumps(json.loads(answer.body), ensure_ascii=False, separators=(",", ":"))
+    assert (answer.status, answer.body.decode()) == (200, compact + "\n")
+    assert answer.headers["content-type"] == JSON_TYPE
 
 
 @pytest.mark.parametrize("path", ["", "/instances", "/operations", "/events", "/failover-check"])

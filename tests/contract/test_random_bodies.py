@@ -27,7 +27,7 @@ WRONG: Mapping[str, Sequence[Any]] = {
     "port": (1999, 50001, "6379", 6379.0, True),
     "projectId": (5, []),
     "version": (7, ["7.0.15"]),
-    "restoreSource": (5, []),
+    "restoreSource": (5, [], {}, {"files": []}, {"files": [5]}, {"backupName": "x", "files": ["x/y"]}),
     "unheardOf": (1, [], "x"),
 }
 PATCHED = ("description", "backupSchedule", "parameterGroupId", "securityGroups", "unheardOf")

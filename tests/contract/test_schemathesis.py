@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from backup_calls import saved
 from harness import Api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,12 @@ async def set_id(api: Api) -> str:
 
 
 @pytest.fixture
+async def backup_id(api: Api) -> str:
+    """A backup that is there."""
+    return (await saved(api)).id
+
+
+@pytest.fixture
 def client(api: Api) -> Iterator[asgi.ASGIClient]:
     """One client for all calls of a test."""
     with asgi.get_client(api.app) as opened:
@@ -46,16 +53,17 @@ def client(api: Api) -> Iterator[asgi.ASGIClient]:
 
 @pytest.mark.parametrize(("label", "mode"), SOUND + UNSOUND)
 def test_every_answer_is_as_described(
-    label: str, mode: GenerationMode, api: Api, set_id: str, client: asgi.ASGIClient
+    label: str, mode: GenerationMode, api: Api, set_id: str, backup_id: str, client: asgi.ASGIClient
 ) -> None:
     """No call breaks the service; every status, header and body is one that is documented."""
     cases: Any = OPERATIONS[label].as_strategy(generation_mode=mode)
+    there = {"set_id": set_id, "backup_id": backup_id}
 
     @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=cases, known=st.booleans())
     def call(case: schemathesis.Case, known: bool) -> None:  # noqa: FBT001 - drawn, not passed
-        if known and "set_id" in case.path_parameters:
-            case.path_parameters["set_id"] = set_id
+        if known:
+            case.path_parameters.update({name: there[name] for name in case.path_parameters if name in there})
         case.call_and_validate(
             base_url="http://memstored.test",
             session=client,

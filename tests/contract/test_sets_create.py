@@ -276,9 +276,6 @@ MALFORMED: list[tuple[Changes, Pairs]] = [
     ({"port": 50001}, {("port", "out_of_range")}),
     ({"projectId": ""}, {("projectId", "out_of_range")}),
     ({"version": ""}, {("version", "out_of_range")}),
-    ({"restoreSource": {"backupName": "nightly"}}, {("restoreSource", "restore_unavailable")}),
-    ({"restoreSource": {"files": ["bucket/a.rdb"]}}, {("restoreSource", "restore_unavailable")}),
-    ({"restoreSource": "nonsense"}, {("restoreSource", "restore_unavailable")}),
     ({"backupschedule": {"cron": "* 1 * * *"}}, {("backupschedule", "unknown_field")}),
     ({"instance_set_name": "orders"}, {("instance_set_name", "unknown_field")}),
 ]
@@ -444,6 +441,7 @@ async def test_what_was_ordered_is_recorded(api: Api) -> None:
     it = await stored(api, set_id)
     assert it.description == "for orders"
     assert it.backup_schedule == BackupSchedule(cron="* 1 * * *", retention_limit=7)
+    assert it.schedule_since == api.clock.wall()
     assert it.user == TenantUser(name="app", password_hash=HASH.lower())
 
 

@@ -134,6 +134,25 @@ def test_wrong_settings_are_refused_with_file_and_reason(
     assert not unstarted.data_dir.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[objects]\nurl = "ftp://somewhere"\n', "objects.url must be file:///folder"),
+        ('[objects]\nregion = "kr-central-2"\n', "objects.region belongs to an objects.url"),
+    ],
+)
+def test_object_storage_that_can_not_be_right_is_named(
+    unstarted: ServiceProcess, text: str, reason: str
+) -> None:
+    """Better no start than one whose backups go nowhere."""
+    unstarted.settings.write_text(text)
+
+    code, said = refused(unstarted)
+
+    assert code == 2
+    assert reason in said
+
+
 def test_a_newer_database_is_left_as_it_is(service: ServiceProcess) -> None:
     """A folder that a newer memstored wrote is refused unchanged; its nodes serve on, its own version too."""
     made = LiveSet.running(service, NEWEST, 2)

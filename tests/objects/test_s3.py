@@ -301,9 +301,8 @@ async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> Non
     assert await gateway.uploads().beneath("") == []
 
 
-async def test_a_put_to_a_server_that_dies_is_given_up(gateway: Gateway) -> None:
+async def test_a_put_to_a_server_that_dies_is_given_up(objects: Objects, gateway: Gateway) -> None:
     """Killed in the middle: the put ends with a reason."""
-    objects = gateway.objects(timeout=2.0)
 
     async def killing() -> AsyncIterator[bytes]:
         for number in range(1000):
@@ -318,9 +317,8 @@ async def test_a_put_to_a_server_that_dies_is_given_up(gateway: Gateway) -> None
 
 async def test_a_get_from_a_server_that_stops_is_given_up(gateway: Gateway) -> None:
     """Stopped in the middle of an object: the stream ends with a reason, not as if it were whole."""
-    objects = gateway.objects(timeout=1.0)
-    await objects.put(KEY, chunks(*[bytes(MIB)] * 64))
-    stream = objects.get(KEY)
+    await gateway.objects().put(KEY, chunks(*[bytes(MIB)] * 64))
+    stream = gateway.objects(timeout=1.0).get(KEY)
 
     assert await anext(stream)
     gateway.pause()
@@ -331,14 +329,14 @@ async def test_a_get_from_a_server_that_stops_is_given_up(gateway: Gateway) -> N
 
 async def test_a_slow_reader_is_not_given_up(gateway: Gateway) -> None:
     """Whoever takes longer for a chunk than the store may be silent gets the object nevertheless."""
-    objects = gateway.objects(timeout=0.5)
+    objects = gateway.objects(timeout=2.0)
     data = os.urandom(20 * MIB)
     await gateway.objects().put(KEY, chunks(data))
     got = []
 
     async for chunk in objects.get(KEY):
         if not got:
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(3.0)
         got.append(chunk)
 
     assert b"".join(got) == data

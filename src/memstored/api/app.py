@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from memstored.api import catalogue, credentials, handlers, health, identity, parameter_groups, sets
+from memstored.api import backups, catalogue, credentials, handlers, health, identity, parameter_groups, sets
 from memstored.api.answers import Answer
 from memstored.api.gate import Gate
 from memstored.api.openapi import COMMON_REFUSALS, Paths, document
@@ -29,6 +29,7 @@ _ABOUT = (
 
 _VERSIONED: tuple[APIRouter, ...] = (
     sets.router,
+    backups.router,
     catalogue.router,
     parameter_groups.router,
     credentials.router,

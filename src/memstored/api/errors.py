@@ -23,6 +23,7 @@ from memstored.domain.errors import (
     NotFound,
     Unavailable,
 )
+from memstored.objects.storage import ObjectTrouble
 from memstored.store.errors import StoreTrouble
 from memstored.telemetry.requests import current_request_id
 
@@ -31,6 +32,7 @@ __all__ = [
     "BodyTooLarge",
     "error_body",
     "internal_error",
+    "object_storage_unavailable",
     "refusal",
     "shortened",
     "status_of",
@@ -87,6 +89,13 @@ def store_unavailable(trouble: StoreTrouble) -> Unavailable:
     """The refusal when the store can not be used: the reason is for the operator's log, not the caller."""
     _log.error("store unavailable", reason=str(trouble), kind=type(trouble).__name__)
     return Unavailable("The store can not be used at the moment; try again later")
+
+
+def object_storage_unavailable(trouble: ObjectTrouble) -> Unavailable:
+    """The refusal when object storage can not be used; the reason is for the log here too."""
+    _log.error("object storage unavailable", reason=str(trouble), kind=type(trouble).__name__)
+    message = "The object storage can not be used at the moment; try again later"
+    return Unavailable(message, code="object_storage_unavailable")
 
 
 def _top_code(fault: Fault) -> str:

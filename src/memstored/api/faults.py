@@ -51,9 +51,8 @@ def field_path(place: Iterable[str | int]) -> str:
 
 def _detail(error: Mapping[str, Any]) -> Detail:
     kind = str(error["type"])
-    place = [step for step in error["loc"] if step not in ("query", "path")]
     code, message = _WORDS.get(kind, (_code(kind), f"{str(error['msg']).rstrip('.')}."))
-    return Detail(field_path(place), code, message)
+    return Detail(field_path(error["loc"]), code, message)
 
 
 def _code(kind: str) -> str:

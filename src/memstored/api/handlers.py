@@ -10,10 +10,17 @@ from starlette.types import Scope
 
 from memstored.api import keystone
 from memstored.api.answers import Answer
-from memstored.api.errors import error_body, internal_error, refusal, store_unavailable
+from memstored.api.errors import (
+    error_body,
+    internal_error,
+    object_storage_unavailable,
+    refusal,
+    store_unavailable,
+)
 from memstored.api.faults import validation_details
 from memstored.domain.errors import Fault, InvalidRequest
 from memstored.identity.errors import IdentityFault
+from memstored.objects.storage import ObjectTrouble
 from memstored.store.errors import StoreTrouble
 
 __all__ = ["broken", "install", "refused", "within"]
@@ -42,6 +49,7 @@ def install(app: FastAPI) -> None:
     """Make the app answer every fault, unknown path and wrong method so."""
     app.add_exception_handler(Fault, _on_fault)
     app.add_exception_handler(StoreTrouble, _on_store_trouble)
+    app.add_exception_handler(ObjectTrouble, _on_object_trouble)
     app.add_exception_handler(IdentityFault, _on_identity_fault)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -57,6 +65,11 @@ async def _on_store_trouble(request: Request, exc: Exception) -> Answer:
     return refused(request.scope, store_unavailable(exc))
 
 
+async def _on_object_trouble(request: Request, exc: Exception) -> Answer:
+    assert isinstance(exc, ObjectTrouble)
+    return refused(request.scope, object_storage_unavailable(exc))
+
+
 async def _on_identity_fault(_request: Request, exc: Exception) -> Answer:
     assert isinstance(exc, IdentityFault)
     return keystone.error(exc.status, exc.message)
@@ -64,7 +77,9 @@ async def _on_identity_fault(_request: Request, exc: Exception) -> Answer:
 
 async def _on_validation_error(request: Request, exc: Exception) -> Answer:
     assert isinstance(exc, RequestValidationError)
-    fault = InvalidRequest("Correct the query parameters.", details=validation_details(exc.errors()))
+    # The first step of a place only says that it is in the query.
+    errors = [{**error, "loc": error["loc"][1:]} for error in exc.errors()]
+    fault = InvalidRequest("Correct the query parameters.", details=validation_details(errors))
     return refused(request.scope, fault)
 
 

@@ -76,10 +76,10 @@ async def delete_set(
     set_id: str,
     caller: WritingCaller,
     sets: Sets,
-    _query: Annotated[DeleteSetQuery, Query()],
+    query: Annotated[DeleteSetQuery, Query()],
 ) -> Answer:
     """Possible in every state; asked again while it goes, nothing more happens."""
-    return written(await sets.delete(caller, set_id))
+    return written(await sets.delete(caller, set_id, keep_automatic_backups=query.keep()))
 
 
 @router.patch(

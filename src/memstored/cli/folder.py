@@ -83,7 +83,7 @@ class DataFolder:
 
     def _strange(self) -> list[str]:
         """The names of what is in it and would not be in one of ours."""
-        ours = {*FILES, *HARMLESS, "lock", "runtime"}
+        ours = {*FILES, *HARMLESS, "lock", "runtime", "objects"}
         return sorted(entry.name for entry in self.path.iterdir() if entry.name not in ours)
 
     def claim(self) -> Self:

@@ -18,22 +18,29 @@ from memstored.cli.settings import USAGE
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
+from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.words import BackupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
+from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
 from memstored.runtime.process import ProcessRuntime
+from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.files import Files
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
@@ -112,10 +119,24 @@ async def open_house(
                 rules=settings.failover,
             )
         )
+        backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         async with Fleet(place=place, sets=sets) as fleet:
             first_admin = await issuer.bootstrap()
-            services = _services(database, sets, fleet, issuer, catalogue, settings, runtime)
+            services = _services(
+                _Rooms(
+                    database=database,
+                    sets=sets,
+                    backups=backups,
+                    files=Files(objects, Buckets(objects, catalogue.buckets)),
+                    fleet=fleet,
+                    keeper=_NoKeeper(),
+                    issuer=issuer,
+                    runtime=runtime,
+                ),
+                catalogue,
+                settings,
+            )
             # Writing the document about the API takes most of a start; a failover that is due does not wait.
             app = await asyncio.to_thread(create_app, services)
             yield House(app=app, fleet=fleet, first_admin=first_admin)
@@ -131,38 +152,62 @@ def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
         raise Stop(f"The object storage can not be opened: {fault}", code=USAGE) from None
 
 
-def _services(
-    database: Database,
-    sets: SetRepository,
-    fleet: Fleet,
-    issuer: EmbeddedIssuer,
-    catalogue: Catalogue,
-    settings: Settings,
-    runtime: ProcessRuntime,
-) -> Services:
+class _NoKeeper:
+    """Stands where the keeper of backups comes."""
+
+    def wake(self) -> None:
+        """Nobody looks."""
+
+    def progress(self, _backup_id: BackupId) -> Progress | None:
+        """Nothing is moved."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What the use cases stand on."""
+
+    database: Database
+    sets: SetRepository
+    backups: BackupRepository
+    files: Files
+    fleet: Fleet
+    keeper: Keeper
+    issuer: EmbeddedIssuer
+    runtime: ProcessRuntime
+
+
+def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(sets)
+    holdings = Holdings(rooms.sets)
     offer = CatalogueService(
-        catalogue=catalogue, engines=runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
-    store_check = StoreCheck(database, clock)
+    store_check = StoreCheck(rooms.database, clock)
 
     async def unready() -> Unready | None:
-        return await store_check.trouble() or (_HOLDING if fleet.holding else None)
+        return await store_check.trouble() or (_HOLDING if rooms.fleet.holding else None)
 
+    sets = SetService(
+        sets=rooms.sets,
+        backups=rooms.backups,
+        files=rooms.files,
+        events=EventRepository(rooms.database, clock),
+        catalogue=offer,
+        control=rooms.fleet,
+        keeper=rooms.keeper,
+        clock=clock,
+    )
     return Services(
         settings=settings,
-        sets=SetService(
-            sets=sets,
-            events=EventRepository(database, clock),
-            catalogue=offer,
-            control=fleet,
-            clock=clock,
+        sets=sets,
+        backups=BackupService(
+            backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
         parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
-        gatekeeper=issuer,
-        issuer=issuer,
-        credentials=CredentialService(issuer),
+        gatekeeper=rooms.issuer,
+        issuer=rooms.issuer,
+        credentials=CredentialService(rooms.issuer),
         unready=unready,
     )

@@ -7,7 +7,22 @@ from dataclasses import dataclass
 
 from memstored.domain.words import BackupId, BackupState, BackupType, NodeId, SetId, UseKind
 
-__all__ = ["Backup", "BackupUse"]
+__all__ = ["Backup", "BackupUse", "Progress"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the making or using of a backup is, in bytes of its object; `total` is None while not known."""
+
+    done: int
+    total: int | None
+
+    @property
+    def percent(self) -> int | None:
+        """0 to 100; None while the whole is not known."""
+        if self.total is None:
+            return None
+        return min(100, 100 * self.done // self.total) if self.total else 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

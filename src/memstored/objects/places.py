@@ -1,16 +1,22 @@
-"""Which place the settings name. Whatever can not be right is refused before anything is asked of it."""
+"""Which place the settings name. Whatever can not be right is refused before anything is asked of it.
+
+What an S3 store needs is imported when there is one: it is a tenth of a second of every start.
+"""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from memstored.domain.object_keys import is_key
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.folder import Folder
 from memstored.objects.protocol import Place
-from memstored.objects.s3 import S3, Address
 from memstored.objects.signing import Keys
+
+if TYPE_CHECKING:
+    from memstored.objects.s3 import Address
 
 __all__ = ["place_of"]
 
@@ -22,6 +28,8 @@ def place_of(settings: ObjectSettings, default: Path, environment: Mapping[str, 
     """The place; `default` is the folder when no url is set. Raises `ValueError` with the reason."""
     url = urlsplit(settings.url or "file:")
     if url.scheme == "s3":
+        from memstored.objects.s3 import S3  # noqa: PLC0415 - see the head of the file
+
         return S3(_address(settings), _keys(environment), timeout=settings.timeout)
     for name in ("endpoint", "region"):
         if getattr(settings, name) is not None:
@@ -34,8 +42,10 @@ def place_of(settings: ObjectSettings, default: Path, environment: Mapping[str, 
     return Folder(path, timeout=settings.timeout)
 
 
-def _address(settings: ObjectSettings) -> Address:
+def _address(settings: ObjectSettings) -> "Address":
     """Where the bucket is. What is refused is not repeated: people put keys into urls."""
+    from memstored.objects.s3 import Address  # noqa: PLC0415 - see the head of the file
+
     url = urlsplit(settings.url or "")
     prefix = unquote(url.path).strip("/")
     if not _BUCKET.fullmatch(url.netloc) or url.query or url.fragment or not (prefix == "" or is_key(prefix)):

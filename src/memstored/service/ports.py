@@ -2,10 +2,11 @@
 
 from typing import Protocol
 
+from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import SetId
+from memstored.domain.words import BackupId, SetId
 
-__all__ = ["Control"]
+__all__ = ["Control", "Keeper"]
 
 
 class Control(Protocol):
@@ -17,4 +18,16 @@ class Control(Protocol):
 
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now, without asking a node; empty when it is not watched (yet)."""
+        ...
+
+
+class Keeper(Protocol):
+    """Makes, copies, exports, verifies and deletes backups, as it finds them written."""
+
+    def wake(self) -> None:
+        """A backup, a use of one, or a deletion was written: look at them soon."""
+        ...
+
+    def progress(self, backup_id: BackupId) -> Progress | None:
+        """How far the making or using of a backup is; None when nothing is moved for it now."""
         ...

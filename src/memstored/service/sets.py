@@ -1,7 +1,7 @@
 """The use cases of sets: read what is stored, ask the rules, commit, wake the control loop.
 
 A write is one transaction. When somebody else (most often the control loop) changed the set in between,
-it is read and judged anew: what was allowed a moment ago may not be so now.
+it is read and judged anew: what was allowed a moment ago may not be so now (`service.attempts`).
 """
 
 import secrets
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 from uuid import uuid4
 
+from memstored.domain.backup import BackupUse
 from memstored.domain.clock import Clock
-from memstored.domain.errors import CannotBeMet, Conflict, Detail, InvalidRequest, NotFound, Unavailable
+from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.ports import Identity
-from memstored.domain.requests.change import Call, Change, Misread, refused
-from memstored.domain.requests.creation import create
+from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
+from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
 from memstored.domain.requests.order import Offer, Order
@@ -23,25 +24,30 @@ from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.readiness import Readiness, readiness
 from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
+from memstored.domain.requests.restore import Sought, backup_source
 from memstored.domain.requests.update import Wishes, update
-from memstored.domain.words import NodeId, SetId, SetState
+from memstored.domain.words import NodeId, SetId, SetState, UseKind
 from memstored.identity.protocol import Caller
+from memstored.redis.rdb import RDB_FORMATS
 from memstored.runtime.protocol import Engine
+from memstored.service.attempts import until_fresh
+from memstored.service.calls import call_of, project_of
 from memstored.service.catalogue import CatalogueService
-from memstored.service.ports import Control
-from memstored.store.errors import MarkerUnknown, NameTaken, QuotaExceeded, Stale
+from memstored.service.files import Files
+from memstored.service.ports import Control, Keeper
+from memstored.store.backups import BackupRepository
+from memstored.store.errors import MarkerUnknown, NameTaken, QuotaExceeded
 from memstored.store.events import Event, EventRepository
 from memstored.store.paging import Page
-from memstored.store.sets import Identities, SetRepository
-from memstored.telemetry.requests import current_request_id
+from memstored.store.sets import Further, Identities, SetRepository
 
 __all__ = ["EventFilter", "SetFilter", "SetService", "SetView"]
 
-ATTEMPTS = 10
-"""How often a change is judged anew because the set changed in between."""
-
 DEFAULT_LICENSE = "BSD-3-Clause"
 """The licence of every Redis before 7.4, for a set whose engine is not here any more."""
+
+
+_RDB_FORMATS = {str(family): newest for family, newest in RDB_FORMATS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,40 +88,94 @@ class SetService:
         self,
         *,
         sets: SetRepository,
+        backups: BackupRepository,
+        files: Files,
         events: EventRepository,
         catalogue: CatalogueService,
         control: Control,
+        keeper: Keeper,
         clock: Clock,
     ) -> None:
         self._sets = sets
+        self._backups = backups
+        self._files = files
         self._events = events
         self._catalogue = catalogue
         self._control = control
+        self._keeper = keeper
         self._clock = clock
 
     # Writing
 
     async def create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
         """Keep a new set as ordered. Raises as `requests.creation.create`, and `Conflict` for its name."""
-        project_id, quotas = _project(caller), self._catalogue.quotas.of(_project(caller))
-        offer = Offer(catalogue=self._catalogue.catalogue, versions=self._catalogue.versions(), quotas=quotas)
-        set_id = SetId(str(uuid4()))
-        change = create(order, offer, self._call(caller), set_id, project_id=project_id, misread=misread)
-        try:
-            await self._sets.add(
-                change.after, _fresh_identities(), change.events, node_quota=quotas.nodes_per_project
-            )
-        except QuotaExceeded as full:
-            raise CannotBeMet(_no_room(full).message, details=[_no_room(full)]) from full
-        except NameTaken as taken:
-            message = f"The name {order.name} is in use in this project; choose another."
-            raise Conflict(message, details=[Detail("instanceSetName", "name_in_use", message)]) from taken
+        set_id = await until_fresh(lambda: self._create(caller, order, misread))
         self._control.wake(set_id)
         return set_id
 
-    async def delete(self, caller: Caller, set_id: str) -> SetId:
-        """Let a set go; harmless when it is on its way already."""
-        return await self._change(caller, set_id, delete)
+    async def _create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
+        project_id, call, set_id = project_of(caller), self._call(caller), SetId(str(uuid4()))
+        offer = self._offer(project_id)
+        sought = await self._sought(project_id, order, misread)
+        change = create(order, offer, call, set_id, project_id=project_id, misread=misread, sought=sought)
+        try:
+            await self._sets.add(
+                change.after,
+                _fresh_identities(),
+                change.events,
+                node_quota=offer.quotas.nodes_per_project,
+                further=self._restore_use(change.after, call),
+            )
+        except QuotaExceeded as full:
+            raise unmeetable(order, [_no_room(full)]) from full
+        except NameTaken as taken:
+            raise name_in_use("instanceSetName", order.name) from taken
+        return set_id
+
+    def _offer(self, project_id: str) -> Offer:
+        return Offer(
+            catalogue=self._catalogue.catalogue,
+            versions=self._catalogue.versions(),
+            quotas=self._catalogue.quotas.of(project_id),
+            rdb_formats=_RDB_FORMATS,
+        )
+
+    async def _sought(self, project_id: str, order: Order, misread: Misread) -> Sought | None:
+        """The data that the order names; None when it names none, or could not be read."""
+        wish = order.restore
+        if wish is None or any(field.startswith("restoreSource") for field in misread.fields):
+            return None
+        if wish.file is not None:
+            return await self._files.source(project_id, wish.file, wish.field)
+        name = wish.backup_name or ""
+        return backup_source(await self._backups.named(project_id, name), name, wish.field)
+
+    def _restore_use(self, new: InstanceSet, call: Call) -> list[Further]:
+        """That the backup which the set begins with is in use until its data is loaded."""
+        if new.source is None or new.source.backup_id is None:
+            return []
+        use = BackupUse(
+            id=str(uuid4()),
+            backup_id=new.source.backup_id,
+            kind=UseKind.RESTORE,
+            since=call.at,
+            holder=new.id,
+        )
+        return [self._backups.used(use, project_id=new.project_id)]
+
+    async def delete(self, caller: Caller, set_id: str, *, keep_automatic_backups: bool | None) -> SetId:
+        """Let a set go, and its automatic backups or not; harmless when it is on its way already."""
+
+        async def attempt() -> SetId:
+            before = await self.get(caller, set_id)
+            backups = await self._backups.of_project(before.project_id, set_id=before.id)
+            going = delete(before, self._call(caller), backups, keep_automatic=keep_automatic_backups)
+            further = [self._backups.changed(it.before, it.after, it.events) for it in going.backups]
+            return await self._commit(before, going, further=further)
+
+        deleted = await until_fresh(attempt)
+        self._keeper.wake()
+        return deleted
 
     async def update(self, caller: Caller, set_id: str, wishes: Wishes, misread: Misread) -> SetId:
         """Change a set in place: everything that is wished, or nothing."""
@@ -139,7 +199,7 @@ class SetService:
 
     async def add_replica(self, caller: Caller, set_id: str, subnet_id: str) -> SetId:
         """Plan one more replica."""
-        catalogue, quotas = self._catalogue.catalogue, self._catalogue.quotas.of(_project(caller))
+        catalogue, quotas = self._catalogue.catalogue, self._catalogue.quotas.of(project_of(caller))
         try:
             return await self._change(
                 caller,
@@ -164,28 +224,35 @@ class SetService:
         *,
         node_quota: int | None = None,
     ) -> SetId:
-        for _ in range(ATTEMPTS):
+        async def attempt() -> SetId:
             before = await self.get(caller, set_id)
-            change = judge(before, self._call(caller))
-            if change.after == before and not change.events:
-                return before.id
-            try:
-                await self._sets.commit(before, change.after, change.events, node_quota=node_quota)
-            except Stale:
-                continue
-            self._control.wake(before.id)
+            return await self._commit(before, judge(before, self._call(caller)), node_quota=node_quota)
+
+        return await until_fresh(attempt)
+
+    async def _commit(
+        self,
+        before: InstanceSet,
+        change: Change,
+        *,
+        node_quota: int | None = None,
+        further: Sequence[Further] = (),
+    ) -> SetId:
+        if change.after == before and not change.events:
             return before.id
-        raise Unavailable("The set changes too fast to be written at the moment; try again later")
+        await self._sets.commit(before, change.after, change.events, node_quota=node_quota, further=further)
+        self._control.wake(before.id)
+        return before.id
 
     def _call(self, caller: Caller) -> Call:
-        return Call(actor=caller.user_name, request_id=current_request_id(), at=self._clock.wall())
+        return call_of(caller, self._clock)
 
     # Reading
 
     async def get(self, caller: Caller, set_id: str) -> InstanceSet:
         """The set of that id; raises `NotFound`, also for one of another project."""
         found = await self._sets.load(set_id)
-        if found is None or found.project_id != _project(caller) or found.status is SetState.TERMINATED:
+        if found is None or found.project_id != project_of(caller) or found.status is SetState.TERMINATED:
             raise NotFound("There is no such instance set in this project.", code="instance_set_unknown")
         return found
 
@@ -202,7 +269,7 @@ class SetService:
         """The project's sets, oldest first."""
         try:
             found = await self._sets.page(
-                _project(caller),
+                project_of(caller),
                 name=wanted.name,
                 status=wanted.status,
                 limit=wanted.limit,
@@ -223,7 +290,7 @@ class SetService:
         """The project's events, newest first; they stay when a set is gone."""
         try:
             return await self._events.page(
-                _project(caller),
+                project_of(caller),
                 resource_id=wanted.resource_id,
                 name=wanted.name,
                 since=wanted.since,
@@ -245,11 +312,6 @@ def _node_of(instance_set: InstanceSet, node_id: str) -> Node:
     if node is None:
         raise NotFound("There is no such instance in this set.", code="instance_unknown")
     return node
-
-
-def _project(caller: Caller) -> str:
-    assert caller.project_id is not None, "the API admits no caller without a project"
-    return caller.project_id
 
 
 def _fresh_identities() -> Identities:

@@ -9,16 +9,18 @@
     └── WrongKey          the secrets in it were sealed with another key
 
     StoreRefusal          the database works, but this change may not be made
+    ├── BackupUnderWay    a backup of the set waits or is being made
     ├── MarkerUnknown     the marker of a page is none that we gave
     ├── NameTaken         the name is in use in this project
     ├── NoSuchSet         the set is not in the store (any more)
     ├── QuotaExceeded     more nodes than the project may have
-    └── Stale             the set was changed by somebody else since it was read
+    └── Stale             it was changed by somebody else since it was read
 
 The layer above turns the first tree into `Unavailable` and the second into refusals of the API.
 """
 
 __all__ = [
+    "BackupUnderWay",
     "MarkerUnknown",
     "NameTaken",
     "NoSuchSet",
@@ -67,12 +69,16 @@ class StoreRefusal(Exception):
     """The database works, but this change may not be made."""
 
 
+class BackupUnderWay(StoreRefusal):
+    """A backup of the set is `Pending` or `Creating`: there is one at a time."""
+
+
 class MarkerUnknown(StoreRefusal):
     """The marker is none that an earlier page ended with."""
 
 
 class NameTaken(StoreRefusal):
-    """The name is in use by another of the project's sets."""
+    """The name is in use by another of the project's sets, or of its backups."""
 
 
 class NoSuchSet(StoreRefusal):
@@ -89,4 +95,4 @@ class QuotaExceeded(StoreRefusal):
 
 
 class Stale(StoreRefusal):
-    """The set was changed by somebody else since it was read: read it again and decide anew (S7)."""
+    """A set or backup was changed by somebody else since it was read: read it again and decide anew (S7)."""

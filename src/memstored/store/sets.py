@@ -5,7 +5,7 @@ whole; of a change only what differs is written, with the events that tell of it
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from memstored.store.rows import assembled, set_changes, set_row
 from memstored.store.tables import events, instance_sets, lineages, nodes, operations, set_secrets
 
 __all__ = [
+    "Further",
     "Identities",
     "MarkerUnknown",
     "NameTaken",
@@ -53,6 +54,9 @@ _ADVANCE = update(instance_sets).where(_IS_FRESH)
 _REMOVE = delete(instance_sets).where(_IS_FRESH)
 
 SetQuery = Select[*tuple[Any, ...]]
+
+Further = Callable[[Connection], None]
+"""Work of another repository that belongs to the same transaction; when it raises, nothing is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +83,14 @@ class SetRepository:
         events: Sequence[EventDraft] = (),
         *,
         node_quota: int,
+        further: Sequence[Further] = (),
     ) -> InstanceSet:
         """Keep a new set, as revision 1, and return it as it is kept.
 
-        Raises `QuotaExceeded` when the project would have more than `node_quota` nodes, else `NameTaken`.
+        Raises `QuotaExceeded` when the project would have more than `node_quota` nodes, else `NameTaken`,
+        else what `further` raises.
         """
-        change = _Change(None, replace(after, revision=1), events, self._clock.wall(), node_quota)
+        change = _Change(None, replace(after, revision=1), events, self._clock.wall(), node_quota, further)
         sealed = self._cipher.seal(json.dumps(plain(identities)))
         await self._database.write(_add, change, sealed)
         return _settled(change.after)
@@ -96,16 +102,17 @@ class SetRepository:
         events: Sequence[EventDraft] = (),
         *,
         node_quota: int | None = None,
+        further: Sequence[Further] = (),
     ) -> InstanceSet:
         """Record a change with its events, and return the set as it is kept, at its next revision.
 
         `before` is the set as it was read. `after.operation` may be one that just ended: it is filed and
         the set that is returned has none. A set that is `Terminated` is removed, its events stay.
         Raises `Stale` when the set was changed since, and `QuotaExceeded` when the change takes more nodes
-        than `node_quota` lets the project have; then nothing is recorded.
+        than `node_quota` lets the project have, else what `further` raises; then nothing is recorded.
         """
         written = replace(after, revision=before.revision + 1)
-        change = _Change(before, written, events, self._clock.wall(), node_quota)
+        change = _Change(before, written, events, self._clock.wall(), node_quota, further)
         write = self._database.write_first if _awaited(before, after) else self._database.write
         await write(_commit, change)
         return _settled(written)
@@ -191,6 +198,7 @@ class _Change:
     events: Sequence[EventDraft]
     now: float
     node_quota: int | None
+    further: Sequence[Further]
 
 
 def _awaited(before: InstanceSet, after: InstanceSet) -> bool:
@@ -262,6 +270,7 @@ def _add(connection: Connection, change: _Change, sealed: str) -> None:
     connection.execute(insert(set_secrets), {"set_id": after.id, "sealed": sealed})
     _write_parts(connection, change)
     _write_events(connection, change)
+    _go_further(connection, change)
 
 
 def _commit(connection: Connection, change: _Change) -> None:
@@ -272,6 +281,12 @@ def _commit(connection: Connection, change: _Change) -> None:
         _require_room(connection, change)
         _write_parts(connection, change)
     _write_events(connection, change)
+    _go_further(connection, change)
+
+
+def _go_further(connection: Connection, change: _Change) -> None:
+    for work in change.further:
+        work(connection)
 
 
 def _advance(connection: Connection, change: _Change) -> None:

@@ -230,7 +230,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def delete_set(self) -> None:
         """Its owner deletes it, late in its history."""
-        self.ask(delete)
+        self.ask(lambda present, call: delete(present, call, [], keep_automatic=None))
 
     # What must hold
 

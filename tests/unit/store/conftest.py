@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from samples import StillClock
 
+from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
@@ -59,6 +60,12 @@ def cipher() -> Cipher:
 def sets(database: Database, clock: StillClock, cipher: Cipher) -> SetRepository:
     """The repository of sets."""
     return SetRepository(database, clock, cipher)
+
+
+@pytest.fixture
+def backups(database: Database, clock: StillClock, sets: SetRepository) -> BackupRepository:
+    """The repository of backups."""
+    return BackupRepository(database, clock, sets)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""Sets to keep, by hand and by chance, and a clock that stands still."""
+"""Sets and backups to keep, by hand and by chance, and a clock that stands still."""
 
 from dataclasses import replace
 from uuid import uuid4
 
 from hypothesis import strategies as st
 
+from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.model import (
     BackupSchedule,
     EventDraft,
@@ -15,12 +16,16 @@ from memstored.domain.model import (
     Operation,
     Promotion,
     Reason,
+    Source,
     Step,
     TenantUser,
     Vips,
 )
 from memstored.domain.ports import Identity
 from memstored.domain.words import (
+    BackupId,
+    BackupState,
+    BackupType,
     EventName,
     NodeId,
     NodeState,
@@ -29,6 +34,7 @@ from memstored.domain.words import (
     Role,
     SetId,
     SetState,
+    UseKind,
 )
 from memstored.store.sets import Identities
 
@@ -119,6 +125,31 @@ def an_event(name: EventName = EventName.UPDATE, **changes: object) -> EventDraf
     return replace(EventDraft(name=name, message="It was so."), **changes)
 
 
+def a_backup(name: str = "nightly", **changes: object) -> Backup:
+    """An available backup of a set that may be gone."""
+    backup = Backup(
+        id=BackupId(str(uuid4())),
+        project_id=PROJECT,
+        name=name,
+        set_id=SetId(str(uuid4())),
+        set_name="orders",
+        type=BackupType.MANUAL,
+        status=BackupState.AVAILABLE,
+        version="7.0.15",
+        flavor_id="flavor-1",
+        key="backups/somewhere.rdb",
+        created_at=NOW,
+        actor="somebody",
+        size=4096,
+    )
+    return replace(backup, **changes)
+
+
+def a_use(backup: Backup, kind: UseKind = UseKind.RESTORE, **changes: object) -> BackupUse:
+    """A use of a backup that began just now."""
+    return replace(BackupUse(id=str(uuid4()), backup_id=backup.id, kind=kind, since=NOW), **changes)
+
+
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 identifiers = st.uuids().map(str)
 times = st.floats(min_value=0, max_value=1e11)
@@ -175,6 +206,18 @@ members = st.lists(nodes, max_size=4, unique_by=(lambda n: n.number, lambda n: n
     lambda some: tuple(sorted(some, key=lambda n: n.number))
 )
 statuses = st.sampled_from([state for state in SetState if state is not SetState.TERMINATED])
+sources = st.builds(
+    Source,
+    key=words,
+    name=words,
+    size=offsets,
+    used_memory=st.none() | offsets,
+    version=st.none() | words,
+    backup_id=st.none() | identifiers.map(BackupId),
+    checksum=st.none() | words,
+    keys=st.none() | offsets,
+    etag=st.none() | words,
+)
 reasons = st.builds(Reason, code=words, message=words, since=times, trying=words, next=words)
 instance_sets = st.builds(
     InstanceSet,
@@ -207,5 +250,36 @@ instance_sets = st.builds(
     opened=st.booleans(),
     launches=st.builds(Launches, failures=offsets, error=st.none() | words, retry_at=times),
     failovers=st.lists(times, max_size=3).map(tuple),
+    source=st.none() | sources,
+    backup=st.none() | identifiers.map(BackupId),
+    schedule_since=st.none() | times,
+    scheduled_day=st.none() | st.dates().map(str),
     revision=st.just(0),
+)
+saved_backups = st.builds(
+    Backup,
+    id=identifiers.map(BackupId),
+    project_id=identifiers,
+    name=words,
+    set_id=identifiers.map(SetId),
+    set_name=words,
+    type=st.sampled_from(BackupType),
+    status=st.sampled_from(BackupState),
+    version=words,
+    flavor_id=words,
+    key=words,
+    created_at=times,
+    actor=words,
+    request_id=st.none() | words,
+    completed_at=st.none() | times,
+    expires_at=st.none() | times,
+    size=offsets,
+    used_memory=offsets,
+    keys=st.none() | offsets,
+    checksum=st.none() | words,
+    reason=st.none() | words,
+    node=st.none() | node_ids,
+    copy_of=st.none() | identifiers.map(BackupId),
+    verified_at=st.none() | times,
+    damage=st.none() | words,
 )

@@ -10,6 +10,8 @@ from alembic.migration import MigrationContext
 from samples import PROJECT, StillClock
 from sqlalchemy import Connection, text
 
+from memstored.domain.words import UseKind
+from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import SchemaTooNew
@@ -51,7 +53,26 @@ async def test_every_released_schema_is_brought_forward(script: Path, url: str, 
         assert kept is not None
         assert (kept.project_id, kept.name, len(kept.nodes)) == (PROJECT, "orders", 3)
         assert kept.primary == kept.nodes[0]
+        assert kept.schedule_since == 1_790_000_000.25
         assert await database.read(_differences) == []
+    finally:
+        await database.close()
+
+
+async def test_backups_are_brought_forward(url: str, tmp_path: Path) -> None:
+    """What was saved is known after the next release too, with its uses and the set that begins with it."""
+    _load(SCHEMAS / "0002.sql", tmp_path / "memstored.db")
+
+    database = await Database.open(url)
+    try:
+        sets = SetRepository(database, StillClock(), Cipher("A" * 43 + "="))
+        [kept] = await BackupRepository(database, StillClock(), sets).all()
+        assert (kept.name, kept.set_name, kept.keys, kept.damage) == ("nightly", "orders", 3, "d")
+        assert [(use.kind, use.path) for use in kept.uses] == [(UseKind.EXPORT, "bucket/file")]
+        marked = await sets.load(kept.set_id)
+        assert marked is not None
+        assert marked.source is not None
+        assert (marked.backup, marked.source.backup_id) == (kept.id, kept.id)
     finally:
         await database.close()
 

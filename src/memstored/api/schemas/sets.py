@@ -5,9 +5,16 @@ tells a caller what to send, so it serves the OpenAPI document and the error ali
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -16,7 +23,7 @@ from memstored.api.schemas.forms import Form, QueryForm, QueryTruth
 from memstored.api.schemas.times import Instant
 from memstored.domain.model import BackupSchedule
 from memstored.domain.requests.emoji import has_emoji
-from memstored.domain.requests.order import Login, Order
+from memstored.domain.requests.order import Login, Order, RestoreWish
 from memstored.domain.requests.update import DEFAULT_RETENTION, ScheduleWish, Wishes
 from memstored.domain.words import SetState
 
@@ -24,11 +31,14 @@ __all__ = [
     "CREATION_EXAMPLE",
     "CREATION_STAND_IN",
     "FIXED",
+    "NO_NULL",
     "UPDATE_STAND_IN",
     "AddReplica",
     "CreateSet",
     "DeleteSetQuery",
     "EventQuery",
+    "Id",
+    "ObjectPath",
     "PageQuery",
     "PromoteReplica",
     "SetQuery",
@@ -59,6 +69,7 @@ CREATION_STAND_IN: Mapping[str, Any] = {
     **CREATION_EXAMPLE,
     "backupSchedule": _SCHEDULE,
     "user": {"name": "app", "password": "0" * 64},
+    "restoreSource": {"backupName": "nightly"},
 }
 """Sound values in the place of malformed ones, so that the rest of an order can be judged."""
 
@@ -102,12 +113,6 @@ def _own_user(name: str) -> str:
     return name
 
 
-def _no_restore(_source: object) -> object:
-    raise PydanticCustomError(
-        "restore_unavailable", "Restoring is not to be had in this version; leave it out."
-    )
-
-
 def _digits(text: object) -> object:
     if not (isinstance(text, str) and text.isascii() and text.isdigit()):
         raise PydanticCustomError("wrong_type", "Give an integer.")
@@ -136,6 +141,17 @@ Description = Annotated[
 ]
 Id = Annotated[str, Field(min_length=1, max_length=255, description="Give an id: 1 to 255 characters.")]
 Retention = Annotated[int, Field(ge=1, le=35, description="Give a number of days from 1 to 35.")]
+ObjectPath = Annotated[
+    str, Field(min_length=1, max_length=1024, description="Give a path: bucket/[folder/...]name.")
+]
+Files = Annotated[
+    list[ObjectPath],
+    Field(min_length=1, max_length=1, description="Give exactly one path: bucket/[folder/...]name."),
+]
+SavedName = Annotated[
+    str,
+    Field(min_length=1, max_length=255, description="Give the name of a backup from GET /v1/backups."),
+]
 CronText = r"\* ([01]?[0-9]|2[0-3]) \* \* \*"
 Cron = Annotated[
     str, Field(pattern=f"^{CronText}$", description="Give * H * * *, where H is the hour in KST, 0 to 23.")
@@ -147,7 +163,6 @@ CronOrOff = Annotated[
         description="Give * H * * *, where H is the hour in KST, 0 to 23; or an empty string for off.",
     ),
 ]
-Restore = Annotated[Any, AfterValidator(_no_restore), Field(description="Leave this out: it comes later.")]
 
 
 class Reference(Form):
@@ -201,6 +216,23 @@ class NewUser(Form):
     ]
 
 
+class RestoreSource(Form):
+    """The saved data that the set begins with: one of the two."""
+
+    backup_name: Annotated[SavedName | None, NO_NULL] = None
+    files: Annotated[Files | None, NO_NULL] = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.backup_name is None) == (self.files is None):
+            raise PydanticCustomError("restore_source", "Give either backupName or files.")
+        return self
+
+    def wish(self) -> RestoreWish:
+        """The wish in the words of the domain."""
+        return RestoreWish(backup_name=self.backup_name, file=self.files[0] if self.files else None)
+
+
 class CreateSet(Form):
     """The order of a new set (API.md 2.1)."""
 
@@ -226,7 +258,7 @@ class CreateSet(Form):
     port: Annotated[int, Field(ge=2000, le=50000, description="Give a port number from 2000 to 50000.")]
     project_id: Annotated[Id, Field(description="Give the project of your token.")]
     version: Annotated[Id, Field(description="Give a version from GET /v1/redis/versions.")]
-    restore_source: Annotated[Restore | None, NO_NULL] = None
+    restore_source: Annotated[RestoreSource | None, NO_NULL] = None
 
     def order(self) -> Order:
         """The order in the words of the domain."""
@@ -248,6 +280,7 @@ class CreateSet(Form):
             port=self.port,
             project_id=self.project_id,
             version=self.version,
+            restore=self.restore_source.wish() if self.restore_source else None,
         )
 
 
@@ -298,9 +331,13 @@ class SwitchRecovery(Form):
 
 
 class DeleteSetQuery(QueryForm):
-    """What becomes of automatic backups; this version makes none, so it is never required (API.md 2.2)."""
+    """What becomes of automatic backups; must be said exactly when the set has any (API.md 2.2)."""
 
     keep_automatic_backups: QueryTruth | None = None
+
+    def keep(self) -> bool | None:
+        """Whether they stay; None: nothing was said."""
+        return None if self.keep_automatic_backups is None else self.keep_automatic_backups == "true"
 
 
 class PageQuery(QueryForm):

@@ -4,12 +4,23 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from memstored.domain.errors import Detail, InvalidRequest
+from memstored.domain.errors import Conflict, Detail, InvalidRequest
 from memstored.domain.model import EventDraft, InstanceSet, Operation, Reason, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.words import EventName, NodeId, OperationKind, OperationState
 
-__all__ = ["Call", "Change", "Misread", "begun", "event", "of_sound_fields", "reason", "refusal", "refused"]
+__all__ = [
+    "Call",
+    "Change",
+    "Misread",
+    "begun",
+    "event",
+    "name_in_use",
+    "of_sound_fields",
+    "reason",
+    "refusal",
+    "refused",
+]
 
 _STEPS = re.compile(r"[.\[]")
 
@@ -63,6 +74,12 @@ def refusal(details: Sequence[Detail]) -> InvalidRequest:
     """The refusal for all of these reasons at once."""
     message = details[0].message if len(details) == 1 else "Correct everything that details lists."
     return InvalidRequest(message, details=details)
+
+
+def name_in_use(field: str, name: str) -> Conflict:
+    """The refusal of a name that another thing of its kind has in this project."""
+    message = f"The name {name} is in use in this project; choose another."
+    return Conflict(message, details=[Detail(field, "name_in_use", message)])
 
 
 def begun(

@@ -1,20 +1,39 @@
-"""Deleting a whole set (API.md 2.2)."""
+"""Deleting a whole set, and with it or not its automatic backups (API.md 2.2)."""
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet
-from memstored.domain.requests.change import Call, Change, begun, event, reason
-from memstored.domain.words import EventName, OperationKind, SetState
+from memstored.domain.requests.backups import BackupChange, given_up
+from memstored.domain.requests.change import Call, Change, begun, event, reason, refused
+from memstored.domain.words import BackupState, BackupType, EventName, OperationKind, SetState
 
-__all__ = ["delete"]
+__all__ = ["Deletion", "delete"]
 
 STEPS = ("withdraw", "remove")
 
 
-def delete(instance_set: InstanceSet, call: Call) -> Change:
-    """Let the set go, whatever it is doing; asked again while it goes, nothing more happens."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion(Change):
+    """The set on its way out, and the backups that go with it."""
+
+    backups: tuple[BackupChange, ...] = ()
+
+
+def delete(
+    instance_set: InstanceSet, call: Call, backups: Iterable[Backup], *, keep_automatic: bool | None
+) -> Deletion:
+    """Let the set go, whatever it is doing; asked again while it goes, nothing more happens.
+
+    `backups` are those of the set. What becomes of automatic ones must be said exactly when there are any.
+    """
     if instance_set.deleting:
-        return Change(after=instance_set)
+        return Deletion(after=instance_set)
+    automatic = [b for b in backups if b.type is BackupType.AUTOMATIC and b.status != BackupState.DELETING]
+    if automatic and keep_automatic is None:
+        message = f"The set has {len(automatic)} automatic backups: give true to keep them, or false."
+        raise refused("keepAutomaticBackups", "missing", message)
     why = reason(
         OperationKind.DELETE,
         call,
@@ -30,4 +49,5 @@ def delete(instance_set: InstanceSet, call: Call) -> Change:
         updated_at=call.at,
     )
     message = f"{call.actor} asked to delete {instance_set.name}."
-    return Change(after=after, events=(event(EventName.DELETE, call, message),))
+    going = () if keep_automatic else tuple(given_up(backup, call) for backup in automatic)
+    return Deletion(after=after, events=(event(EventName.DELETE, call, message),), backups=going)

@@ -7,7 +7,7 @@ from memstored.domain.model import InstanceSet
 from memstored.domain.requests.change import refusal
 from memstored.domain.words import OperationState, SetState
 
-__all__ = ["PATH_FIELD", "check_state", "hindrance"]
+__all__ = ["PATH_FIELD", "check_members", "check_state", "hindrance"]
 
 PATH_FIELD = "instanceSetId"
 """Where a fault of the set itself is said to be: the id in the path."""
@@ -20,6 +20,14 @@ def check_state(instance_set: InstanceSet, allowed: Collection[SetState]) -> Non
     found = hindrance(instance_set, allowed)
     if found is not None:
         raise refusal([found])
+
+
+def check_members(instance_set: InstanceSet, allowed: Collection[SetState]) -> None:
+    """As `check_state`, for what adds, removes or promotes a node: not while a backup is made (API.md 4)."""
+    check_state(instance_set, allowed)
+    if instance_set.backup is not None:
+        message = f"A backup of the set is being made ({instance_set.backup}). Ask again when it is done."
+        raise refusal([Detail(PATH_FIELD, "backup_under_way", message)])
 
 
 def hindrance(instance_set: InstanceSet, allowed: Collection[SetState]) -> Detail | None:

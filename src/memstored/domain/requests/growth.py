@@ -7,7 +7,7 @@ from memstored.domain.errors import Detail
 from memstored.domain.model import InstanceSet, Node
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.requests.change import Call, Change, begun, event, reason, refusal
-from memstored.domain.requests.gate import PATH_FIELD, check_state
+from memstored.domain.requests.gate import PATH_FIELD, check_members
 from memstored.domain.settings import Quotas
 from memstored.domain.words import EventName, NodeState, OperationKind, Role, SetState
 
@@ -20,7 +20,7 @@ def add_replica(
     instance_set: InstanceSet, subnet_id: str, call: Call, catalogue: Catalogue, quotas: Quotas
 ) -> Change:
     """Plan one more replica in a subnet, which becomes one of the set's."""
-    check_state(instance_set, (SetState.RUNNING, SetState.WARNING))
+    check_members(instance_set, (SetState.RUNNING, SetState.WARNING))
     faults = list(_faults(instance_set, subnet_id, catalogue, quotas))
     if faults:
         raise refusal(faults)

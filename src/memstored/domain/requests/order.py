@@ -5,7 +5,7 @@ with 422. A malformed field holds a stand-in: what a rule says of that does not 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from memstored.domain.catalogue import Catalogue, family_of
@@ -14,7 +14,7 @@ from memstored.domain.model import BackupSchedule
 from memstored.domain.requests.change import of_sound_fields
 from memstored.domain.settings import Quotas
 
-__all__ = ["Login", "Offer", "Order", "unknown_security_groups", "unmet"]
+__all__ = ["Login", "Offer", "Order", "RestoreWish", "unknown_security_groups", "unmet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,19 @@ class Login:
 
     name: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreWish:
+    """The data that a set is to begin with: a backup by its name, or a file `bucket/[folder/...]name`."""
+
+    backup_name: str | None = None
+    file: str | None = None
+
+    @property
+    def field(self) -> str:
+        """Where a fault of the data is said to be."""
+        return "restoreSource.files[0]" if self.backup_name is None else "restoreSource.backupName"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +58,20 @@ class Order:
     port: int
     project_id: str
     version: str
+    restore: RestoreWish | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What is to be had here: the catalogue, the engine versions, and the quotas of the project."""
+    """What is to be had here: the catalogue, the engine versions, and the quotas of the project.
+
+    `rdb_formats` is the newest RDB format that each engine family loads.
+    """
 
     catalogue: Catalogue
     versions: Collection[str]
     quotas: Quotas
+    rdb_formats: Mapping[str, int]
 
 
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from memstored.domain.facts import NodeFacts, SetFacts
 from memstored.domain.model import InstanceSet, Lineage, Node
 from memstored.domain.requests.change import Call, Change, begun, event, reason, refused
-from memstored.domain.requests.gate import check_state
+from memstored.domain.requests.gate import check_members
 from memstored.domain.succession import lineage_offset, unfitness
 from memstored.domain.words import EventName, NodeId, NodeState, OperationKind, Role, SetState
 
@@ -20,7 +20,7 @@ def promote(instance_set: InstanceSet, target_id: str, call: Call, facts: SetFac
 
     `facts` tell, when the primary is dead, whether another replica holds more than the target.
     """
-    check_state(instance_set, (SetState.RUNNING, SetState.WARNING))
+    check_members(instance_set, (SetState.RUNNING, SetState.WARNING))
     target = _target(instance_set, target_id)
     if target is None:
         return Change(after=instance_set)

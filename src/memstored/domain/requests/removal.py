@@ -5,7 +5,7 @@ from dataclasses import replace
 from memstored.domain.errors import Detail
 from memstored.domain.model import InstanceSet, Node
 from memstored.domain.requests.change import Call, Change, begun, event, reason, refusal
-from memstored.domain.requests.gate import check_state
+from memstored.domain.requests.gate import check_members
 from memstored.domain.words import EventName, NodeState, OperationKind, Role, SetState
 
 __all__ = ["delete_node"]
@@ -17,7 +17,7 @@ FEWEST_WITH_REPLICA = 2
 
 def delete_node(instance_set: InstanceSet, node: Node, call: Call) -> Change:
     """Take one node out of its set; a node that is known to be dead stays `Failed` until it is gone."""
-    check_state(instance_set, (SetState.RUNNING, SetState.WARNING))
+    check_members(instance_set, (SetState.RUNNING, SetState.WARNING))
     faults = [Detail(FIELD, code, message) for code, message in _faults(instance_set, node)]
     if faults:
         raise refusal(faults)

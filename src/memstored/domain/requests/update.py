@@ -115,12 +115,26 @@ def _fulfilled(instance_set: InstanceSet, wishes: Wishes, call: Call) -> Instanc
     if wishes.description is not None:
         after = replace(after, description=wishes.description or None)
     if wishes.backup_schedule is not None:
-        after = replace(after, backup_schedule=_schedule(after.backup_schedule, wishes.backup_schedule))
+        after = _rescheduled(after, wishes.backup_schedule, call)
     if wishes.parameter_group_id is not None:
         after = replace(after, parameter_group_id=wishes.parameter_group_id)
     if wishes.security_groups is not None:
         after = _modifying(replace(after, security_groups=wishes.security_groups), call)
     return after
+
+
+def _rescheduled(instance_set: InstanceSet, wish: ScheduleWish, call: Call) -> InstanceSet:
+    """An hour that is chosen counts from now: what of today passed before it is not missed (API.md 4)."""
+    before, after = instance_set.backup_schedule, _schedule(instance_set.backup_schedule, wish)
+    since = instance_set.schedule_since
+    if _hour(before) != _hour(after):
+        since = call.at if after else None
+    return replace(instance_set, backup_schedule=after, schedule_since=since)
+
+
+def _hour(schedule: BackupSchedule | None) -> int | None:
+    """The hour in KST of `* H * * *`."""
+    return int(schedule.cron.split()[1]) if schedule else None
 
 
 def _schedule(present: BackupSchedule | None, wish: ScheduleWish) -> BackupSchedule | None:

@@ -1,14 +1,29 @@
-"""Sets and callers for the tests of requests."""
+"""Sets, orders and callers for the tests of requests."""
 
 from dataclasses import replace
 from typing import Any
 
+from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.catalogue import default_catalogue
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import BackupSchedule, InstanceSet, Lineage, Node, Operation, Step, Vips
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.requests.change import Call
-from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.requests.order import Login, Offer, Order
+from memstored.domain.settings import Quotas
+from memstored.domain.words import (
+    BackupId,
+    BackupState,
+    BackupType,
+    NodeId,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Role,
+    SetId,
+    SetState,
+    UseKind,
+)
 
 CATALOGUE = default_catalogue()
 FLAVOR = CATALOGUE.flavors[0]
@@ -20,6 +35,32 @@ NOW = 1_750_000_100.0
 SET = SetId("6f9d7a52-5d0d-4c0e-9a69-0d0b1f7e7a11")
 REPLID = "a" * 40
 CALL = Call(actor="mia", request_id="request-1", at=NOW)
+
+HASH = "AB" * 32
+OFFER = Offer(
+    catalogue=CATALOGUE,
+    versions=["7.0.15", "6.2.5"],
+    quotas=Quotas(),
+    rdb_formats={"6.2": 9, "7.0": 10},
+)
+ORDER = Order(
+    name="orders",
+    description="for orders",
+    replicas=3,
+    flavor_id=FLAVOR.id,
+    recovery_enabled=True,
+    subnets=(SUBNET, OTHER_SUBNET),
+    primary_subnet=SUBNET,
+    replica_subnets=(OTHER_SUBNET, SUBNET),
+    security_groups=(GROUP,),
+    backup_schedule=SCHEDULE,
+    user=Login(name="app", password=HASH),
+    tls_enabled=False,
+    parameter_group_id=PARAMETERS["7.0"],
+    port=6379,
+    project_id="p",
+    version="7.0.15",
+)
 
 
 def id_of(number: int) -> NodeId:
@@ -76,6 +117,35 @@ def _node(number: int) -> Node:
         run_id=f"run-{number}",
         whole=number > 1,
     )
+
+
+def a_backup(**changes: Any) -> Backup:  # noqa: ANN401 - the fields of the record, checked by replace
+    """An available backup of the set that was made by hand."""
+    backup = Backup(
+        id=BackupId("backup-1"),
+        project_id="p",
+        name="nightly",
+        set_id=SET,
+        set_name="orders",
+        type=BackupType.MANUAL,
+        status=BackupState.AVAILABLE,
+        version="7.0.15",
+        flavor_id=FLAVOR.id,
+        key="backups/p/backup-1.rdb",
+        created_at=1_750_000_000.0,
+        actor="remy",
+        completed_at=1_750_000_060.0,
+        size=4096,
+        used_memory=8192,
+        keys=3,
+        checksum="c" * 64,
+    )
+    return replace(backup, **changes)
+
+
+def a_use(kind: UseKind) -> BackupUse:
+    """A use of that backup."""
+    return BackupUse(id="use-1", backup_id=BackupId("backup-1"), kind=kind, since=1_750_000_070.0)
 
 
 def with_node(instance_set: InstanceSet, number: int, **changes: Any) -> InstanceSet:  # noqa: ANN401 - the fields of the record, checked by replace

@@ -2,36 +2,30 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from asked import CALL, CATALOGUE, FLAVOR, GROUP, NOW, OTHER_SUBNET, PARAMETERS, SCHEDULE, SET, SUBNET, id_of
+from asked import (
+    CALL,
+    FLAVOR,
+    GROUP,
+    HASH,
+    NOW,
+    OFFER,
+    ORDER,
+    OTHER_SUBNET,
+    PARAMETERS,
+    SCHEDULE,
+    SET,
+    SUBNET,
+    id_of,
+)
 
 from memstored.domain.errors import CannotBeMet, Detail, Forbidden, InvalidRequest
 from memstored.domain.model import TenantUser
 from memstored.domain.requests.change import Change, Misread
 from memstored.domain.requests.creation import create
-from memstored.domain.requests.order import Login, Offer, Order, unmet
+from memstored.domain.requests.order import Login, Order, unmet
 from memstored.domain.settings import Quotas
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Role, SetState
 
-HASH = "AB" * 32
-OFFER = Offer(catalogue=CATALOGUE, versions=["7.0.15", "6.2.5"], quotas=Quotas())
-ORDER = Order(
-    name="orders",
-    description="for orders",
-    replicas=3,
-    flavor_id=FLAVOR.id,
-    recovery_enabled=True,
-    subnets=(SUBNET, OTHER_SUBNET),
-    primary_subnet=SUBNET,
-    replica_subnets=(OTHER_SUBNET, SUBNET),
-    security_groups=(GROUP,),
-    backup_schedule=SCHEDULE,
-    user=Login(name="app", password=HASH),
-    tls_enabled=False,
-    parameter_group_id=PARAMETERS["7.0"],
-    port=6379,
-    project_id="p",
-    version="7.0.15",
-)
 SINGLE: dict[str, Any] = {
     "replicas": 1,
     "replica_subnets": (),
@@ -61,6 +55,14 @@ def test_an_order_becomes_a_planned_set() -> None:
     assert planned.status is SetState.INIT
     assert planned.reason is not None
     assert not planned.opened
+    assert planned.source is None
+
+
+def test_a_schedule_counts_from_the_order_on() -> None:
+    """An hour that passed before is not missed; without a schedule there is none to miss."""
+    without = _create(replace(ORDER, backup_schedule=None)).after
+
+    assert (_create().after.schedule_since, without.schedule_since) == (NOW, None)
 
 
 def test_the_nodes_are_planned_by_number() -> None:

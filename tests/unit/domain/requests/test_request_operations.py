@@ -10,6 +10,8 @@ from asked import (
     OTHER_SUBNET,
     SCHEDULE,
     SUBNET,
+    a_backup,
+    a_use,
     facts,
     failed,
     id_of,
@@ -18,6 +20,7 @@ from asked import (
     with_node,
 )
 
+from memstored.domain.backup import Backup
 from memstored.domain.errors import InvalidRequest
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
@@ -28,7 +31,17 @@ from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.settings import Quotas
-from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Role, SetState
+from memstored.domain.words import (
+    BackupState,
+    BackupType,
+    EventName,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Role,
+    SetState,
+    UseKind,
+)
 
 BLIND = SetFacts(now=0.0, wall=0.0)
 
@@ -64,7 +77,7 @@ def test_a_set_is_deleted_in_every_state(status: SetState) -> None:
     """Deletion takes the place of whatever runs, keeps the nodes for the loop to end, and is told."""
     before = running(status=status, operation=operation())
 
-    change = delete(before, CALL)
+    change = delete(before, CALL, [], keep_automatic=None)
 
     assert change.after.status is SetState.TERMINATING
     assert change.after.nodes == before.nodes
@@ -77,12 +90,90 @@ def test_a_set_is_deleted_in_every_state(status: SetState) -> None:
 
 def test_a_deletion_asked_twice_changes_nothing_more() -> None:
     """A set that is going stays as it is."""
-    going = delete(running(), CALL).after
+    going = delete(running(), CALL, [], keep_automatic=None).after
 
-    again = delete(going, CALL)
+    again = delete(going, CALL, [], keep_automatic=None)
 
     assert again.after == going
     assert again.events == ()
+
+
+def _automatic(**changes: Any) -> Backup:  # noqa: ANN401 - the fields of the record, checked by replace
+    return a_backup(type=BackupType.AUTOMATIC, **changes)
+
+
+AUTOMATIC = [
+    _automatic(),
+    _automatic(status=BackupState.PENDING),
+    _automatic(status=BackupState.CREATING),
+    _automatic(status=BackupState.ERROR),
+    _automatic(uses=(a_use(UseKind.RESTORE),)),
+]
+
+
+@pytest.mark.parametrize("backup", AUTOMATIC, ids=lambda backup: backup.shown.value)
+def test_what_becomes_of_automatic_backups_must_be_said(backup: Backup) -> None:
+    """Nobody loses or keeps backups without having said so."""
+    assert _codes(lambda: delete(running(), CALL, [backup], keep_automatic=None)) == ["missing"]
+
+
+@pytest.mark.parametrize(
+    "backup", [a_backup(), _automatic(status=BackupState.DELETING)], ids=["manual", "going"]
+)
+@pytest.mark.parametrize("keep", [None, True, False])
+def test_other_backups_need_no_word(backup: Backup, keep: bool | None) -> None:  # noqa: FBT001 - a case
+    """Those made by hand stay, those on their way out go, whatever is said."""
+    going = delete(running(), CALL, [backup], keep_automatic=keep)
+
+    assert going.after.status is SetState.TERMINATING
+    assert going.backups == ()
+
+
+@pytest.mark.parametrize("backup", AUTOMATIC, ids=lambda backup: backup.shown.value)
+def test_automatic_backups_that_are_kept(backup: Backup) -> None:
+    """They stay until they expire."""
+    assert delete(running(), CALL, [backup], keep_automatic=True).backups == ()
+
+
+@pytest.mark.parametrize("backup", [AUTOMATIC[0], AUTOMATIC[1], AUTOMATIC[3]])
+def test_automatic_backups_go_with_their_set(backup: Backup) -> None:
+    """They are `Deleting` at once, which is told."""
+    [going] = delete(running(), CALL, [backup, a_backup()], keep_automatic=False).backups
+
+    assert (going.before, going.after.status) == (backup, BackupState.DELETING)
+    assert [(e.name, e.actor) for e in going.events] == [(EventName.SCHEDULED_BACKUP_DELETE, "mia")]
+
+
+@pytest.mark.parametrize("backup", [AUTOMATIC[2], AUTOMATIC[4]])
+def test_automatic_backups_in_use_or_in_the_making_go_afterwards(backup: Backup) -> None:
+    """They expire at this moment, so they go when what is done with them has ended."""
+    [going] = delete(running(), CALL, [backup], keep_automatic=False).backups
+
+    assert going.after == replace(backup, expires_at=NOW)
+    assert going.events == ()
+
+
+def test_a_deletion_asked_twice_needs_no_word() -> None:
+    """While the set goes, nothing more is decided about its backups."""
+    going = running(status=SetState.TERMINATING)
+
+    assert delete(going, CALL, [_automatic()], keep_automatic=None).after == going
+    assert delete(going, CALL, [_automatic()], keep_automatic=False).backups == ()
+
+
+# While a backup is made
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda it: _remove(it, 2), _add, lambda it: _promote(it, 2), lambda it: _promote(it, 1)]
+)
+def test_members_stay_while_a_backup_is_made(ask: Callable[[InstanceSet], Change]) -> None:
+    """No node is added, deleted or promoted; everything else may be done."""
+    before = running(backup="backup-1")
+
+    assert _codes(lambda: ask(before)) == ["backup_under_way"]
+    assert set_recovery(before, CALL, enabled=True).after.recovery_enabled
+    assert delete(before, CALL, [], keep_automatic=None).after.status is SetState.TERMINATING
 
 
 # Deleting a node

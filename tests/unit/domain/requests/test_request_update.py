@@ -68,6 +68,26 @@ def test_one_field_of_the_schedule_keeps_the_other(
     assert [e.name for e in change.events] == [EventName.BACKUP_SCHEDULE_UPDATE]
 
 
+@pytest.mark.parametrize(
+    ("present", "wish", "since"),
+    [
+        (None, ScheduleWish(cron="* 1 * * *"), NOW),
+        (SCHEDULE, ScheduleWish(cron="* 2 * * *"), NOW),
+        (SCHEDULE, ScheduleWish(cron="* 1 * * *"), 5.0),
+        (SCHEDULE, ScheduleWish(cron="* 01 * * *"), 5.0),
+        (SCHEDULE, ScheduleWish(retention_limit=3), 5.0),
+        (SCHEDULE, ScheduleWish(cron=""), None),
+    ],
+)
+def test_an_hour_counts_from_when_it_was_chosen(
+    present: BackupSchedule | None, wish: ScheduleWish, since: float | None
+) -> None:
+    """Another hour begins anew; the same hour, however it is spelled, goes on."""
+    before = running(backup_schedule=present, schedule_since=5.0 if present else None)
+
+    assert _update(before, Wishes(backup_schedule=wish)).after.schedule_since == since
+
+
 def test_two_nodes_suffice_for_a_schedule() -> None:
     """A set of one primary and one replica may be backed up automatically."""
     wish = ScheduleWish(cron="* 3 * * *")

@@ -1,0 +1,19 @@
+"""Who calls, as the use cases need it."""
+
+from memstored.domain.clock import Clock
+from memstored.domain.requests.change import Call
+from memstored.identity.protocol import Caller
+from memstored.telemetry.requests import current_request_id
+
+__all__ = ["call_of", "project_of"]
+
+
+def project_of(caller: Caller) -> str:
+    """The project of a caller whom the API let in."""
+    assert caller.project_id is not None, "the API admits no caller without a project"
+    return caller.project_id
+
+
+def call_of(caller: Caller, clock: Clock) -> Call:
+    """The call that is being served, made by this caller now."""
+    return Call(actor=caller.user_name, request_id=current_request_id(), at=clock.wall())

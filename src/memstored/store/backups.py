@@ -1,0 +1,238 @@
+"""The repository of backups: what was saved, what is asked of it, and who uses it.
+
+Called by `service` with what callers want and by `control` with what became of it. Every change is one
+transaction with its events, made only from the state that was read; where a set changes with its backup,
+both do or neither does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, true, update
+
+from memstored.domain.backup import Backup, BackupUse
+from memstored.domain.clock import Clock
+from memstored.domain.model import EventDraft, InstanceSet
+from memstored.domain.words import BackupState
+from memstored.store.codec import restore
+from memstored.store.database import Database, fetch
+from memstored.store.errors import BackupUnderWay, NameTaken, Stale
+from memstored.store.events import Resource, write_events
+from memstored.store.rows import record_changes, row_of
+from memstored.store.sets import Further, SetRepository
+from memstored.store.tables import backup_uses, backups
+
+__all__ = ["BackupRepository"]
+
+RESOURCE = "backup"
+"""What events of backups are about."""
+
+Condition = ColumnElement[bool]
+
+_UNDER_WAY = (BackupState.PENDING.value, BackupState.CREATING.value)
+_IN_USE = exists().where(backup_uses.c.backup_id == backups.c.id)
+
+
+class BackupRepository:
+    """Keeps backups. Every method raises `StoreTrouble` when the database can not be used."""
+
+    def __init__(self, database: Database, clock: Clock, sets: SetRepository) -> None:
+        self._database = database
+        self._clock = clock
+        self._sets = sets
+
+    # Reading
+
+    async def load(self, backup_id: str) -> Backup | None:
+        """The backup of that id with its uses; None when there is none, or no longer."""
+        return await self._one(backups.c.id == backup_id)
+
+    async def named(self, project_id: str, name: str) -> Backup | None:
+        """The project's backup of that name; None when there is none."""
+        return await self._one((backups.c.project_id == project_id) & (backups.c.name == name))
+
+    async def of_project(
+        self, project_id: str, *, set_id: str | None = None, set_name: str | None = None
+    ) -> list[Backup]:
+        """A project's backups, the oldest first: all, or those of one set, or of sets of one name."""
+        wanted = backups.c.project_id == project_id
+        if set_id is not None:
+            wanted &= backups.c.set_id == set_id
+        if set_name is not None:
+            wanted &= backups.c.set_name == set_name
+        return await self._database.read(_read, wanted)
+
+    async def all(self) -> list[Backup]:
+        """Every backup of every project, the oldest first."""
+        return await self._database.read(_read, true())
+
+    async def _one(self, which: Condition) -> Backup | None:
+        found = await self._database.read(_read, which)
+        return found[0] if found else None
+
+    # Writing
+
+    async def add(self, backup: Backup, events: Sequence[EventDraft] = ()) -> None:
+        """Keep a new backup of a set.
+
+        Raises `BackupUnderWay` while another one of the set waits or is being made, else `NameTaken`.
+        """
+        await self._database.write(_add_next, backup, self._lines(events))
+
+    async def update(self, before: Backup, after: Backup, events: Sequence[EventDraft] = ()) -> None:
+        """Record what differs between the two, but for uses, which have methods of their own.
+
+        Raises `Stale` when the backup is not in the state of `before` any more, or not there; one that is in
+        use does not become `DELETING`.
+        """
+        await self._database.write(self.changed(before, after, events))
+
+    async def begin(
+        self,
+        before: Backup,
+        after: Backup,
+        set_before: InstanceSet,
+        set_after: InstanceSet,
+        events: Sequence[EventDraft] = (),
+    ) -> InstanceSet:
+        """Record that a backup is being made, and that it is made of this set: both or none.
+
+        Returns the set as it is kept. `events` are about the backup. Raises `Stale` when either was changed.
+        """
+        return await self._sets.commit(set_before, set_after, further=[self.changed(before, after, events)])
+
+    async def end(
+        self,
+        before: Backup,
+        after: Backup,
+        set_before: InstanceSet,
+        set_after: InstanceSet,
+        events: Sequence[EventDraft] = (),
+    ) -> InstanceSet:
+        """Record what became of a backup, and that none is made of the set now: both or none, as `begin`."""
+        return await self._sets.commit(set_before, set_after, further=[self.changed(before, after, events)])
+
+    async def begin_use(
+        self,
+        use: BackupUse,
+        *,
+        project_id: str,
+        copy: Backup | None = None,
+        events: Sequence[EventDraft] = (),
+    ) -> None:
+        """Record that an available backup of the project is being used, and keep the copy that is wanted.
+
+        `events` are about the copy, if there is one, else about the backup. Raises `Stale` when the backup
+        is not `AVAILABLE` (any more), else `NameTaken` for the name of the copy.
+        """
+        await self._database.write(_begin_use, use, project_id, copy, self._lines(events))
+
+    async def end_use(self, use_id: str) -> None:
+        """Record that a use is over; harmless when it was before."""
+        await self._database.write(_end_use, use_id)
+
+    async def remove(self, backup: Backup, events: Sequence[EventDraft] = ()) -> None:
+        """Forget a backup and its uses; its events stay. Raises `Stale` when it left the state it was in."""
+        await self._database.write(_remove, backup, self._lines(events))
+
+    # Parts of a set's transaction
+
+    def changed(self, before: Backup, after: Backup, events: Sequence[EventDraft] = ()) -> Further:
+        """What `update` does, for the transaction of a set."""
+        return partial(_update, before=before, after=after, lines=self._lines(events))
+
+    def used(self, use: BackupUse, *, project_id: str) -> Further:
+        """What `begin_use` does, for the transaction of a set."""
+        return partial(_begin_use, use=use, project_id=project_id, copy=None, lines=self._lines(()))
+
+    def _lines(self, events: Sequence[EventDraft]) -> "_Lines":
+        return _Lines(events, self._clock.wall())
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Audit lines to write with a change; `now` is seconds since 1970."""
+
+    events: Sequence[EventDraft]
+    now: float
+
+
+def _read(connection: Connection, which: Condition) -> list[Backup]:
+    """The backups that meet a condition, the oldest first; their uses in the order they began."""
+    query = select(backups).where(which).order_by(backups.c.created_at, backups.c.id)
+    theirs = backup_uses.c.backup_id.in_(select(backups.c.id).where(which))
+    by_age = select(backup_uses).where(theirs).order_by(backup_uses.c.since, backup_uses.c.id)
+    uses: dict[str, list[BackupUse]] = {}
+    for row in fetch(connection, by_age):
+        uses.setdefault(row["backup_id"], []).append(restore(BackupUse, row))
+    found = [restore(Backup, row) for row in fetch(connection, query)]
+    return [replace(backup, uses=tuple(uses.get(backup.id, ()))) for backup in found]
+
+
+def _add_next(connection: Connection, backup: Backup, lines: _Lines) -> None:
+    under_way = select(backups.c.id).where(
+        backups.c.set_id == backup.set_id, backups.c.status.in_(_UNDER_WAY), backups.c.copy_of.is_(None)
+    )
+    if connection.execute(under_way).first() is not None:
+        raise BackupUnderWay(f"A backup of {backup.set_name} is under way.")
+    _add(connection, backup, lines)
+
+
+def _add(connection: Connection, backup: Backup, lines: _Lines) -> None:
+    holder = select(backups.c.id).where(
+        backups.c.project_id == backup.project_id, backups.c.name == backup.name
+    )
+    if connection.execute(holder).first() is not None:
+        raise NameTaken(f"The name {backup.name} is in use in this project.")
+    row = row_of(backup)
+    del row["uses"]
+    connection.execute(insert(backups), row)
+    _write_lines(connection, backup, lines)
+
+
+def _update(connection: Connection, before: Backup, after: Backup, lines: _Lines) -> None:
+    still = (backups.c.id == before.id) & (backups.c.status == before.status.value)
+    if after.status is BackupState.DELETING:
+        still &= ~_IN_USE
+    differences = record_changes(replace(before, uses=after.uses), after)
+    changed = {"status": after.status.value, **differences}
+    _require_one(connection.execute(update(backups).where(still).values(changed)).rowcount)
+    _write_lines(connection, after, lines)
+
+
+def _begin_use(
+    connection: Connection, use: BackupUse, project_id: str, copy: Backup | None, lines: _Lines
+) -> None:
+    available = (
+        (backups.c.id == use.backup_id)
+        & (backups.c.project_id == project_id)
+        & (backups.c.status == BackupState.AVAILABLE.value)
+    )
+    found = _read(connection, available)
+    _require_one(len(found))
+    connection.execute(insert(backup_uses), row_of(use))
+    if copy is None:
+        _write_lines(connection, found[0], lines)
+    else:
+        _add(connection, copy, lines)
+
+
+def _end_use(connection: Connection, use_id: str) -> None:
+    connection.execute(delete(backup_uses).where(backup_uses.c.id == use_id))
+
+
+def _remove(connection: Connection, backup: Backup, lines: _Lines) -> None:
+    still = (backups.c.id == backup.id) & (backups.c.status == backup.status.value)
+    _require_one(connection.execute(delete(backups).where(still)).rowcount)
+    _write_lines(connection, backup, lines)
+
+
+def _require_one(rows: int) -> None:
+    if rows != 1:
+        raise Stale("The backup was changed since it was read; read it again.")
+
+
+def _write_lines(connection: Connection, backup: Backup, lines: _Lines) -> None:
+    resource = Resource(project_id=backup.project_id, type=RESOURCE, id=backup.id, name=backup.name)
+    write_events(connection, resource, lines.events, lines.now)
