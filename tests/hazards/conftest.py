@@ -11,7 +11,9 @@ import pytest
 
 pytest.register_assert_rewrite(
     "bare",
+    "datasets",
     "live_set",
+    "loading",
     "nodes",
     "server_fixtures",
     "servers",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-BARE = [f"h{number:02}" for number in (*range(1, 18), 20, 21, 22)]
+BARE = [f"h{number:02}" for number in (*range(1, 18), *range(20, 30))]
 RULES = [f"s{number:02}" for number in range(1, 11)]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("nodes", "server_fixtures", "servers")
+pytest.register_assert_rewrite("datasets", "loading", "nodes", "server_fixtures", "servers")
 
 from server_fixtures import birth, engine, node, opened, start  # noqa: E402 - after the rewriting is asked for
 
