@@ -7,7 +7,7 @@ An object is written once, appears when it is whole, and is never overwritten. T
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +122,19 @@ class _Pieces:
         return Stored(size=self._size, checksum=self._hash.hexdigest())
 
     async def run(self) -> AsyncGenerator[bytes, None]:
+        loop = asyncio.get_running_loop()
         async with aclosing(_joined(self._chunks)) as pieces:
+            # While one piece is hashed, and the one before it stored, the next one comes.
+            hashed: Awaitable[None] | None = None
             async for piece in pieces:
+                if hashed:
+                    await hashed
                 # hashlib lets go of the interpreter's lock for pieces of this size.
-                await asyncio.to_thread(self._hash.update, piece)
+                hashed = loop.run_in_executor(None, self._hash.update, piece)
                 self._size += len(piece)
                 yield piece
+            if hashed:
+                await hashed
 
 
 async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
