@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import api
+import backup
 import failover
 import idle
 import provisioning
@@ -33,6 +34,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
     "failover": failover.measure,
     "switchover": switchover.measure,
     "idle": idle.measure,
+    "backup": backup.measure,
 }
 
 

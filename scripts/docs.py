@@ -105,6 +105,7 @@ In a checkout it is `.venv/bin/memstored`. Every command has `--help`.
 | 1 | something is in the way: the service does not answer, the data folder is in use, the port is taken |
 | 2 | the command, its settings file or its catalogue file is wrong |
 | 3 | the service refused: the message is the API's |
+| 4 | it could not be found out: `backup verify` only |
 
 What went wrong is one line on standard error.
 

@@ -313,12 +313,13 @@ async def test_files_that_can_not_be_had(api: Api, path: str, status: int, code:
         (b"", "empty"),
         (b"REDIS", "cut off"),
         (rdb()[:20], "cut off"),
+        (rdb()[:-9] + bytes(range(1, 50)), "cut off"),
         (b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n", "AOF"),
         (b"\x1f\x8b\x08" + bytes(50), "gzip"),
         (b"Dear all,\nplease find enclosed\n", "text"),
         (bytes(range(256)), "not an RDB"),
     ],
-    ids=["empty", "magic only", "truncated", "aof", "gzip", "text", "noise"],
+    ids=["empty", "magic only", "half a header", "half the data", "aof", "gzip", "text", "noise"],
 )
 async def test_files_that_are_no_rdb(api: Api, content: bytes, words: str) -> None:
     """400, and what it is instead."""
@@ -394,10 +395,11 @@ async def test_a_file_that_is_too_large(api: Api, used_memory: int | None, passe
 
 
 async def test_the_size_counts_where_the_header_says_nothing(api: Api, storage: Path) -> None:
-    """A file of more than 60 % without `used-mem`; it is sparse, and only its head is read."""
+    """A file of more than 60 % without `used-mem`; it is sparse, and only its ends are read."""
     await put_file(api, "archive/saved.rdb", rdb(used_memory=None))
     with (storage / "archive/saved.rdb").open("r+b") as file:
-        file.truncate(MOST + 1)
+        file.seek(MOST + 1 - 9)
+        file.write(b"\xff" + bytes(8))
 
     answer = await _refused(api, **BY_FILE)
 

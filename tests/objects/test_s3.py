@@ -44,6 +44,9 @@ async def test_small_and_empty_objects_are_objects(objects: Objects) -> None:
     assert await whole(objects.get(KEY)) == b""
     assert await objects.beginning("buckets/p/b/one", 5) == b"REDIS"
     assert await objects.beginning("buckets/p/b/one", 50) == b"REDIS0011"
+    assert await objects.ending("buckets/p/b/one", 2) == b"11"
+    assert await objects.ending("buckets/p/b/one", 50) == b"REDIS0011"
+    assert await objects.ending(KEY, 2) == b""
 
 
 async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
@@ -53,6 +56,8 @@ async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
         await whole(objects.get(KEY))
     with pytest.raises(NoSuchObject):
         await objects.beginning(KEY, 1)
+    with pytest.raises(NoSuchObject):
+        await objects.ending(KEY, 1)
     with pytest.raises(NoSuchObject):
         await objects.copy(KEY, "buckets/p/b/x")
     await objects.delete(KEY)
@@ -372,6 +377,7 @@ async def _said(objects: Objects) -> list[str]:
         lambda: whole(objects.get(KEY)),
         lambda: objects.head(KEY),
         lambda: objects.beginning(KEY, 10),
+        lambda: objects.ending(KEY, 10),
         lambda: objects.copy(KEY, "buckets/p/b/x"),
         lambda: objects.delete(KEY),
         lambda: objects.keys("backups"),

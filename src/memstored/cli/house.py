@@ -14,14 +14,15 @@ from fastapi import FastAPI
 from memstored.api.app import create_app
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
+from memstored.cli.keeping import backup_keeper
 from memstored.cli.settings import USAGE
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
+from memstored.control.guests import Guests
+from memstored.control.means import Means
 from memstored.control.watch import Place
-from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
-from memstored.domain.words import BackupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -121,7 +122,17 @@ async def open_house(
         )
         backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
-        async with Fleet(place=place, sets=sets) as fleet:
+        guests = Guests()
+        async with (
+            Fleet(place=place, sets=sets, guests=guests) as fleet,
+            backup_keeper(
+                Means(backups=backups, sets=sets, objects=place.objects, seen=fleet, clock=clock),
+                place=place,
+                guests=guests,
+                catalogue=catalogue,
+                settings=settings.backup,
+            ) as keeper,
+        ):
             first_admin = await issuer.bootstrap()
             services = _services(
                 _Rooms(
@@ -130,7 +141,7 @@ async def open_house(
                     backups=backups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
-                    keeper=_NoKeeper(),
+                    keeper=keeper,
                     issuer=issuer,
                     runtime=runtime,
                 ),
@@ -150,17 +161,6 @@ def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
         return Objects.open(settings, default=folder.objects)
     except ValueError as fault:
         raise Stop(f"The object storage can not be opened: {fault}", code=USAGE) from None
-
-
-class _NoKeeper:
-    """Stands where the keeper of backups comes."""
-
-    def wake(self) -> None:
-        """Nobody looks."""
-
-    def progress(self, _backup_id: BackupId) -> Progress | None:
-        """Nothing is moved."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,11 @@ class ThrowawayService:
         return str((self._place.folder.credentials() or {})["projectId"])
 
     @property
+    def folder(self) -> DataFolder:
+        """Its data folder."""
+        return self._place.folder
+
+    @property
     def log(self) -> Path:
         """What it wrote to its output."""
         return self._place.log

@@ -10,6 +10,7 @@ from typing import Self
 import structlog
 
 from memstored.control.act import Actor
+from memstored.control.guests import Guests
 from memstored.control.pace import Pace
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
@@ -45,9 +46,10 @@ REVIVAL = 1.0
 class Fleet:
     """The control loop of the whole service."""
 
-    def __init__(self, *, place: Place, sets: SetRepository) -> None:
+    def __init__(self, *, place: Place, sets: SetRepository, guests: Guests | None = None) -> None:
         self._place = place
         self._sets = sets
+        self._guests = guests or Guests()
         self._workers: dict[SetId, Worker] = {}
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
         self._owners: dict[NodeId, SetId] = {}
@@ -280,9 +282,9 @@ class Fleet:
         stored = await self._sets.load_all()
         nodes = {n.id for s in stored for n in s.nodes}
         for placement in placements:
-            if placement.node in nodes:
+            if placement.node in nodes or self._guests.present(placement.node):
                 continue
-            if await self._dropped_here(placement, stored):
+            if self._guests.left_over(placement) or await self._dropped_here(placement, stored):
                 await self._remove_orphan(placement)
             else:
                 log.error("unknown_node_left_alone", node=placement.node, set_id=placement.set_id)

@@ -80,6 +80,11 @@ class Backup:
     uses: tuple[BackupUse, ...] = ()
 
     @property
+    def under_way(self) -> bool:
+        """Whether it waits for being made of its set, or is being made: there is one such of a set."""
+        return self.copy_of is None and self.status in (BackupState.PENDING, BackupState.CREATING)
+
+    @property
     def shown(self) -> BackupState:
         """The state as callers see it: the latest use of an available backup (API.md 4)."""
         if self.status is not BackupState.AVAILABLE:

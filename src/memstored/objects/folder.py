@@ -63,6 +63,13 @@ class Folder:
                     break
         return got[:count]
 
+    async def ending(self, key: str, count: int) -> bytes:
+        """As `Place.ending`."""
+        reading = _Reading(self._tree, key)
+        async with Steps(self._timeout, last=reading.close) as thread:
+            await thread.do(reading.open)
+            return await thread.do(reading.last, count)
+
     async def copy(self, source: str, target: str) -> None:
         """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
         async with aclosing(self.read(source)) as chunks:
@@ -108,6 +115,10 @@ class _Reading:
     def next(self, count: int) -> bytes:
         assert self._file is not None, "it is open"
         return os.read(self._file, count)
+
+    def last(self, count: int) -> bytes:
+        assert self._file is not None, "it is open"
+        return os.pread(self._file, count, max(0, os.fstat(self._file).st_size - count))
 
     def close(self) -> None:
         if self._file is not None:

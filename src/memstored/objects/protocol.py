@@ -38,6 +38,9 @@ class Place(Protocol):
     async def beginning(self, key: str, count: int) -> bytes:
         """The first `count` bytes, fewer when it has fewer. Raises `NoSuchObject`."""
 
+    async def ending(self, key: str, count: int) -> bytes:
+        """The last `count` bytes, fewer when it has fewer. Raises `NoSuchObject`."""
+
     async def copy(self, source: str, target: str) -> None:
         """Copy an object to where none is. Raises `NoSuchObject` and `ObjectExists`."""
 

@@ -105,14 +105,24 @@ class S3:
 
     async def beginning(self, key: str, count: int) -> bytes:
         """As `Place.beginning`."""
+        return await self._between(key, 0, min(count, await self._size(key)))
+
+    async def ending(self, key: str, count: int) -> bytes:
+        """As `Place.ending`."""
+        size = await self._size(key)
+        return await self._between(key, max(0, size - count), size)
+
+    async def _size(self, key: str) -> int:
         found = await self.head(key)
         if found is None:
             raise NoSuchObject(key)
-        end = min(count, found.size)
-        if not end:
+        return found.size
+
+    async def _between(self, key: str, start: int, end: int) -> bytes:
+        if start == end:
             # S3 has no way to ask for nothing.
             return b""
-        return bytes(await self._asked(key, obstore.get_range_async(self._store, key, start=0, end=end)))
+        return bytes(await self._asked(key, obstore.get_range_async(self._store, key, start=start, end=end)))
 
     async def copy(self, source: str, target: str) -> None:
         """As `Place.copy`: by the store itself, through us when it is large."""

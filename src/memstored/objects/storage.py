@@ -87,6 +87,10 @@ class Objects:
         """The first `count` bytes, fewer when the object has fewer. Raises `NoSuchObject`."""
         return await self._place.beginning(checked(key), count)
 
+    async def ending(self, key: str, count: int) -> bytes:
+        """The last `count` bytes, fewer when the object has fewer. Raises `NoSuchObject`."""
+        return await self._place.ending(checked(key), count)
+
     async def copy(self, source: str, target: str) -> None:
         """Copy an object; `target` appears when it is whole. Raises `NoSuchObject` and `ObjectExists`."""
         await self._place.copy(checked(source), checked(target))

@@ -1,4 +1,4 @@
-"""The files that callers name as `bucket/[folder/...]name` (API.md 2.1 and 4): found, read at their head.
+"""The files that callers name as `bucket/[folder/...]name` (API.md 2.1 and 4): found, read at both ends.
 
 A right of the project is asked for once, here, before the answer; what goes on afterwards needs no token.
 """
@@ -10,7 +10,7 @@ from memstored.domain.model import Source
 from memstored.domain.requests.restore import Found, Missing, Sought
 from memstored.objects.buckets import BucketFault, Buckets
 from memstored.objects.storage import NoSuchObject, Objects
-from memstored.redis.rdb import HEADER_BYTES, NotRdb, read_header
+from memstored.redis.rdb import END_BYTES, HEADER_BYTES, NotRdb, RdbHeader, may_be_whole, read_header
 
 __all__ = ["Files"]
 
@@ -32,7 +32,7 @@ class Files:
         if found is None:
             return Missing(fault=no_file(path, field))
         try:
-            header = read_header(await self.objects.beginning(key, HEADER_BYTES))
+            header = await self._header(key)
         except NoSuchObject:
             return Missing(fault=no_file(path, field))
         except NotRdb as fault:
@@ -46,6 +46,14 @@ class Files:
             etag=found.etag,
         )
         return Found(source=source, format=header.format)
+
+    async def _header(self, key: str) -> RdbHeader:
+        """What the file says of itself. Raises `NotRdb`, also when it ends as no whole one does."""
+        head = await self.objects.beginning(key, HEADER_BYTES)
+        header = read_header(head)
+        if not may_be_whole(head[:END_BYTES], await self.objects.ending(key, END_BYTES)):
+            raise NotRdb("It is cut off: it does not end as an RDB does. Copy it again.")
+        return header
 
     async def room(self, project_id: str, path: str, field: str) -> Missing | None:
         """Why nothing can be written to a path, None when it can: there must be no object yet."""

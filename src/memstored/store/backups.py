@@ -31,6 +31,7 @@ RESOURCE = "backup"
 Condition = ColumnElement[bool]
 
 _UNDER_WAY = (BackupState.PENDING.value, BackupState.CREATING.value)
+_SETTLED = (BackupState.AVAILABLE.value, BackupState.ERROR.value)
 _IN_USE = exists().where(backup_uses.c.backup_id == backups.c.id)
 
 
@@ -66,6 +67,18 @@ class BackupRepository:
     async def all(self) -> list[Backup]:
         """Every backup of every project, the oldest first."""
         return await self._database.read(_read, true())
+
+    async def unsettled(self, now: float) -> list[Backup]:
+        """Those that something is to be done about at that time, the oldest first.
+
+        They are neither `AVAILABLE` nor in `ERROR`, or they are in use, or they have expired.
+        """
+        settled = backups.c.status.in_(_SETTLED)
+        return await self._database.read(_read, ~settled | _IN_USE | (backups.c.expires_at <= now))
+
+    async def keys(self) -> dict[str, BackupState]:
+        """Where the object of every backup lies or would lie, and the state of that backup."""
+        return await self._database.read(_keys)
 
     async def _one(self, which: Condition) -> Backup | None:
         found = await self._database.read(_read, which)
@@ -168,6 +181,11 @@ def _read(connection: Connection, which: Condition) -> list[Backup]:
         uses.setdefault(row["backup_id"], []).append(restore(BackupUse, row))
     found = [restore(Backup, row) for row in fetch(connection, query)]
     return [replace(backup, uses=tuple(uses.get(backup.id, ()))) for backup in found]
+
+
+def _keys(connection: Connection) -> dict[str, BackupState]:
+    rows = connection.execute(select(backups.c.key, backups.c.status))
+    return {row.key: BackupState(row.status) for row in rows}
 
 
 def _add_next(connection: Connection, backup: Backup, lines: _Lines) -> None:

@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
+from memstored.control.guests import Guests
 from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Identity
 from memstored.domain.settings import FailoverSettings, ObjectSettings
-from memstored.domain.words import NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
@@ -49,7 +50,9 @@ class Ground:
         self.doors = FakeDoors(self.runtime)
 
     @asynccontextmanager
-    async def fleet(self, sets: SetRepository | None = None) -> AsyncIterator[Fleet]:
+    async def fleet(
+        self, sets: SetRepository | None = None, guests: Guests | None = None
+    ) -> AsyncIterator[Fleet]:
         """A control loop at work."""
         place = Place(
             runtime=self.runtime,
@@ -61,7 +64,7 @@ class Ground:
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )
-        async with Fleet(place=place, sets=sets or self.sets) as fleet:
+        async with Fleet(place=place, sets=sets or self.sets, guests=guests) as fleet:
             yield fleet
 
     async def order(self, replicas: int = 3, source: Source | None = None) -> InstanceSet:
@@ -302,6 +305,26 @@ async def test_a_node_that_its_set_has_let_go_is_removed_at_the_start(ground: Gr
 
     async with ground.fleet():
         assert ground.runtime.placement(orphan) is None
+
+
+async def test_a_guest_stays_as_long_as_somebody_wants_it(ground: Ground) -> None:
+    """The search for orphans ends it afterwards, whatever became of the one who launched it."""
+    guests, guest = Guests(), NodeId("guest")
+    await ground.runtime.start()
+    with guests.hosted(guest, "use") as set_id:
+        await ground.runtime.launch(
+            LaunchOrder(
+                node=guest, set_id=set_id, subnet_id="subnet", version="7.0.15", port=6379, directives=()
+            )
+        )
+        async with ground.fleet(guests=guests):
+            wanted = ground.runtime.placement(guest)
+
+    async with ground.fleet(guests=guests):
+        left_over = ground.runtime.placement(guest)
+
+    assert wanted is not None
+    assert left_over is None
 
 
 async def launch_stranger(ground: Ground) -> None:

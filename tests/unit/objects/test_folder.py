@@ -64,6 +64,16 @@ async def test_the_beginning_is_as_long_as_the_object_at_most(objects: Objects) 
     assert len(await objects.beginning(KEY, 4_000_000)) == 3_000_009
 
 
+async def test_the_ending_is_as_long_as_the_object_at_most(objects: Objects) -> None:
+    """The last bytes are read without the rest, and fewer when there are fewer."""
+    await objects.put(KEY, chunks(bytes(3_000_000), b"the end"))
+    await objects.put("buckets/project/b/empty", chunks())
+
+    assert await objects.ending(KEY, 3) == b"end"
+    assert len(await objects.ending(KEY, 4_000_000)) == 3_000_007
+    assert await objects.ending("buckets/project/b/empty", 3) == b""
+
+
 async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
     """Of a missing object there is no head, no bytes and nothing to delete."""
     assert await objects.head(KEY) is None
@@ -71,6 +81,8 @@ async def test_what_is_not_there_is_said_so(objects: Objects) -> None:
         await whole(objects.get(KEY))
     with pytest.raises(NoSuchObject):
         await objects.beginning(KEY, 1)
+    with pytest.raises(NoSuchObject):
+        await objects.ending(KEY, 1)
     with pytest.raises(NoSuchObject):
         await objects.copy(KEY, "buckets/project/b/file")
     await objects.delete(KEY)

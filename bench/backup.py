@@ -1,0 +1,186 @@
+"""How fast a set is backed up, beside `redis-cli --rdb` of the same replica to the same disk, turn by turn.
+
+And what it costs: the memory of the service over idle, and the waits of a writer at the primary.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from figures import Summary
+from memstored.cli.throwaway import ThrowawayService, throwaway_service
+from memstored.control.clock import SystemClock
+from memstored.domain.ports import Identity
+from memstored.domain.words import SetId
+from memstored.store.cipher import Cipher
+from memstored.store.database import Database
+from memstored.store.sets import SetRepository
+from plan import Plan
+from sets import BenchSet, Stuck
+
+NODES = 3
+MEMORY = 8
+"""GiB of a node."""
+VALUE = 10 * 1024
+"""Bytes of a value, half of them random."""
+MIB = 1024 * 1024
+LIMIT = 600.0
+"""Seconds after which a backup counts as stuck."""
+LOOK = 0.05
+"""Seconds between two looks: each costs the service a request."""
+PAUSE = 0.001
+"""Seconds between two writes of the one who measures waits."""
+PEAK_ANEW = "5"
+"""What makes the kernel begin to count the peak of memory anew."""
+
+
+def measure(plan: Plan) -> dict[str, object]:
+    """Back the same data up again and again; the figures are medians of the rounds."""
+    with throwaway_service() as service:
+        made = BenchSet.made(
+            service, "bench", nodes=NODES, version=plan.version, recovery=True, memory=MEMORY
+        )
+        made.await_running()
+        _fill(made, plan.mebibytes)
+        idle = _writing(made, plan.idle)
+        rest = _memory(service, "VmRSS")
+        control = _control(service, made)
+        rounds = [_round(service, made, control, number) for number in range(plan.few)]
+        return {
+            "object_mib": round(rounds[0]["bytes"] / MIB, 1),
+            "backup_mib_per_s": _median(rounds, "ours"),
+            "redis_cli_rdb_mib_per_s": _median(rounds, "theirs"),
+            "backup_per_cent_of_redis_cli": round(
+                100 * _median(rounds, "ours") / _median(rounds, "theirs"), 1
+            ),
+            "service_memory_over_idle_mib": round(max(r["peak"] for r in rounds) - rest, 1),
+            "write_while_idle": Summary.of(idle).json(),
+            "write_during_backups": Summary.of([w for r in rounds for w in r["writes"]]).json(),
+            "rounds": [{name: r[name] for name in ("bytes", "ours", "theirs", "peak")} for r in rounds],
+        }
+
+
+def _median(rounds: list[dict[str, Any]], name: str) -> float:
+    return round(statistics.median(r[name] for r in rounds), 1)
+
+
+def _round(service: ThrowawayService, made: BenchSet, control: Identity, number: int) -> dict[str, Any]:
+    """One backup and one copy by redis-cli; bytes and MiB a second."""
+    _forget_peak(service)
+    with _writer(made) as writes:
+        began = time.monotonic()
+        row = _backup(service, made, f"bench-{number}")
+        ours = time.monotonic() - began
+    peak = _memory(service, "VmHWM")
+    service.client.delete(f"/v1/backups/{row['id']}")
+    # They meet with the same writer.
+    with _writer(made):
+        theirs = _copied(service, made, control)
+    size = row["size"]
+    return {
+        "bytes": size,
+        "ours": size / MIB / ours,
+        "theirs": size / MIB / theirs,
+        "peak": peak,
+        "writes": writes,
+    }
+
+
+def _backup(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str, Any]:
+    """Make a backup and wait for its end."""
+    path = service.client.post("/v1/backups", {"clusterId": made.id, "name": name})["objectId"]
+    deadline = time.monotonic() + LIMIT
+    while (row := service.client.get(f"/v1/backups/{path}"))["status"] in ("Pending", "Creating"):
+        if time.monotonic() > deadline:
+            raise Stuck(f"the backup is {row}")
+        time.sleep(LOOK)
+    if row["status"] != "Available":
+        raise Stuck(f"the backup failed: {row['reason']}")
+    return dict(row)
+
+
+def _copied(service: ThrowawayService, made: BenchSet, control: Identity) -> float:
+    """The seconds that redis-cli takes to copy a replica's data to the disk of the objects."""
+    replica = made.nodes()[-1]
+    file = service.folder.path / "copy.rdb"
+    command = ["redis-cli", "-h", replica["endpoint"], "-p", str(replica["port"]), "--user", control.user]
+    secret = {**os.environ, "REDISCLI_AUTH": control.secret}
+    began = time.monotonic()
+    subprocess.run([*command, "--rdb", str(file)], check=True, capture_output=True, env=secret)
+    took = time.monotonic() - began
+    file.unlink()
+    return took
+
+
+def _control(service: ThrowawayService, made: BenchSet) -> Identity:
+    """The service's own user, which may copy: tenants may not."""
+
+    async def read() -> Identity:
+        database = await Database.open(service.folder.store_url)
+        try:
+            sets = SetRepository(database, SystemClock(), Cipher.from_file(service.folder.key_file))
+            return (await sets.identities(SetId(made.id))).control
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
+def _fill(made: BenchSet, mebibytes: int) -> None:
+    chance = random.Random(1)
+    host, port = made.endpoint
+    with Redis(host=host, port=port) as node:
+        for begin in range(0, mebibytes * MIB // VALUE, 1000):
+            pipe = node.pipeline(transaction=False)
+            for number in range(begin, begin + 1000):
+                pipe.set(f"key:{number}", chance.randbytes(VALUE // 2) * 2)
+            pipe.execute()
+
+
+@contextmanager
+def _writer(made: BenchSet) -> Iterator[list[float]]:
+    """Somebody who writes small values at the primary for the length of the block, and how long each took."""
+    waits: list[float] = []
+    enough = threading.Event()
+    host, port = made.endpoint
+
+    def write() -> None:
+        with Redis(host=host, port=port) as node:
+            while not enough.wait(PAUSE):
+                began = time.perf_counter()
+                node.set("written", "x")
+                waits.append(time.perf_counter() - began)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield waits
+    finally:
+        enough.set()
+        thread.join()
+
+
+def _writing(made: BenchSet, seconds: float) -> list[float]:
+    with _writer(made) as waits:
+        time.sleep(seconds)
+    return waits
+
+
+def _forget_peak(service: ThrowawayService) -> None:
+    Path(f"/proc/{service.pid}/clear_refs").write_text(PEAK_ANEW)
+
+
+def _memory(service: ThrowawayService, name: str) -> float:
+    """MiB that the service has (`VmRSS`) or had at most (`VmHWM`)."""
+    lines = Path(f"/proc/{service.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024

@@ -1,0 +1,37 @@
+"""The keeper of backups, put together out of its duties."""
+
+from functools import partial
+
+from memstored.control.clearing import Clearing
+from memstored.control.guests import Guests
+from memstored.control.keeper import BackupKeeper
+from memstored.control.making import Maker
+from memstored.control.means import Means
+from memstored.control.rota import Rota
+from memstored.control.uses import Uses
+from memstored.control.verifying import Verifier
+from memstored.control.watch import Place
+from memstored.domain.catalogue import Catalogue
+from memstored.domain.settings import BackupSettings
+from memstored.objects.buckets import Buckets
+from memstored.redis.outflow import outflow
+
+__all__ = ["backup_keeper"]
+
+QUIET = 30.0
+"""Seconds of silence after which a replica that gives its data is given up."""
+
+
+def backup_keeper(
+    means: Means, *, place: Place, guests: Guests, catalogue: Catalogue, settings: BackupSettings
+) -> BackupKeeper:
+    """A keeper over these means, not at work yet; nodes for trials live at `place` and are its `guests`."""
+    verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
+    return BackupKeeper(
+        means,
+        maker=Maker(means, partial(outflow, deadline=QUIET)),
+        uses=Uses(means, buckets=Buckets(means.objects, catalogue.buckets), verify=verifier.verify),
+        clearing=Clearing(means),
+        rota=Rota(means),
+        parallel=settings.parallel,
+    )

@@ -1,0 +1,248 @@
+"""All that is to be done about backups: they are ordered by the day, made, used, verified, expired, deleted.
+
+One for the whole service, beside the loop over its sets. Level-triggered like that one: every turn looks at
+all that is stored and not settled, and begins what is not under way. Told by the service when it wrote
+something (`wake`), asked by it how far a backup is (`progress`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+import structlog
+
+from memstored.control.clearing import Clearing
+from memstored.control.making import Maker
+from memstored.control.means import Means, Meter, NotYet
+from memstored.control.patience import Patience
+from memstored.control.rota import Rota
+from memstored.control.uses import Uses
+from memstored.domain.backup import Backup, BackupUse, Progress
+from memstored.domain.ports import LinkTrouble
+from memstored.domain.words import BackupId, BackupState, SetId, UseKind
+from memstored.objects.storage import ObjectTrouble
+from memstored.runtime.protocol import LaunchFailed
+from memstored.store.database import StoreTrouble
+
+__all__ = ["BackupKeeper"]
+
+log = structlog.get_logger()
+
+HANDS = 4
+"""How many removals and uses may be under way at the same time, beside the backups that are made."""
+TRIES = 5
+"""How often the use of a backup is tried before it is given up; what has no other end is tried for ever."""
+SWEEP, LOOK = "sweep", "look"
+
+Work = Callable[[Meter], Awaitable[None]]
+GiveUp = Callable[[str], Awaitable[None]]
+
+_TROUBLE = (ObjectTrouble, LinkTrouble, LaunchFailed, OSError)
+"""What may be over the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """Something to do about a backup. `key` is never under way twice; `made_of` is the set whose data moves.
+
+    `light` is for what takes no time, and so no hand. `give_up` ends it when it failed too often.
+    """
+
+    key: str
+    backup: BackupId
+    work: Work
+    made_of: SetId | None = None
+    light: bool = False
+    give_up: GiveUp | None = None
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    job: _Job
+    meter: Meter
+    task: asyncio.Task[None] = field(init=False)
+
+
+class BackupKeeper:
+    """Keeps the backups of a service, at most `parallel` being made at the same time."""
+
+    def __init__(
+        self, means: Means, *, maker: Maker, uses: Uses, clearing: Clearing, rota: Rota, parallel: int
+    ) -> None:
+        self._means = means
+        self._maker = maker
+        self._uses = uses
+        self._clearing = clearing
+        self._rota = rota
+        self._parallel = parallel
+        rhythm = means.rhythm
+        self._patience = Patience(means.clock, first=rhythm.first_pause, longest=rhythm.longest_pause)
+        self._awake = asyncio.Event()
+        self._swept = False
+        self._rota_at = 0.0
+        self._under_way: dict[str, _UnderWay] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Take up what an earlier run left, and go on."""
+        self._take_up()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop; what is half done is taken up or ended by the next run."""
+        tasks = [under_way.task for under_way in self._under_way.values()]
+        if self._loop is not None:
+            tasks.append(self._loop)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # What the service asks
+
+    def wake(self) -> None:
+        """A backup, a use of one, or a deletion was written: look at them now."""
+        self._awake.set()
+
+    def progress(self, backup_id: BackupId) -> Progress | None:
+        """How far the making or using of a backup is; None when nothing is moved for it now."""
+        moving = (u for u in self._under_way.values() if u.job.backup == backup_id and not u.job.light)
+        latest = next(moving, None)
+        return latest.meter.progress if latest else None
+
+    # The loop
+
+    def _take_up(self) -> None:
+        self._loop = asyncio.create_task(self._run(), name="backups")
+        self._loop.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Take the loop up again that ended by an unforeseen fault, after saying so."""
+        if not task.cancelled():
+            log.error("keeper_failed", exc_info=task.exception())
+            asyncio.get_running_loop().call_later(self._means.rhythm.first_pause, self._take_up)
+
+    async def _run(self) -> None:
+        while True:
+            self._awake.clear()
+            pause = self._means.rhythm.busy
+            if self._patience.ready(LOOK):
+                pause = await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._awake.wait()
+
+    async def _look(self) -> float:
+        """One turn; returns the seconds until the next one."""
+        try:
+            busy = await self._turn()
+        except StoreTrouble as trouble:
+            self._patience.failed(LOOK, trouble)
+            return self._means.rhythm.busy
+        self._patience.succeeded(LOOK)
+        return self._means.rhythm.busy if busy else self._means.rhythm.idle
+
+    async def _turn(self) -> bool:
+        """Begin what is to be done and not under way; returns whether anything was."""
+        rows = await self._means.backups.unsettled(self._means.clock.wall())
+        if self._means.clock.monotonic() >= self._rota_at:
+            await self._rota.turn({row.set_id for row in rows if row.under_way})
+            self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
+        jobs = list(self._jobs(rows))
+        self._patience.keep([LOOK, *(job.key for job in jobs)])
+        for job in jobs:
+            if self._free_for(job):
+                self._begin(job)
+        return bool(jobs)
+
+    def _jobs(self, rows: Sequence[Backup]) -> Iterator[_Job]:
+        """What is to be done, the oldest backup first."""
+        if not self._swept:
+            yield _Job(key=SWEEP, backup=BackupId(SWEEP), work=lambda _: self._sweep())
+        being_copied = {use.holder for row in rows for use in row.uses if use.kind is UseKind.COPY}
+        for row in rows:
+            yield from (self._use(row, use) for use in row.uses)
+            if row.id not in being_copied and (job := self._duty(row)) is not None:
+                yield job
+
+    def _duty(self, row: Backup) -> _Job | None:
+        """What its own state asks for."""
+        match row.status:
+            case BackupState.PENDING if row.copy_of is None:
+                work = partial(self._maker.make, row)
+                return _Job(key=row.id, backup=row.id, work=work, made_of=row.set_id)
+            case BackupState.PENDING | BackupState.CREATING:
+                return _Job(key=row.id, backup=row.id, work=lambda _: self._maker.abandon(row))
+            case BackupState.DELETING:
+                return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.remove(row))
+            case _ if self._expired(row):
+                return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.expire(row), light=True)
+            case _:
+                return None
+
+    def _expired(self, row: Backup) -> bool:
+        return row.expires_at is not None and row.expires_at <= self._means.clock.wall() and not row.uses
+
+    def _use(self, row: Backup, use: BackupUse) -> _Job:
+        return _Job(
+            key=use.id,
+            backup=row.id,
+            work=partial(self._uses.carry_out, row, use),
+            light=use.kind is UseKind.RESTORE,
+            give_up=partial(self._uses.give_up, row, use),
+        )
+
+    # Jobs
+
+    def _free_for(self, job: _Job) -> bool:
+        """Whether it may begin now: not under way, not resting after trouble, and a hand is free."""
+        if job.key in self._under_way or not self._patience.ready(job.key):
+            return False
+        if job.light or job.key == SWEEP:
+            return True
+        # Until then an unfinished upload may be one of an earlier run's, or ours.
+        if not self._swept:
+            return False
+        made_of = [u.job.made_of for u in self._under_way.values() if u.job.made_of is not None]
+        if job.made_of is not None:
+            return len(made_of) < self._parallel and job.made_of not in made_of
+        return sum(not u.job.light for u in self._under_way.values()) - len(made_of) < HANDS
+
+    def _begin(self, job: _Job) -> None:
+        under_way = _UnderWay(job=job, meter=Meter(self._means.clock))
+        under_way.task = asyncio.create_task(self._carry_out(under_way), name=f"backup {job.key}")
+        self._under_way[job.key] = under_way
+        under_way.task.add_done_callback(lambda task: self._done(job, task))
+
+    def _done(self, job: _Job, task: asyncio.Task[None]) -> None:
+        del self._under_way[job.key]
+        if task.cancelled():
+            return
+        fault = task.exception()
+        if isinstance(fault, Exception):
+            log.error("backup_job_failed", key=job.key, exc_info=fault)
+            self._patience.failed(job.key, fault)
+        self._awake.set()
+
+    async def _carry_out(self, under_way: _UnderWay) -> None:
+        job = under_way.job
+        try:
+            await job.work(under_way.meter)
+        except NotYet:
+            self._patience.rest(job.key, self._means.rhythm.busy)
+        except StoreTrouble as trouble:
+            self._patience.failed(job.key, trouble)
+        except _TROUBLE as trouble:
+            failures = self._patience.failed(job.key, trouble)
+            if job.give_up is not None and failures >= TRIES:
+                # What can not be recorded now is tried once more, and given up then.
+                with suppress(StoreTrouble):
+                    await job.give_up(str(trouble))
+        else:
+            self._patience.succeeded(job.key)
+
+    async def _sweep(self) -> None:
+        await self._clearing.sweep()
+        self._swept = True

@@ -1,0 +1,78 @@
+"""Automatic backups: asks the calendar of every set, orders what is due, gives up days that are over.
+
+What is ordered waits like any other, and fails like any other; then another one is ordered, after pauses
+that grow, as long as the day lasts.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+from memstored.control.means import Means
+from memstored.domain.backup import Backup
+from memstored.domain.course import given_up, scheduled
+from memstored.domain.donor import unready
+from memstored.domain.model import InstanceSet
+from memstored.domain.schedule import agenda, day_of
+from memstored.domain.words import BackupId, BackupType, SetId
+from memstored.store.errors import BackupUnderWay, NameTaken, Stale
+
+__all__ = ["Rota"]
+
+NOBODY = "the service was not running when it was due."
+
+
+class Rota:
+    """The schedules of all sets."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def turn(self, under_way: Collection[SetId]) -> None:
+        """Look at every set once, but for those of which a backup is under way: that one comes first.
+
+        Raises `StoreTrouble`.
+        """
+        now = self._means.clock.wall()
+        for instance_set in await self._means.sets.load_all():
+            if instance_set.deleting or instance_set.id in under_way:
+                continue
+            asked = agenda(instance_set, now)
+            if asked.missed:
+                await self._give_up(instance_set, asked.missed)
+            elif asked.due is not None and unready(instance_set) is None:
+                await self._order(instance_set, now)
+
+    async def _order(self, instance_set: InstanceSet, now: float) -> None:
+        """Order today's backup of the set, unless the last one failed just now."""
+        tried = await self._tried(instance_set, day_of(now))
+        if tried and now < tried[-1].created_at + self._pause(len(tried)):
+            return
+        turn = scheduled(instance_set, BackupId(str(uuid4())), now)
+        # Somebody else was faster; or a name of this minute is in use, and that of the next one is not.
+        with suppress(BackupUnderWay, NameTaken):
+            await self._means.backups.add(turn.after, turn.events)
+
+    def _pause(self, failures: int) -> float:
+        """Seconds from the beginning of the last try to the next one."""
+        return min(self._means.rhythm.retry * 2.0 ** (failures - 1), self._means.rhythm.longest_retry)
+
+    async def _tried(self, instance_set: InstanceSet, day: str) -> list[Backup]:
+        """The automatic backups of that day, the oldest first."""
+        known = await self._means.backups.of_project(instance_set.project_id, set_id=instance_set.id)
+        return [b for b in known if b.type is BackupType.AUTOMATIC and day_of(b.created_at) == day]
+
+    async def _give_up(self, instance_set: InstanceSet, missed: tuple[str, ...]) -> None:
+        """Record that these days are over."""
+        tried = await self._tried(instance_set, missed[-1])
+        after, draft = given_up(instance_set, missed, _reason(instance_set, tried))
+        with suppress(Stale):
+            await self._means.sets.commit(instance_set, after, (draft,))
+            self._means.seen.wake(instance_set.id)
+
+
+def _reason(instance_set: InstanceSet, tried: Sequence[Backup]) -> str:
+    """Why there was none: the last try's words, else what still keeps it from being made."""
+    if tried and tried[-1].reason is not None:
+        return tried[-1].reason
+    return unready(instance_set) or NOBODY

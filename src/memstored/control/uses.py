@@ -1,0 +1,134 @@
+"""What available backups are used for: copies and exports are carried out, restores are seen to end.
+
+A use keeps its backup from being deleted. It is stored before the work begins and ends with it, so a restart
+takes the work up again; both kinds of work come to the same when they are done twice.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from memstored.control.content import read_content
+from memstored.control.means import Means, Meter, NotYet
+from memstored.domain.backup import Backup, BackupUse
+from memstored.domain.course import copied, export_failed, failed, not_checked
+from memstored.domain.model import InstanceSet
+from memstored.domain.words import BackupState, SetState, UseKind
+from memstored.objects.buckets import BucketFault, Buckets
+from memstored.objects.storage import NoSuchObject, ObjectExists
+from memstored.store.errors import Stale
+
+__all__ = ["Uses"]
+
+MISSING = "Its object is not in object storage any more."
+_UNFINISHED = (BackupState.PENDING, BackupState.CREATING)
+
+Duty = Callable[[Backup, BackupUse, Meter], Awaitable[None]]
+
+
+class Uses:
+    """Carries out the uses of backups, one call each."""
+
+    def __init__(self, means: Means, *, buckets: Buckets, verify: Duty) -> None:
+        self._means = means
+        self._buckets = buckets
+        self._duties: dict[UseKind, Duty] = {
+            UseKind.COPY: self._copy,
+            UseKind.EXPORT: self._export,
+            UseKind.RESTORE: self._restore,
+            UseKind.VERIFY: verify,
+        }
+
+    async def carry_out(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
+        """Do the work and end the use.
+
+        Raises `NotYet`, and what may be over the next time: `ObjectTrouble`, `LinkTrouble`, `LaunchFailed`,
+        `StoreTrouble`, `OSError`.
+        """
+        await self._duties[use.kind](backup, use, meter)
+
+    async def give_up(self, backup: Backup, use: BackupUse, reason: str) -> None:
+        """End a use whose work failed too often, and say so."""
+        match use.kind:
+            case UseKind.COPY:
+                await self._fail_copy(use, reason)
+            case UseKind.EXPORT:
+                await self._tell(backup, use, reason)
+            case _:
+                with suppress(Stale):
+                    await self._means.backups.update(backup, not_checked(backup, reason))
+        await self._means.backups.end_use(use.id)
+
+    # Copies
+
+    async def _copy(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
+        copy = await self._unfinished_copy(use)
+        if copy is not None:
+            meter.begin(backup.size)
+            try:
+                # A copy has a key of its own: an object there is of a run that ended before it was recorded.
+                with suppress(ObjectExists):
+                    await self._means.objects.copy(backup.key, copy.key)
+            except NoSuchObject:
+                await self._fail_copy(use, MISSING)
+            else:
+                turn = copied(copy, backup, self._means.clock.wall())
+                with suppress(Stale):
+                    await self._means.backups.update(copy, turn.after, turn.events)
+        await self._means.backups.end_use(use.id)
+
+    async def _unfinished_copy(self, use: BackupUse) -> Backup | None:
+        copy = await self._means.backups.load(use.holder) if use.holder else None
+        return copy if copy is not None and copy.status in _UNFINISHED else None
+
+    async def _fail_copy(self, use: BackupUse, reason: str) -> None:
+        copy = await self._unfinished_copy(use)
+        if copy is not None:
+            turn = failed(copy, reason, self._means.clock.wall())
+            with suppress(Stale):
+                await self._means.backups.update(copy, turn.after, turn.events)
+
+    # Exports
+
+    async def _export(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
+        """Copy the object to where its owner wants it, unless something is there."""
+        meter.begin(backup.size)
+        reason = None
+        try:
+            target = await self._buckets.locate(backup.project_id, use.path or "", edit=True)
+            reason = await self._copied_out(backup, target, meter)
+        except BucketFault as fault:
+            reason = str(fault)
+        except NoSuchObject:
+            reason = MISSING
+        if reason is not None:
+            await self._tell(backup, use, reason)
+        await self._means.backups.end_use(use.id)
+
+    async def _copied_out(self, backup: Backup, target: str, meter: Meter) -> str | None:
+        """Why it was not exported; None when it was, by us or by the run before this one."""
+        try:
+            await self._means.objects.copy(backup.key, target)
+        except ObjectExists as trouble:
+            content = await read_content(self._means.objects, target, meter)
+            return None if content.checksum == backup.checksum else str(trouble)
+        return None
+
+    # Restores
+
+    async def _restore(self, _backup: Backup, use: BackupUse, _meter: Meter) -> None:
+        """End the use once the set has the data, or will never have it; the set's own loop does the work."""
+        instance_set = await self._means.sets.load(use.holder) if use.holder else None
+        if instance_set is not None and _waits(instance_set):
+            raise NotYet
+        await self._means.backups.end_use(use.id)
+
+    async def _tell(self, backup: Backup, use: BackupUse, reason: str) -> None:
+        """Write the audit line of what could not be done."""
+        with suppress(Stale):
+            await self._means.backups.update(backup, backup, export_failed(use.path or "", reason))
+
+
+def _waits(instance_set: InstanceSet) -> bool:
+    """Whether a set that is being restored still needs the saved data."""
+    ended = instance_set.deleting or instance_set.status is SetState.FAILED
+    return instance_set.lineage is None and not ended

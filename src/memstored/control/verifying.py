@@ -1,0 +1,201 @@
+"""Proving that a backup can be restored: its object is read again, and loaded into a node of its own.
+
+The node belongs to no set, no tenant can reach it, and it is destroyed whatever happens. It takes as much
+memory as the data, so there is one at a time.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from uuid import uuid4
+
+import structlog
+
+from memstored.control.content import read_content
+from memstored.control.guests import Guests
+from memstored.control.means import Means, Meter
+from memstored.control.watch import Place
+from memstored.domain.backup import Backup, BackupUse
+from memstored.domain.course import checked, not_checked
+from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
+from memstored.domain.words import NodeId, SetId
+from memstored.objects.storage import NoSuchObject
+from memstored.redis.config import directives
+from memstored.runtime.protocol import Engine, LaunchOrder
+from memstored.store.errors import Stale
+
+__all__ = ["Verifier", "blames_data", "choose_engine"]
+
+log = structlog.get_logger()
+
+PORT = 6379
+PATIENCE = 10.0
+"""Seconds until the node must have let us in."""
+LOOK = 0.05
+"""Seconds between two looks whether it has."""
+STILL = 60.0
+"""Seconds without progress after which a load is given up."""
+
+
+class _Damaged(Exception):
+    """The backup can not be restored; the message says what is wrong with it."""
+
+
+class _NoEngine(Exception):
+    """No Redis is here that could load it."""
+
+
+class Verifier:
+    """Verifies backups, one at a time. `subnet_id` is where the nodes for it get their addresses."""
+
+    def __init__(self, means: Means, *, place: Place, guests: Guests, subnet_id: str) -> None:
+        self._means = means
+        self._place = place
+        self._guests = guests
+        self._subnet_id = subnet_id
+        self._turn = asyncio.Lock()
+
+    async def verify(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
+        """Find out whether the backup loads, record it, and end the use.
+
+        Raises `ObjectTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError` and `StoreTrouble`: then nothing is
+        known, and it is tried again.
+        """
+        async with self._turn:
+            after = await self._judged(backup, use, meter)
+        with suppress(Stale):
+            await self._means.backups.update(backup, after)
+        await self._means.backups.end_use(use.id)
+
+    async def _judged(self, backup: Backup, use: BackupUse, meter: Meter) -> Backup:
+        """The backup with what was found."""
+        # Read twice: once to compare, once to load, so that the engine never sees what is not ours.
+        meter.begin(2 * backup.size)
+        try:
+            await self._require_content(backup, meter)
+            await self._require_load(backup, use, meter)
+        except _NoEngine as lack:
+            return not_checked(backup, str(lack))
+        except _Damaged as damage:
+            log.warning("backup_damaged", backup_id=backup.id, damage=str(damage))
+            return checked(backup, str(damage), self._means.clock.wall())
+        return checked(backup, None, self._means.clock.wall())
+
+    async def _require_content(self, backup: Backup, meter: Meter) -> None:
+        try:
+            content = await read_content(self._means.objects, backup.key, meter)
+        except NoSuchObject:
+            raise _Damaged("Its object is not in object storage any more.") from None
+        if content.size != backup.size:
+            raise _Damaged(f"Its object has {content.size} bytes; {backup.size} were stored.")
+        if content.checksum != backup.checksum:
+            raise _Damaged("Its object is not what was stored: the SHA-256 is another one.")
+
+    async def _require_load(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
+        engine = choose_engine(self._place.runtime.engines(), backup.version)
+        if engine is None:
+            raise _NoEngine(f"no Redis of version {backup.version} or later is here to load it.")
+        node = NodeId(str(uuid4()))
+        with self._guests.hosted(node, use.id) as set_id:
+            async with self._launched(node, set_id, engine.version) as link:
+                held = await self._load(backup, node, link, meter)
+        if held.evicted:
+            raise _Damaged(f"Of its keys {held.evicted} did not fit when it was loaded.")
+        if backup.keys is not None and held.keys != backup.keys:
+            raise _Damaged(f"Loaded it has {held.keys} keys; {backup.keys} were saved.")
+
+    async def _load(self, backup: Backup, node: NodeId, link: Link, meter: Meter) -> Holdings:
+        """Hand the data over and count it while the node is still a replica (H29).
+
+        Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
+        """
+        host = self._place.door_host
+        try:
+            async with self._place.doors(host, size=backup.size, deadline=STILL) as door:
+                await link.take_in(host, door.port, door.identity)
+                async with aclosing(self._means.objects.get(backup.key)) as chunks:
+                    await door.feed(chunks, lambda fed: meter.reach(backup.size + fed))
+                return await link.holdings()
+        except DoorTrouble as trouble:
+            words = self._place.runtime.last_words(node)
+            if blames_data(words):
+                raise _Damaged(f"Redis does not load it: {words}") from trouble
+            raise LinkTrouble(f"it could not be loaded for a trial: {trouble}") from trouble
+
+    @asynccontextmanager
+    async def _launched(self, node: NodeId, set_id: SetId, version: str) -> AsyncIterator[Link]:
+        """A node for the length of the block, and a link that is connected to it."""
+        control = Identity(user="memstored-control", secret=secrets.token_hex(32))
+        order = LaunchOrder(
+            node=node,
+            set_id=set_id,
+            subnet_id=self._subnet_id,
+            version=version,
+            port=PORT,
+            directives=directives(
+                version,
+                memory_gib=1,
+                control=control,
+                failure_detection=self._place.rules.failure_detection,
+                # As much memory as it takes: what is proved is that all of it loads.
+                parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
+            ),
+        )
+        try:
+            placement = await self._place.runtime.launch(order)
+            assert placement.address is not None, "a node that was launched has an address"
+            target = Target(node=node, host=placement.address, port=PORT, version=version, control=control)
+            async with _linked(self._place, target) as link:
+                yield link
+        finally:
+            await self._destroy(node)
+
+    async def _destroy(self, node: NodeId) -> None:
+        """End the node; one that resists is left to the search for orphans."""
+        try:
+            gone = await self._place.runtime.destroy(node)
+        except OSError as trouble:
+            log.warning("guest_stays", node=node, trouble=str(trouble))
+        else:
+            if not gone:
+                log.warning("guest_stays", node=node, trouble="it could not be proven gone")
+
+
+def blames_data(words: str) -> bool:
+    """Whether a node that did not load something said that it is the data's fault.
+
+    A connection that ended early is an error in the data to it as well, but one that it doubts itself.
+    """
+    refused = "Internal error in RDB" in words and "assuming connection error" not in words
+    return refused or "REDIS BUG REPORT" in words
+
+
+def choose_engine(engines: Sequence[Engine], version: str) -> Engine | None:
+    """The engine of that version, else the oldest newer one; None when there is none such."""
+    able = [engine for engine in engines if _order(engine.version) >= _order(version)]
+    return min(able, key=lambda engine: _order(engine.version), default=None)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@asynccontextmanager
+async def _linked(place: Place, target: Target) -> AsyncIterator[Link]:
+    """A link that the node has let in, for the length of the block. Raises `LinkTrouble`."""
+    changed = asyncio.Event()
+    link = place.wire.open(target, lambda _node: changed.set())
+    try:
+        deadline = place.clock.monotonic() + PATIENCE
+        while not link.connected:
+            if place.clock.monotonic() > deadline:
+                raise LinkTrouble("the node for the trial does not answer")
+            changed.clear()
+            link.probe()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await changed.wait()
+        yield link
+    finally:
+        link.close()

@@ -1,0 +1,88 @@
+"""When the automatic backup of a set is due, what it is called, and when it ends (API.md 4).
+
+Pure. A day is a day in Korea (KST, UTC+9 all year round). Every set has one moment a day, its slot: the
+hour that its schedule names, at a minute of its own, so that the sets of a service do not all begin at once.
+A day is written `2026-11-25`; such words compare as the days do. Times are seconds since 1970 (UTC).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+
+from memstored.domain.model import BackupSchedule, InstanceSet
+from memstored.domain.words import SetId
+
+__all__ = ["Agenda", "agenda", "day_of", "expiry", "minute_of", "scheduled_name", "slot_of"]
+
+_KST = timezone(timedelta(hours=9), "KST")
+_DAY = timedelta(days=1)
+MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agenda:
+    """What the schedule of a set asks for now.
+
+    `due` is today when the backup of today may be made: its slot has come, and nothing was done yet.
+    `missed` are the days that ended without one, the earliest first.
+    """
+
+    due: str | None = None
+    missed: tuple[str, ...] = ()
+
+
+def agenda(instance_set: InstanceSet, now: float) -> Agenda:
+    """What is due, and what can not be made up for any more.
+
+    A slot that passed before the schedule was set is neither; nor is any day up to `scheduled_day`.
+    """
+    schedule = instance_set.backup_schedule
+    if schedule is None:
+        return Agenda()
+    today = _kst(now).date()
+    first = _first_open(instance_set, schedule)
+    missed = tuple(str(first + _DAY * n) for n in range((today - first).days))
+    due = first <= today and slot_of(instance_set.id, schedule, str(today)) <= now
+    return Agenda(due=str(today) if due else None, missed=missed)
+
+
+def _first_open(instance_set: InstanceSet, schedule: BackupSchedule) -> date:
+    """The first day that is neither settled nor was over before the schedule was set."""
+    since = instance_set.created_at if instance_set.schedule_since is None else instance_set.schedule_since
+    chosen = _kst(since).date()
+    first = chosen if slot_of(instance_set.id, schedule, str(chosen)) >= since else chosen + _DAY
+    if instance_set.scheduled_day is None:
+        return first
+    return max(first, date.fromisoformat(instance_set.scheduled_day) + _DAY)
+
+
+def slot_of(set_id: SetId, schedule: BackupSchedule, day: str) -> float:
+    """When the backup of that day begins to be due."""
+    hour = int(schedule.cron.split(" ")[1])
+    midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), _KST)
+    return (midnight + timedelta(hours=hour, minutes=minute_of(set_id))).timestamp()
+
+
+def minute_of(set_id: SetId) -> int:
+    """The minute of the hour, 0 to 59, that is the set's for life."""
+    digest = hashlib.sha256(set_id.encode()).digest()
+    return int.from_bytes(digest[:8]) % MINUTES
+
+
+def day_of(now: float) -> str:
+    """The day in Korea at that time."""
+    return str(_kst(now).date())
+
+
+def scheduled_name(set_name: str, now: float) -> str:
+    """The name of an automatic backup that is begun now: `scheduled.{set}.{yyyy-MM-dd-HH-mm}.KST`."""
+    return f"scheduled.{set_name}.{_kst(now):%Y-%m-%d-%H-%M}.KST"
+
+
+def expiry(completed_at: float, schedule: BackupSchedule) -> float:
+    """When an automatic backup ends that was completed at that time under that schedule."""
+    return completed_at + timedelta(days=schedule.retention_limit).total_seconds()
+
+
+def _kst(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).astimezone(_KST)

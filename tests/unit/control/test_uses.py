@@ -1,0 +1,202 @@
+"""Copies, exports and restores of backups: done once or not at all, and taken up again after a restart."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
+
+from memstored.domain.backup import Backup
+from memstored.domain.object_keys import backup_key, bucket_key
+from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
+from memstored.objects.storage import ObjectTrouble
+from memstored.store.errors import Stale
+
+CONTENT = b"".join(DATA)
+
+
+def twin(backup: Backup, name: str = "copy") -> Backup:
+    """A copy as the request for one writes it."""
+    copy_id = BackupId(f"c{backup.id[1:]}")
+    return replace(
+        backup,
+        id=copy_id,
+        name=name,
+        key=backup_key(PROJECT, copy_id),
+        status=BackupState.PENDING,
+        type=BackupType.MANUAL,
+        copy_of=backup.id,
+        completed_at=None,
+        checksum=None,
+        uses=(),
+    )
+
+
+async def idle(kept: Ground, backup: Backup) -> Backup:
+    """The backup as soon as nobody uses it."""
+    return await kept.until(backup, lambda stored: not stored.uses)
+
+
+async def test_a_copy_is_a_backup_of_its_own(kept: Ground) -> None:
+    """It has an object of its own and stays when the first one goes."""
+    source = await kept.saved()
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.AVAILABLE)
+        unused = await idle(kept, source)
+        await kept.backups.update(unused, replace(unused, status=BackupState.DELETING))
+        await kept.gone(source)
+
+    assert await kept.content(done.key) == CONTENT
+    assert (done.size, done.checksum, done.keys) == (source.size, source.checksum, source.keys)
+    assert done.completed_at == kept.clock.wall()
+    assert (await kept.told(done.id))[-1].name == "Backup Create Complete"
+
+
+async def test_a_copy_that_was_made_but_not_recorded_is_taken_as_it_is(kept: Ground) -> None:
+    """The service was killed in between."""
+    source = await kept.saved()
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+    await kept.objects.copy(source.key, copy.key)
+
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.AVAILABLE)
+        await idle(kept, source)
+
+    assert await kept.content(done.key) == CONTENT
+
+
+async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> None:
+    """Somebody else took it away; the copy says so."""
+    source = await kept.saved()
+    await kept.objects.delete(source.key)
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.ERROR)
+        await idle(kept, source)
+
+    assert done.reason == "Its object is not in object storage any more."
+
+
+async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backup is free again, and the copy says why."""
+    source = await kept.saved()
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+    tries = []
+
+    async def refuse(_source: str, target: str) -> None:
+        tries.append(target)
+        raise ObjectTrouble("The disk of object storage is full.")
+
+    monkeypatch.setattr(kept.objects, "copy", refuse)
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.ERROR)
+        await idle(kept, source)
+
+    assert done.reason == "The disk of object storage is full."
+    assert len(tries) == 5
+
+
+async def test_an_export_is_a_plain_file_where_it_was_asked_for(kept: Ground) -> None:
+    """In the project's bucket, and the backup is free again."""
+    source = await kept.saved()
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/folder/out.rdb")
+
+    async with kept.keeper():
+        await idle(kept, source)
+
+    assert await kept.content(f"{bucket_key(PROJECT, 'mine')}/folder/out.rdb") == CONTENT
+
+
+async def export_over(kept: Ground, content: bytes) -> tuple[bytes | None, list[str]]:
+    """Export to where an object with that content is; returns what is there then, and what was told."""
+    source = await kept.saved()
+    target = f"{bucket_key(PROJECT, 'mine')}/out.rdb"
+    await kept.objects.put(target, chunks_of(content))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    async with kept.keeper():
+        await idle(kept, source)
+    told = [f"{event.name}: {event.outcome}" for event in await kept.told(source.id)]
+    return await kept.content(target), told[1:]
+
+
+async def test_an_export_never_overwrites(kept: Ground) -> None:
+    """What came there meanwhile stays, and the event says so."""
+    there, told = await export_over(kept, b"somebody's own")
+
+    assert there == b"somebody's own"
+    assert told == ["Backup Export: failure"]
+
+
+async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) -> None:
+    """The same bytes are there: it is our own of before."""
+    there, told = await export_over(kept, CONTENT)
+
+    assert (there, told) == (CONTENT, [])
+
+
+async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground) -> None:
+    """It was there when it was asked for."""
+    source = await kept.saved()
+    await kept.use(source, UseKind.EXPORT, path="gone/out.rdb")
+
+    async with kept.keeper():
+        await idle(kept, source)
+
+    last = (await kept.told(source.id))[-1]
+    assert (last.name, last.outcome) == ("Backup Export", "failure")
+    assert "no bucket gone" in last.message
+
+
+async def test_several_uses_at_once_do_not_wait_for_each_other(kept: Ground) -> None:
+    """A restore that takes its time keeps nobody from copying."""
+    source = await kept.saved()
+    restored = await kept.add_set(running_set("restored", lineage=None, status=SetState.PROVISIONING))
+    await kept.use(source, UseKind.RESTORE, holder=restored.id)
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+
+    async with kept.keeper():
+        await kept.settled(copy, BackupState.AVAILABLE)
+        stored = await kept.until(source, lambda b: len(b.uses) == 1)
+
+    assert stored.shown is BackupState.RESTORING
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lineage": running_set().lineage},
+        {"status": SetState.FAILED},
+        {"status": SetState.TERMINATING},
+        {"status": SetState.TERMINATED},
+    ],
+)
+async def test_a_restore_is_over_when_the_set_has_the_data_or_never_will(
+    kept: Ground, changes: dict[str, object]
+) -> None:
+    """Not before: until then the backup can not be deleted."""
+    source = await kept.saved()
+    restored = await kept.add_set(running_set("restored", lineage=None, status=SetState.PROVISIONING))
+    await kept.use(source, UseKind.RESTORE, holder=restored.id)
+
+    async with kept.keeper():
+        await asyncio.sleep(0.1)
+        used = await kept.backups.load(source.id)
+        assert used is not None
+        with pytest.raises(Stale):
+            await kept.backups.update(used, replace(used, status=BackupState.DELETING))
+        await kept.change_set(restored.id, **changes)
+        unused = await idle(kept, source)
+
+    assert used.shown is BackupState.RESTORING
+    assert unused.shown is BackupState.AVAILABLE
