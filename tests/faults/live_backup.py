@@ -56,6 +56,14 @@ class LiveBackup:
         return found[0] if found else None
 
 
+def delete_all(service: ServiceProcess) -> None:
+    """Delete every backup and wait until it is gone."""
+    for row in service.client.get(BACKUPS)["backups"]:
+        if row["status"] != "Deleting":
+            service.client.delete(f"{BACKUPS}/{row['id']}")
+    wait_for(lambda: not service.client.get(BACKUPS)["backups"], what="the end of every backup")
+
+
 def unfinished(service: ServiceProcess) -> list[str]:
     """What is left of uploads that did not end."""
     folder = service.data_dir / "objects" / "unfinished"

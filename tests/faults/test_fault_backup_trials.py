@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from live_backup import LiveBackup, fill, unfinished
+from live_backup import LiveBackup, delete_all, fill, unfinished
 from live_set import LiveSet
 from service_process import NEWEST, ServiceProcess, chance, kill, wait_for
 
@@ -149,10 +149,7 @@ def tried(service: ServiceProcess) -> Iterator[Trial]:
     made = LiveSet.running(service, NEWEST, NODES)
     fill(made, MEGABYTES)
     yield Trial(made, LiveBackup.asked(made))
-    rows = service.client.get("/v1/backups")["backups"]
-    for row in rows:
-        service.client.delete(f"/v1/backups/{row['id']}")
-    wait_for(lambda: not service.client.get("/v1/backups")["backups"], what="the end of every backup")
+    delete_all(service)
 
 
 def require_ended(backup: LiveBackup) -> None:

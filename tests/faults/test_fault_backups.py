@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from live_backup import LiveBackup, fill, unfinished
+from live_backup import LiveBackup, delete_all, fill, unfinished
 from live_set import LiveSet
 from service_process import NEWEST, ServiceProcess, kill, wait_for
 
@@ -32,9 +32,7 @@ def filled(service: ServiceProcess) -> Iterator[LiveSet]:
     yield made
     if not service.running:
         service.start()
-    for row in service.client.get("/v1/backups")["backups"]:
-        service.client.delete(f"/v1/backups/{row['id']}")
-    wait_for(lambda: not service.client.get("/v1/backups")["backups"], what="the end of every backup")
+    delete_all(service)
     assert unfinished(service) == []
 
 
@@ -152,13 +150,14 @@ def test_a_service_that_is_killed_mid_upload_leaves_nothing_half(filled: LiveSet
 
 def test_a_replica_that_hangs_mid_stream_ends_its_backup(filled: LiveSet) -> None:
     """It is replaced like any other that is silent; nothing waits for it for ever."""
-    server = giver(filled)
+    replica = filled.replicas()[0]
     backup = LiveBackup.asked(filled)
     backup.await_moving()
-    os.kill(server, signal.SIGSTOP)
+    os.kill(filled.server_of(replica), signal.SIGSTOP)
 
     await_failed(backup)
 
+    filled.await_replaced(replica)
     require_new_backup(filled)
 
 
@@ -207,6 +206,25 @@ def test_writes_go_on_while_a_backup_is_made_and_are_not_in_it(filled: LiveSet) 
 
     row = backup.await_status("Available")
     assert MEGABYTES <= row["keys"] < total
+
+
+def test_a_backup_is_not_deleted_while_a_set_is_made_of_it(filled: LiveSet) -> None:
+    """It is free again once the set has the data; then it goes, and the set has all of it."""
+    service = filled.service
+    backup = LiveBackup.asked(filled)
+    name = backup.await_status("Available")["name"]
+
+    restored = LiveSet.ordered(service, NEWEST, 2, restoreSource={"backupName": name})
+    with pytest.raises(ApiFault) as refused:
+        service.client.delete(backup.path)
+    shown = backup.show()["status"]
+    restored.await_whole(2, deadline=60)
+    backup.await_status("Available")
+    service.client.delete(backup.path)
+
+    assert (shown, refused.value.details[0]["code"]) == ("Restoring", "backup_in_use")
+    with restored.at(restored.address()) as client:
+        assert client.dbsize() == MEGABYTES
 
 
 def test_a_trial_that_is_cut_off_by_a_kill_leaves_no_node_and_is_taken_up_again(filled: LiveSet) -> None:

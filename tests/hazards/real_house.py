@@ -24,24 +24,27 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
 from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Step
+from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Identity, Target
-from memstored.domain.settings import FailoverSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.objects.storage import Objects
+from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
-from memstored.store.sets import Identities, SetRepository
+from memstored.store.sets import Identities, SetRepository, Stale
 
 CONTROL = Identity(user="memstored-control", secret="control secret of the tests")
 REPLICATION = Identity(user="memstored-replication", secret="replication secret of the tests")
 PORT = 6379
 DEADLINE = 30.0
 CONTROLLER = "controller"
+STEPS = ("provision", "load", "replicate", "open")
 
 
 class DetouredLink(RedisLink):
@@ -116,7 +119,9 @@ class RealHouse:
         self.rules = FailoverSettings(**{"failure_detection": 1.0, "probe_interval": 0.25} | rules)
         self.sets = TellingSets(database, self.clock, Cipher.from_file(place / "key"))
         self.subnet = f"127.{random.SystemRandom().randint(64, 95)}.{random.SystemRandom().randint(0, 255)}"
+        self.place = place
         self.root = place / "runtime"
+        self.objects = Objects.open(ObjectSettings(), default=place / "objects")
         self.runtime = self._runtime()
         self.set_id = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
         self.fleet: Fleet | None = None
@@ -146,6 +151,9 @@ class RealHouse:
             runtime=self.runtime,
             endpoints=FloatingEndpoints(addresses=self.runtime.addresses, address_of=self.runtime.address),
             wire=DetouredWire(self.detours, self.clock),
+            objects=self.objects,
+            doors=LoadingDoor,
+            door_host="127.0.0.1",
             clock=self.clock,
             rules=self.rules,
         )
@@ -163,11 +171,26 @@ class RealHouse:
 
     async def make(self, fleet: Fleet, nodes: int, *, recovery: bool = True) -> InstanceSet:
         """Order a set, and return it once it is `Running`."""
+        await self.order(fleet, nodes, recovery=recovery)
+        return await self.until(whole)
+
+    async def order(
+        self, fleet: Fleet, nodes: int, *, recovery: bool = True, source: Source | None = None
+    ) -> None:
+        """Order a set, one that begins with saved data where there is some."""
         identities = Identities(control=CONTROL, replication=REPLICATION)
-        ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery)
+        ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
-        return await self.until(whole)
+
+    async def delete(self, fleet: Fleet) -> None:
+        """Ask for the set to be deleted, between two records of the loop."""
+        while True:
+            with suppress(Stale):
+                stored = await self.stored()
+                await self.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
+                break
+        fleet.wake(self.set_id)
 
     async def stored(self) -> InstanceSet:
         """The set as it is recorded."""
@@ -273,7 +296,9 @@ def replicas_of(stored: InstanceSet) -> list[Node]:
     return [n for n in stored.nodes if n.id != primary_of(stored).id]
 
 
-def _ordered(set_id: SetId, count: int, version: str, *, recovery: bool) -> InstanceSet:
+def _ordered(
+    set_id: SetId, count: int, version: str, *, recovery: bool, source: Source | None
+) -> InstanceSet:
     now = SystemClock().wall()
     nodes = tuple(
         Node(
@@ -291,7 +316,7 @@ def _ordered(set_id: SetId, count: int, version: str, *, recovery: bool) -> Inst
         id="11111111-0000-0000-0000-000000000001",
         kind=OperationKind.CREATE,
         state=OperationState.RUNNING,
-        steps=tuple(Step(name=name) for name in ("provision", "replicate", "open")),
+        steps=tuple(Step(name=name) for name in STEPS if name != "load" or source is not None),
         started_at=now,
         actor="admin",
     )
@@ -320,4 +345,5 @@ def _ordered(set_id: SetId, count: int, version: str, *, recovery: bool) -> Inst
         next_number=count + 1,
         nodes=nodes,
         operation=operation,
+        source=source,
     )

@@ -26,6 +26,7 @@ from memstored.domain.settings import ObjectSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
@@ -49,6 +50,8 @@ from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
 
+_LOCAL = "127.0.0.1"
+"""Where nodes of this machine come to for the data that they load."""
 _HOLDING = Unready(
     reason="holding",
     message="Most nodes are silent at once, more likely a fault of this machine; silence ends no node.",
@@ -110,6 +113,9 @@ async def open_house(
                 runtime=runtime,
                 endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
                 wire=RedisWire(clock=clock),
+                objects=objects,
+                doors=LoadingDoor,
+                door_host=_LOCAL,
                 clock=clock,
                 rules=settings.failover,
             )
@@ -120,7 +126,7 @@ async def open_house(
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
-                Means(backups=backups, sets=sets, objects=objects, seen=fleet, clock=clock),
+                Means(backups=backups, sets=sets, objects=place.objects, seen=fleet, clock=clock),
                 place=place,
                 guests=guests,
                 catalogue=catalogue,

@@ -14,7 +14,6 @@ from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import BackupSettings
 from memstored.objects.buckets import Buckets
-from memstored.redis.door import LoadingDoor
 from memstored.redis.outflow import outflow
 
 __all__ = ["backup_keeper"]
@@ -27,9 +26,7 @@ def backup_keeper(
     means: Means, *, place: Place, guests: Guests, catalogue: Catalogue, settings: BackupSettings
 ) -> BackupKeeper:
     """A keeper over these means, not at work yet; nodes for trials live at `place` and are its `guests`."""
-    verifier = Verifier(
-        means, place=place, guests=guests, open_door=LoadingDoor, subnet_id=catalogue.subnets[0].id
-    )
+    verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
     return BackupKeeper(
         means,
         maker=Maker(means, partial(outflow, deadline=QUIET)),

@@ -6,6 +6,7 @@ waits a moment, looks and decides again.
 
 from dataclasses import dataclass
 
+from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
 from memstored.domain.model import InstanceSet
@@ -23,8 +24,13 @@ ENDPOINTS = NodeId("endpoints")
 
 
 def lane(action: do.Action) -> NodeId:
-    """Actions of one lane are never under way at the same time: one node's, or the addresses'."""
+    """Actions of one lane are never under way at the same time: one node's, or the addresses'.
+
+    A load takes long and has a lane of its own: nothing that is done to the node meanwhile waits for it.
+    """
     match action:
+        case do.Load(node=node):
+            return NodeId(f"load into {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
         case do.Stamp(primary=node) | do.Follow(node=node):
@@ -48,6 +54,9 @@ class Actor:
                 await self._addresses(instance_set, action)
             case do.Launch() | do.Fence() | do.Destroy():
                 await self._place(instance_set, action)
+            case do.Load():
+                loader = Loader(watch=self.watch, replication=self.replication)
+                await loader.load(instance_set, action)
             case do.Stamp():
                 self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
             case _:

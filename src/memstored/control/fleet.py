@@ -35,6 +35,8 @@ ORPHANS = 60.0
 """Seconds between two searches for processes without a row."""
 LAUNCHES = 4
 """Launches at the same time, so that many new sets never delay a failover."""
+LOADS = 2
+"""Loads of saved data at the same time: each may use a processor and the network to the full."""
 MASS_SILENCE = 8
 """From so many silent nodes on, more than half of all nodes silent at once is our own fault."""
 REVIVAL = 1.0
@@ -52,6 +54,7 @@ class Fleet:
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
         self._owners: dict[NodeId, SetId] = {}
         self._launches = asyncio.Semaphore(LAUNCHES)
+        self._loads = asyncio.Semaphore(LOADS)
         self._pace = Pace()
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._held = False
@@ -144,6 +147,7 @@ class Fleet:
             actor=actor,
             sets=self._sets,
             launches=self._launches,
+            loads=self._loads,
             pace=self._pace,
         )
         self._workers[instance_set.id] = worker

@@ -7,8 +7,7 @@ memory as the data, so there is one at a time.
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from typing import Protocol
+from contextlib import aclosing, asynccontextmanager, suppress
 from uuid import uuid4
 
 import structlog
@@ -19,19 +18,17 @@ from memstored.control.means import Means, Meter
 from memstored.control.watch import Place
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.course import checked, not_checked
-from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
+from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import NoSuchObject
 from memstored.redis.config import directives
 from memstored.runtime.protocol import Engine, LaunchOrder
 from memstored.store.errors import Stale
 
-__all__ = ["OpenDoor", "Verifier", "blames_data", "choose_engine"]
+__all__ = ["Verifier", "blames_data", "choose_engine"]
 
 log = structlog.get_logger()
 
-HERE = "127.0.0.1"
-"""Where the door stands: the node is on this machine."""
 PORT = 6379
 PATIENCE = 10.0
 """Seconds until the node must have let us in."""
@@ -39,14 +36,6 @@ LOOK = 0.05
 """Seconds between two looks whether it has."""
 STILL = 60.0
 """Seconds without progress after which a load is given up."""
-
-
-class OpenDoor(Protocol):
-    """Opens a loading door."""
-
-    def __call__(self, host: str, *, size: int, deadline: float) -> AbstractAsyncContextManager[Door]:
-        """A door at that host for `size` bytes; `deadline` is in seconds."""
-        ...
 
 
 class _Damaged(Exception):
@@ -60,13 +49,10 @@ class _NoEngine(Exception):
 class Verifier:
     """Verifies backups, one at a time. `subnet_id` is where the nodes for it get their addresses."""
 
-    def __init__(
-        self, means: Means, *, place: Place, guests: Guests, open_door: OpenDoor, subnet_id: str
-    ) -> None:
+    def __init__(self, means: Means, *, place: Place, guests: Guests, subnet_id: str) -> None:
         self._means = means
         self._place = place
         self._guests = guests
-        self._open_door = open_door
         self._subnet_id = subnet_id
         self._turn = asyncio.Lock()
 
@@ -124,9 +110,10 @@ class Verifier:
 
         Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
         """
+        host = self._place.door_host
         try:
-            async with self._open_door(HERE, size=backup.size, deadline=STILL) as door:
-                await link.take_in(HERE, door.port, door.identity)
+            async with self._place.doors(host, size=backup.size, deadline=STILL) as door:
+                await link.take_in(host, door.port, door.identity)
                 async with aclosing(self._means.objects.get(backup.key)) as chunks:
                     await door.feed(chunks, lambda fed: meter.reach(backup.size + fed))
                 return await link.holdings()

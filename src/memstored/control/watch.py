@@ -5,14 +5,15 @@ that `domain.plan.decide` judges.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
+from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Identity, Link, Target, Wire
+from memstored.domain.ports import Doors, Identity, Link, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId
+from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
 
 __all__ = ["Place", "Watch"]
@@ -25,11 +26,17 @@ COPY_PAUSES = (0.0, 15.0, 30.0, 60.0, 300.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The surroundings that all sets of a service share."""
+    """The surroundings that all sets of a service share.
+
+    `doors` opens a master for a node that loads, at `door_host` (IPv4), where every node can come to.
+    """
 
     runtime: Runtime
     endpoints: Endpoints
     wire: Wire
+    objects: Objects
+    doors: Doors
+    door_host: str
     clock: Clock
     rules: FailoverSettings
 
@@ -50,6 +57,7 @@ class _Sight:
     copies_failed: int = 0
     copy_at: float = 0.0
     reached: int = 0
+    load: LoadFacts | None = None
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
         """Count full syncs that began and ended without the link being up (H28)."""
@@ -149,6 +157,8 @@ class Watch:
         life = self._life(node, sight, placement)
         if life is not sight.life:
             sight.life, sight.since = life, now
+        if life is Life.GONE and sight.load is not None and not sight.load.error:
+            sight.load = replace(sight.load, error=self.place.runtime.last_words(node.id))
         link = self.link(node.id)
         if link is None:
             return NodeFacts(
@@ -156,6 +166,7 @@ class Watch:
                 life_since=sight.since,
                 address=placement.address if placement else None,
                 reached=sight.reached,
+                load=sight.load,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
@@ -179,6 +190,7 @@ class Watch:
             copies_failed=sight.copies_failed,
             copy_at=sight.copy_at,
             reached=sight.reached,
+            load=sight.load,
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -263,6 +275,16 @@ class Watch:
         for node in replicas:
             if node in self._sights:
                 self._sights[node].stamp = offset
+
+    def load(self, node: NodeId) -> LoadFacts | None:
+        """How the load of saved data into the node goes; None when none was begun."""
+        sight = self._sights.get(node)
+        return sight.load if sight is not None else None
+
+    def loads(self, node: NodeId, load: LoadFacts) -> None:
+        """Remember how it goes."""
+        if node in self._sights:
+            self._sights[node].load = load
 
     def _drop(self, node: NodeId) -> None:
         self._close(self._sights.pop(node))

@@ -5,7 +5,7 @@ answer never keeps the set from looking at the others.
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,7 @@ import structlog
 from memstored.control.act import Actor, lane
 from memstored.control.pace import Pace
 from memstored.control.watch import Watch
-from memstored.domain.actions import Action, Destroy, Launch
+from memstored.domain.actions import Action, Destroy, Launch, Load
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.plan import decide
@@ -45,6 +45,7 @@ class Worker:
         actor: Actor,
         sets: SetRepository,
         launches: asyncio.Semaphore,
+        loads: asyncio.Semaphore,
         pace: Pace,
     ) -> None:
         self.set = instance_set
@@ -53,11 +54,13 @@ class Worker:
         self._actor = actor
         self._sets = sets
         self._launches = launches
+        self._loads = loads
         self._pace = pace
         self._awake = asyncio.Event()
         self._outdated = False
         self._probed_at = 0.0
         self._lanes: dict[NodeId, asyncio.Task[None]] = {}
+        self._loading: dict[Load, asyncio.Task[None]] = {}
         self._failures: dict[NodeId, int] = {}
 
     def wake(self, _node: NodeId | None = None) -> None:
@@ -91,6 +94,7 @@ class Worker:
             self._store_recovered()
         if decision.after != recorded and not decision.defer and not await self._record(decision):
             return
+        self._break_off_loads(decision)
         for action in decision.actions:
             self._begin(tasks, action)
         if self.set == recorded:
@@ -144,6 +148,12 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
 
+    def _break_off_loads(self, decision: Decision) -> None:
+        """A load goes on for as long as it is decided: not for a node that is gone, nor for a deleted set."""
+        for load, task in self._loading.items():
+            if load not in decision.actions and not task.cancelling():
+                task.cancel()
+
     def _begin(self, tasks: asyncio.TaskGroup, action: Action) -> None:
         where = lane(action)
         if where in self._lanes:
@@ -153,6 +163,9 @@ class Worker:
         task = tasks.create_task(self._carry_out(self.set, action, where))
         self._lanes[where] = task
         task.add_done_callback(lambda _: self._freed(where))
+        if isinstance(action, Load):
+            self._loading[action] = task
+            task.add_done_callback(lambda _: self._loading.pop(action))
 
     def _freed(self, where: NodeId) -> None:
         del self._lanes[where]
@@ -160,12 +173,9 @@ class Worker:
 
     async def _carry_out(self, instance_set: InstanceSet, action: Action, where: NodeId) -> None:
         try:
-            if isinstance(action, Launch | Destroy):
+            if isinstance(action, Launch | Load | Destroy):
                 await self._pace.calm()
-            if isinstance(action, Launch):
-                async with self._launches:
-                    await self._actor.carry_out(instance_set, action)
-            else:
+            async with self._turn_of(action):
                 await self._actor.carry_out(instance_set, action)
             self._failures.pop(where, None)
         except (LinkTrouble, LaunchFailed, OSError) as trouble:
@@ -176,6 +186,16 @@ class Worker:
                     "act_failed", set_id=instance_set.id, act=type(action).__name__, trouble=str(trouble)
                 )
             await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
+
+    def _turn_of(self, action: Action) -> AbstractAsyncContextManager[None]:
+        """What costs the machine much is done for a few sets at the same time."""
+        match action:
+            case Launch():
+                return self._launches
+            case Load():
+                return self._loads
+            case _:
+                return nullcontext()
 
     def facts(self) -> SetFacts:
         """What is seen of the set now, for those who only read."""

@@ -18,6 +18,7 @@ __all__ = [
     "Follow",
     "KillScript",
     "Launch",
+    "Load",
     "NodeCommand",
     "Pause",
     "Point",
@@ -84,6 +85,18 @@ class Detach:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """Be the node's master for as long as it takes in the set's saved data, then leave it nowhere (H23).
+
+    It goes on for as long as every turn decides it again, and is broken off by the first that does not.
+    `number` tells the tries from each other, the first is 1: what was decided for one begins no other.
+    """
+
+    node: NodeId
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
     """`REPLICAOF NO ONE` for the heir of a committed promotion."""
 
@@ -143,5 +156,5 @@ class Point:
 
 NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
-Action = NodeCommand | Reserve | Release | Point | Launch | Fence | Destroy | Stamp
+Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp
 """Everything."""

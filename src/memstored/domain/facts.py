@@ -5,7 +5,7 @@ Built in one place from what Redis says (`ReplicationFacts.from_info`) and hande
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Self
 
 from memstored.domain.words import NodeId
@@ -100,6 +100,40 @@ def _replica(row: str) -> ReplicaSeen:
     )
 
 
+class LoadFault(Enum):
+    """Whose fault it was that a load of saved data came to nothing.
+
+    `STORAGE`: object storage could not be read, so it is tried again for as long as it takes. `DATA`: the
+    engine refused what it was given, ended over it, or held something else afterwards (H25, H28, H29).
+    `OBJECT`: there is no object any more, or not the one that was chosen; that does not come right.
+    """
+
+    STORAGE = auto()
+    DATA = auto()
+    OBJECT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFacts:
+    """How the load of a set's saved data into a node goes, as far as this controller has to do with it.
+
+    `done` of `total` bytes were given to the node in try `number`. `under_way` while that goes on.
+    `verified`: the node took in the whole object, proved it, and follows nobody since. `fault` says why the
+    last try failed, until another gets on, and `error` in which words; `tries` counts those that failed in a
+    row, `retry_at` is monotonic seconds before which no other is to begin.
+    """
+
+    total: int
+    number: int = 0
+    done: int = 0
+    under_way: bool = False
+    verified: bool = False
+    fault: LoadFault | None = None
+    error: str = ""
+    tries: int = 0
+    retry_at: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """What is seen of one node now.
@@ -111,7 +145,8 @@ class NodeFacts:
     offset produced after its present sync, which proves a copy once reached (H5).
     `copies_failed`: full syncs in a row that began and did not end well; `copy_at`: monotonic seconds
     before which no other is to be tried (H28). `reached`: the offset (bytes) that it was last seen to have as
-    a master, kept when it dies. `launching`: a launch is under way; `remains`: something of
+    a master, kept when it dies. `load`: how the load of saved data into it goes, None when none was begun.
+    `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
 
@@ -129,6 +164,7 @@ class NodeFacts:
     copies_failed: int = 0
     copy_at: float = 0.0
     reached: int = 0
+    load: LoadFacts | None = None
     launching: bool = False
     remains: bool = False
     error: str | None = None

@@ -102,9 +102,13 @@ def launch_members(turn: Turn) -> None:
 
 
 def equip_members(turn: Turn) -> None:
-    """Give every node that answers the set's replication identity: any of them may become primary."""
+    """Give every node that answers the set's replication identity: any of them may become primary.
+
+    One that is loading saved data has another for as long as that takes (H24).
+    """
     for node in turn.set.nodes:
-        if turn.up(node) and not turn.seen(node).equipped:
+        load = turn.seen(node).load
+        if turn.up(node) and not turn.seen(node).equipped and not (load is not None and load.under_way):
             turn.do(Equip(node.id))
 
 

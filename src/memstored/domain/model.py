@@ -69,7 +69,8 @@ class Source:
     `key` is where it lies there, `name` what the caller called it (a backup's name, or
     `bucket/folder/file`). `size` is in bytes. `checksum` (SHA-256, 64 hex digits) and `keys` are known of
     backups only, `etag` is the storage's own mark of the object's content, `used_memory` (bytes) and
-    `version` are from the RDB's header, where it has them.
+    `version` are from the RDB's header, where it has them. `refusals` tell, in the engine's own words, how
+    each load of it ended that failed (H28).
     """
 
     key: str
@@ -81,6 +82,7 @@ class Source:
     checksum: str | None = None
     keys: int | None = None
     etag: str | None = None
+    refusals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +165,14 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One named part of an operation."""
+    """One named part of an operation. One that moves data tells how far it is: `done` of `total` bytes."""
 
     name: str
     state: OperationState = OperationState.PENDING
     started_at: float | None = None
     finished_at: float | None = None
+    done: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,16 +198,25 @@ class Operation:
 
     @property
     def percent(self) -> int:
-        """Finished steps of all, 0 to 100."""
+        """Finished steps of all, 0 to 100; of the step that moves data its finished part."""
         if self.state is OperationState.SUCCEEDED:
             return 100
-        done = sum(s.state is OperationState.SUCCEEDED for s in self.steps)
-        return 100 * done // len(self.steps)
+        return sum(_hundredths(step) for step in self.steps) // len(self.steps)
+
+    @property
+    def moved(self) -> Step | None:
+        """The step that moves data and tells how much of it, where there is one."""
+        return next((s for s in self.steps if s.total is not None), None)
 
     def at(self, name: str, now: float) -> Self:
         """This operation with step `name` running and all before it done; never goes back."""
         index = next(i for i, s in enumerate(self.steps) if s.name == name)
         return replace(self, steps=tuple(_walked(s, i, index, now) for i, s in enumerate(self.steps)))
+
+    def moving(self, name: str, *, done: int, total: int) -> Self:
+        """This operation with so many bytes of the data of step `name` moved."""
+        moved = (replace(s, done=done, total=total) if s.name == name else s for s in self.steps)
+        return replace(self, steps=tuple(moved))
 
     def ended(self, now: float, error: str | None = None) -> Self:
         """This operation finished: succeeded, or failed with `error` at the step it was in."""
@@ -212,25 +225,32 @@ class Operation:
         return replace(self, state=state, steps=steps, finished_at=now, error=error)
 
 
+def _hundredths(step: Step) -> int:
+    if step.state is OperationState.SUCCEEDED:
+        return 100
+    return 100 * (step.done or 0) // step.total if step.total else 0
+
+
 def _walked(step: Step, index: int, current: int, now: float) -> Step:
     if step.state in (OperationState.SUCCEEDED, OperationState.FAILED):
         return step
     if index < current:
-        return replace(
-            step, state=OperationState.SUCCEEDED, started_at=step.started_at or now, finished_at=now
-        )
+        return _succeeded(step, now)
     if index == current and step.state is OperationState.PENDING:
         return replace(step, state=OperationState.RUNNING, started_at=now)
     return step
+
+
+def _succeeded(step: Step, now: float) -> Step:
+    begun = step.started_at or now
+    return replace(step, state=OperationState.SUCCEEDED, started_at=begun, finished_at=now, done=step.total)
 
 
 def _closed(step: Step, now: float, *, failed: bool) -> Step:
     if step.finished_at is not None:
         return step
     if not failed:
-        return replace(
-            step, state=OperationState.SUCCEEDED, started_at=step.started_at or now, finished_at=now
-        )
+        return _succeeded(step, now)
     if step.state is OperationState.RUNNING:
         return replace(step, state=OperationState.FAILED, finished_at=now)
     return step

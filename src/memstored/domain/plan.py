@@ -5,7 +5,7 @@ at everything that is, so a crash between any two steps only means that the next
 For a healthy set it decides nothing.
 """
 
-from memstored.domain.actions import Destroy, Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
     begin_promotion,
@@ -14,6 +14,7 @@ from memstored.domain.failover import (
     succeed,
     watch_silent_primary,
 )
+from memstored.domain.loading import end_nodes, first_node, holds_source, judge_load
 from memstored.domain.members import (
     admit_members,
     attach_replicas,
@@ -28,7 +29,7 @@ from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
-from memstored.domain.words import EventName, Role, SetState
+from memstored.domain.words import EventName, SetState
 
 __all__ = ["decide"]
 
@@ -41,11 +42,19 @@ def decide(instance_set: InstanceSet, facts: SetFacts, rules: FailoverSettings) 
         return turn.decision()
     if instance_set.deleting:
         _dissolve(turn)
-    elif instance_set.status is not SetState.FAILED:
-        _advance(turn)
+    else:
+        judge_load(turn)
+        _go_on(turn)
     judge(turn)
     turn.urgent = _writes_wait(turn)
     return turn.decision()
+
+
+def _go_on(turn: Turn) -> None:
+    if turn.set.status is not SetState.FAILED:
+        _advance(turn)
+    elif not turn.set.opened:
+        end_nodes(turn)
 
 
 def _writes_wait(turn: Turn) -> bool:
@@ -78,10 +87,7 @@ def _advance(turn: Turn) -> None:
 
 def _dissolve(turn: Turn) -> None:
     """End every node, then give the addresses back, then the set is gone."""
-    left = [n for n in turn.set.nodes if turn.seen(n).remains or turn.seen(n).launching]
-    for node in left:
-        turn.do(Destroy(node.id))
-    if left:
+    if not end_nodes(turn):
         return
     if turn.facts.endpoints.reserved:
         turn.do(Release())
@@ -91,20 +97,22 @@ def _dissolve(turn: Turn) -> None:
 
 
 def _begin_history(turn: Turn) -> None:
-    """Reserve the addresses; then the first node's empty data is the truth of epoch 1."""
-    turn.look(SOON)
+    """Reserve the addresses; then the first node's data is the truth of epoch 1: none, or what was saved."""
     ends = turn.facts.endpoints
     if turn.set.vips is None:
         if ends.reserved and ends.primary is not None:
             turn.amend(vips=Vips(primary=ends.primary, reader=ends.reader))
         else:
             turn.do(Reserve())
-    first = next((n for n in turn.set.nodes if n.role is Role.PRIMARY and not n.lost), None)
+    first = first_node(turn)
     if first is None:
         _name_another(turn)
         return
     seen = turn.seen(first)
-    if turn.set.vips is None or not turn.up(first) or not seen.equipped or seen.replication is None:
+    if turn.set.vips is None or (turn.set.source is not None and not holds_source(turn, first)):
+        return
+    turn.look(SOON)
+    if not turn.up(first) or not seen.equipped or seen.replication is None:
         return
     if seen.replication.is_master:
         turn.amend(lineage=Lineage(epoch=1, primary=first.id, replid=seen.replication.replid))

@@ -4,6 +4,7 @@ The real one is `redis.link`; the simulated one ships in `runtime.fake` and prov
 """
 
 from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from memstored.domain.facts import ReplicationFacts
 from memstored.domain.model import TenantUser
 from memstored.domain.words import NodeId
 
-__all__ = ["Door", "DoorTrouble", "Holdings", "Identity", "Link", "LinkTrouble", "Target", "Wire"]
+__all__ = ["Door", "DoorTrouble", "Doors", "Holdings", "Identity", "Link", "LinkTrouble", "Target", "Wire"]
 
 
 class LinkTrouble(Exception):
@@ -222,6 +223,17 @@ class Door(Protocol):
         """Hand an RDB over to the node and return when it has loaded all of it and acknowledged.
 
         `progress` is told the bytes handed over so far. Raises `DoorTrouble`, and what `chunks` raises.
+        """
+        ...
+
+
+class Doors(Protocol):
+    """Opens doors."""
+
+    def __call__(self, host: str, *, size: int, deadline: float) -> AbstractAsyncContextManager[Door]:
+        """A door at that host (IPv4) for an RDB of `size` bytes, open for the length of the context.
+
+        A node that does not get on for `deadline` seconds is given up.
         """
         ...
 

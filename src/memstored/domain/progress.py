@@ -6,10 +6,11 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
-from memstored.domain.facts import Life
+from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
+from memstored.domain.loading import first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
-from memstored.domain.model import Node, Operation, Reason, Step
+from memstored.domain.model import Node, Operation, Reason, Source, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, point_trouble, pointed
 from memstored.domain.turn import LATER, SOON, Turn
@@ -24,6 +25,11 @@ FRESH, OLD = 10.0, 60.0
 """Seconds for which a state that is not to last is looked at closely, and after which hardly any more."""
 RARELY = 1.0
 """Seconds to the next look at what has lasted long: whatever ends it wakes us in most cases."""
+
+_LOAD = "load"
+"""The step of a creation in which the set's saved data is loaded."""
+_UNITS = ((10 << 20, 20, "MiB"), (10 << 10, 10, "KiB"), (0, 0, "bytes"))
+"""From which size on (bytes) sizes are told in units of how many bits, and the name of the unit."""
 
 HEALING = (SetState.RECOVERING, SetState.SCALING_OUT)
 STATES = {
@@ -97,12 +103,21 @@ def _advance_operation(turn: Turn) -> None:
         if operation.kind is OperationKind.CREATE:
             turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
     else:
-        turn.amend(operation=operation.at(step, turn.facts.wall))
+        turn.amend(operation=_with_bytes(turn, operation.at(step, turn.facts.wall)))
+
+
+def _with_bytes(turn: Turn, operation: Operation) -> Operation:
+    """The operation with how much of the saved data is loaded."""
+    first = first_node(turn)
+    load = turn.seen(first).load if first is not None else None
+    if operation.step != _LOAD or load is None:
+        return operation
+    return operation.moving(_LOAD, done=loaded_bytes(load), total=load.total)
 
 
 def _creation(turn: Turn, _operation: Operation) -> str | None:
     if turn.set.lineage is None:
-        return "provision"
+        return "provision" if _awaited_source(turn) is None else _LOAD
     if not turn.set.opened:
         return "replicate"
     return None if _served(turn) else "open"
@@ -188,7 +203,7 @@ _STEPS = {
 
 def _standing(turn: Turn) -> Standing:
     if turn.set.status is SetState.FAILED:
-        return _failed()
+        return _failed(turn)
     if not turn.set.opened:
         return _standing_in_making(turn)
     operation = turn.under_way
@@ -199,7 +214,16 @@ def _standing(turn: Turn) -> Standing:
     return standing or _members_trouble(turn) or RUNNING
 
 
-def _failed() -> Standing:
+def _failed(turn: Turn) -> Standing:
+    source = turn.set.source
+    if source is not None and not turn.set.opened:
+        return Standing(
+            SetState.FAILED,
+            "restore_failed",
+            f"{source.name} could not be loaded: {source.refusals[-1]}",
+            "nothing: the same data would be refused again",
+            "Delete the set; what it was to be made from is as it was.",
+        )
     return Standing(
         SetState.FAILED,
         "all_copies_lost",
@@ -216,13 +240,8 @@ def _standing_in_making(turn: Turn) -> Standing:
     if turn.facts.endpoints.error:
         return _endpoint_trouble(turn)
     if turn.set.lineage is None:
-        return Standing(
-            SetState.PROVISIONING,
-            "provisioning",
-            "The nodes are being started.",
-            "starting nodes",
-            "They will be joined by replication.",
-        )
+        source = _awaited_source(turn)
+        return _provisioning() if source is None else _loading(turn, source)
     return Standing(
         SetState.REPLICATING,
         "replicating",
@@ -230,6 +249,52 @@ def _standing_in_making(turn: Turn) -> Standing:
         "attaching replicas",
         "The set takes writes as soon as every replica holds a copy.",
     )
+
+
+def _provisioning() -> Standing:
+    return Standing(
+        SetState.PROVISIONING,
+        "provisioning",
+        "The nodes are being started.",
+        "starting nodes",
+        "They will be joined by replication.",
+    )
+
+
+def _awaited_source(turn: Turn) -> Source | None:
+    """The saved data, once the first node is there to take it in."""
+    first = first_node(turn)
+    return turn.set.source if first is not None and first.run_id is not None else None
+
+
+def _loading(turn: Turn, source: Source) -> Standing:
+    first = first_node(turn)
+    load = turn.seen(first).load if first is not None else None
+    if load is not None and load.fault is LoadFault.STORAGE:
+        return Standing(
+            SetState.PROVISIONING,
+            "object_storage_unavailable",
+            f"{source.name} can not be read: {load.error}",
+            "reading it again, with growing pauses of up to a minute",
+            "It is loaded as soon as object storage gives it.",
+        )
+    how_far = "all of it" if first is not None and first.whole else _how_far(load)
+    before = f" The first try failed: {source.refusals[-1]}" if source.refusals else ""
+    return Standing(
+        SetState.PROVISIONING,
+        "loading",
+        f"The set is loading {source.name}: {how_far}.{before}",
+        "loading the data into the first node",
+        "It is compared with what was saved; then the replicas are attached.",
+    )
+
+
+def _how_far(load: LoadFacts | None) -> str:
+    if load is None:
+        return "as soon as its turn comes, for only a few load at once"
+    done = loaded_bytes(load)
+    _, bits, unit = next(each for each in _UNITS if load.total >= each[0])
+    return f"{done >> bits} of {load.total >> bits} {unit} ({100 * done // max(1, load.total)} %)"
 
 
 def _launch_trouble(turn: Turn) -> Standing:
@@ -466,7 +531,7 @@ def _record(turn: Turn, standing: Standing) -> None:
     state = standing.state
     if state is SetState.WARNING and _nothing_left(turn):
         turn.amend(status=SetState.FAILED)
-        standing, state = _failed(), SetState.FAILED
+        standing, state = _failed(turn), SetState.FAILED
     if state is SetState.FAILED and turn.under_way is not None:
         turn.amend(operation=turn.under_way.ended(turn.facts.wall, standing.message))
     reason = None

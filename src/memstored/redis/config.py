@@ -11,7 +11,7 @@ from memstored.domain.ports import Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
 from memstored.redis.versions import family_of
 
-__all__ = ["directives"]
+__all__ = ["directives", "maxmemory"]
 
 _GIB = 1024**3
 _MIB = 1024**2
@@ -64,6 +64,11 @@ _PARAMETERS: Mapping[str, str] = MappingProxyType(
 )
 
 
+def maxmemory(memory_gib: int) -> int:
+    """The bytes that tenants' data may take of a flavor's memory (GiB); the rest is for buffers."""
+    return memory_gib * _GIB * 65 // 100
+
+
 def directives(
     version: str,
     *,
@@ -79,7 +84,7 @@ def directives(
     any other parameter and for a version that is not known here.
     """
     family_of(version)
-    defaults = {**_PARAMETERS, "maxmemory": str(memory_gib * _GIB * 65 // 100)}
+    defaults = {**_PARAMETERS, "maxmemory": str(maxmemory(memory_gib))}
     if guarded := sorted(parameters.keys() - defaults.keys()):
         raise ValueError(f"not to be chosen: {', '.join(guarded)}")
     chosen = {**defaults, **parameters}

@@ -246,10 +246,13 @@ class Ground:
             runtime=self.runtime,
             endpoints=FakeEndpoints(self.runtime),
             wire=FakeWire(self.runtime),
+            objects=self.objects,
+            doors=self.doors,
+            door_host="127.0.0.1",
             clock=self.clock,
             rules=FailoverSettings(),
         )
-        verifier = Verifier(means, place=place, guests=self.guests, open_door=self.doors, subnet_id="subnet")
+        verifier = Verifier(means, place=place, guests=self.guests, subnet_id="subnet")
         return BackupKeeper(
             means,
             maker=Maker(means, self.tap),

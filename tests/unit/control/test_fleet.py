@@ -13,12 +13,13 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.watch import Place
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Step
+from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Identity
-from memstored.domain.settings import FailoverSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
-from memstored.runtime.fake import FakeEndpoints, FakeRuntime, FakeWire
+from memstored.objects.storage import Objects
+from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
@@ -30,16 +31,23 @@ from memstored.store.sets import Identities, SetRepository
 SET = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
 STRANGER = SetId("11111111-3c53-4f4a-a2a6-5d1a4c1c9c10")
 DEADLINE = 10.0
+IDENTITIES = Identities(
+    control=Identity(user="memstored-control", secret="c"),
+    replication=Identity(user="memstored-replication", secret="r"),
+)
+STEPS = ("provision", "load", "replicate", "open")
 
 
 class Ground:
     """A store and a place, over which fleets come and go."""
 
-    def __init__(self, database: Database, key_file: Path) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
-        self.sets = SetRepository(database, self.clock, Cipher.from_file(key_file))
+        self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
+        self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
+        self.doors = FakeDoors(self.runtime)
 
     @asynccontextmanager
     async def fleet(
@@ -50,19 +58,18 @@ class Ground:
             runtime=self.runtime,
             endpoints=self.endpoints,
             wire=FakeWire(self.runtime),
+            objects=self.objects,
+            doors=self.doors,
+            door_host="127.0.0.1",
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )
         async with Fleet(place=place, sets=sets or self.sets, guests=guests) as fleet:
             yield fleet
 
-    async def order(self, replicas: int = 3) -> InstanceSet:
+    async def order(self, replicas: int = 3, source: Source | None = None) -> InstanceSet:
         """Write a set as the request to create it does."""
-        identities = Identities(
-            control=Identity(user="memstored-control", secret="c"),
-            replication=Identity(user="memstored-replication", secret="r"),
-        )
-        return await self.sets.add(planned(replicas), identities, (), node_quota=60)
+        return await self.sets.add(planned(replicas, source), IDENTITIES, (), node_quota=60)
 
     async def until(self, holds: Callable[[InstanceSet], bool]) -> InstanceSet:
         """The stored set, as soon as it is like that."""
@@ -86,7 +93,7 @@ def running(stored: InstanceSet) -> bool:
     return stored.status is SetState.RUNNING and len(stored.nodes) == stored.replicas
 
 
-def planned(replicas: int) -> InstanceSet:
+def planned(replicas: int, source: Source | None = None) -> InstanceSet:
     """A set that was just ordered."""
     now = SystemClock().wall()
     nodes = tuple(
@@ -101,7 +108,7 @@ def planned(replicas: int) -> InstanceSet:
         )
         for number in range(1, replicas + 1)
     )
-    steps = tuple(Step(name=name) for name in ("provision", "replicate", "open"))
+    steps = tuple(Step(name=name) for name in STEPS if name != "load" or source is not None)
     operation = Operation(
         id="11111111-0000-0000-0000-000000000001",
         kind=OperationKind.CREATE,
@@ -135,6 +142,7 @@ def planned(replicas: int) -> InstanceSet:
         next_number=replicas + 1,
         nodes=nodes,
         operation=operation,
+        source=source,
     )
 
 
@@ -142,7 +150,7 @@ def planned(replicas: int) -> InstanceSet:
 async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     """A fresh store and an empty place."""
     database = await Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield Ground(database, tmp_path / "key")
+    yield Ground(database, tmp_path)
     await database.close()
 
 

@@ -1,6 +1,7 @@
 """What is concluded from answers, silence and time; the clock stands still until it is moved."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from test_fleet import SET, planned
 
@@ -8,9 +9,10 @@ from memstored.control.watch import Place, Watch
 from memstored.domain.facts import Life
 from memstored.domain.naming import node_id
 from memstored.domain.ports import Identity
-from memstored.domain.settings import FailoverSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings
 from memstored.domain.words import NodeId, SetState
-from memstored.runtime.fake import FakeEndpoints, FakeRuntime, FakeWire, ManualClock
+from memstored.objects.storage import Objects
+from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire, ManualClock
 from memstored.runtime.protocol import LaunchOrder
 
 FIRST, SECOND = node_id(SET, 1), node_id(SET, 2)
@@ -29,6 +31,9 @@ class Ground:
             runtime=self.runtime,
             endpoints=FakeEndpoints(self.runtime),
             wire=FakeWire(self.runtime),
+            objects=Objects.open(ObjectSettings(), default=Path("/nowhere")),
+            doors=FakeDoors(self.runtime),
+            door_host="127.0.0.1",
             clock=self.clock,
             rules=FailoverSettings(failure_detection=DETECTION),
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from world import SET, World, ask_replica, operation
+from world import SET, SOURCE, World, ask_replica, operation
 
 from memstored.domain import actions as do
 from memstored.domain.naming import node_id
@@ -51,12 +51,18 @@ def delete_set(world: World) -> None:
     world.set = replace(world.set, status=SetState.TERMINATING)
 
 
+def restored() -> World:
+    """A set that is asked for, made of saved data."""
+    return World.of(source=SOURCE)
+
+
 def nothing(_world: World) -> None:
     """The set is being made; that is the operation."""
 
 
 SCENARIOS = {
     "create": Scenario(World.of, nothing, frozenset({1, 2, 3}), 1),
+    "restore": Scenario(restored, nothing, frozenset({1, 2, 3}), 1),
     "add": Scenario(World.running, ask_replica, frozenset({1, 2, 3, 4}), 1),
     "delete node": Scenario(World.running, delete_replica, frozenset({1, 3}), 1),
     "promote": Scenario(World.running, promote, frozenset({1, 2, 3}), 3),

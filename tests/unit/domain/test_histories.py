@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world import READER, VIP, World
+from world import READER, SAVED, SOURCE, VIP, World
 
 from memstored.domain.catalogue import default_catalogue
 from memstored.domain.errors import InvalidRequest
@@ -35,10 +35,16 @@ class Histories(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(replicas=st.integers(1, 4), recovery=st.booleans())
-    def begin(self, replicas: int, recovery: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-        """A set in use."""
-        self.world = World.running(replicas=replicas, recovery_enabled=recovery and replicas > 1)
+    @initialize(
+        replicas=st.integers(1, 4), recovery=st.booleans(), saved=st.sampled_from((False, False, True))
+    )
+    def begin(self, replicas: int, recovery: bool, saved: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        """A set in use, or one that is just being made of saved data."""
+        recovery = recovery and replicas > 1
+        if saved:
+            self.world = World.of(replicas=replicas, recovery_enabled=recovery, source=SOURCE)
+        else:
+            self.world = World.running(replicas=replicas, recovery_enabled=recovery)
         self.counter = 0
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
 
@@ -144,6 +150,21 @@ class Histories(RuleBasedStateMachine):
         """The next launches fail."""
         self.world.refuse_launches = count
 
+    @rule()
+    def storage_comes_and_goes(self) -> None:
+        """Object storage can not be read for a while."""
+        self.world.storage.away = not self.world.storage.away
+
+    @rule(words=st.sampled_from((None, "Bad data format")))
+    def spoil_data(self, words: str | None) -> None:
+        """Engines refuse what is saved, or no more."""
+        self.world.storage.complaint = words
+
+    @rule()
+    def expire(self) -> None:
+        """The time of a saved key is over."""
+        self.world.fleet.expire(SAVED[0])
+
     # The controller
 
     @rule(count=st.integers(1, 40))
@@ -246,6 +267,22 @@ class Histories(RuleBasedStateMachine):
         assert len(masters) <= 1, masters
 
     @invariant()
+    def the_truth_begins_with_what_was_saved(self) -> None:
+        """Whoever is the recorded primary holds the saved data, but for what expired (S4)."""
+        world = self.world
+        primary = world.set.primary
+        server = world.fleet.nodes.get(primary.id) if primary is not None else None
+        if (
+            world.set.source is None
+            or primary is None
+            or server is None
+            or server.condition is Condition.GONE
+        ):
+            return
+        if server.run_id == primary.run_id:
+            assert set(SAVED[1:]) <= set(server.writes), server.writes
+
+    @invariant()
     def nothing_is_given_up_too_early(self) -> None:
         """Lost is only said of a set of which no living server holds anything (S6)."""
         world = self.world
@@ -271,6 +308,7 @@ class Histories(RuleBasedStateMachine):
         world.fleet.heal()
         world.refuse_launches = world.lose_replies = 0
         world.slow = frozenset()
+        world.storage.away, world.storage.complaint = False, None
         for node in list(world.fleet.nodes.values()):
             world.fleet.wake(node.id)
         quiet = 0
@@ -284,6 +322,10 @@ class Histories(RuleBasedStateMachine):
         assert quiet > 2, "a turn on a set at rest does nothing"
         if world.set.status is SetState.RUNNING:
             assert world.write("last") is Reply.OK
+        if world.set.status is SetState.FAILED and not world.set.opened:
+            assert not world.fleet.nodes, "nothing is left running of a restore that failed"
+            assert world.set.source is not None
+            assert len(world.set.source.refusals) > 1
 
     def ended_well(self) -> bool:
         """The state that was asked for, or the worst that its owner must mend, or a proven total loss."""

@@ -100,6 +100,34 @@ BUGS = (
     Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
     Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),
     Bug("S10 never brakes", "failover", ">= turn.rules.brake_count", ">= 10**9"),
+    Bug(
+        "S4 takes an empty master for the saved data",
+        "plan",
+        "turn.set.source is not None and not",
+        "False and not",
+    ),
+    Bug("S4 believes a load before it is proved", "loading", "load.verified and _stands", "True and _stands"),
+    Bug(
+        "S4 believes a proof of another state",
+        "loading",
+        "load.verified and _stands(turn, first)",
+        "load.verified",
+    ),
+    Bug("S7 forgets that the data was proved", "loading", "    if first.whole:\n", "    if False:\n"),
+    Bug("S10 leaves a failed restore running", "plan", "        end_nodes(turn)\n", "        pass\n"),
+    Bug("H28 loads for ever", "loading", "+ 1 >= MOST_REFUSALS", "+ 1 >= 10**9"),
+    Bug(
+        "H25 does not count deaths",
+        "loading",
+        "    if seen.life is Life.GONE and (first",
+        "    if False and (first",
+    ),
+    Bug(
+        "H24 takes the one-time identity from a loading node",
+        "members",
+        " and not (load is not None and load.under_way)",
+        "",
+    ),
     Bug("H28 lets failing copies go on", "members", "and turn.facts.now < seen.copy_at", "and False"),
 )
 
@@ -120,7 +148,7 @@ def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The safety tests or the random histories fail on it."""
     sources = planted(bug, tmp_path)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    files = [str(HERE / f"test_{name}.py") for name in ("safety", "last_copy", "histories")]
+    files = [str(HERE / f"test_{name}.py") for name in ("safety", "last_copy", "saved_data", "histories")]
     environment = {
         **os.environ,
         "PYTHONPATH": str(sources),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from world import READER, SET, STEP_SECONDS, VIP, World, ask_replica, operation
+from world import READER, SAVED, SET, SOURCE, STEP_SECONDS, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
 from memstored.domain.facts import NOWHERE
@@ -53,6 +53,19 @@ def test_s1_a_replacement_is_shut_until_it_is_whole() -> None:
         assert not any(world.fleet.node(n.id).admitted for n in shut)
 
     assert world.server(4).admitted
+
+
+def test_s1_no_tenant_gets_in_before_the_saved_data_is_there() -> None:
+    """A node that loads, or has loaded but not proved it, serves nobody."""
+    world = World.of(replicas=3, source=SOURCE)
+
+    for _ in range(60):
+        world.turn()
+        admitted = [server for server in world.fleet.nodes.values() if server.admitted]
+        assert all(set(SAVED) <= set(server.writes) for server in admitted)
+
+    assert world.set.primary is not None
+    assert world.fleet.node(world.set.primary.id).writes == list(SAVED)
 
 
 def test_s1_an_empty_server_at_a_dead_primarys_address_serves_and_infects_nobody() -> None:
@@ -138,6 +151,75 @@ def test_s4_an_unproven_copy_never_goes_before_a_proven_one() -> None:
     assert succession.heir != third
     assert succession.unfit[third] is Unfit.NEVER_WHOLE
     assert second not in succession.unfit
+
+
+def test_s4_an_empty_master_is_not_the_truth_of_a_set_with_saved_data() -> None:
+    """Every node is born a master: one that has not loaded and proved the data begins no history."""
+    world = World.of(replicas=2, source=SOURCE)
+    world.storage.away = True
+
+    world.turns()
+
+    assert world.server(2).is_master
+    assert world.set.lineage is None
+    assert not any(n.whole for n in world.set.nodes)
+    assert not any(isinstance(act, do.Promote | do.Follow) for act in world.acts)
+
+
+def test_s4_a_load_that_another_controller_began_is_begun_anew() -> None:
+    """What is not recorded as proved counts for nothing, and no two loads share a history (H23)."""
+    world = World.of(replicas=1, source=SOURCE)
+    world.turns_until(lambda: world.replid_of_load() is not None)
+    former = world.replid_of_load()
+    world.turn(forget=True)
+
+    world.turns_until(lambda: world.replid_of_load() is not None)
+
+    assert world.replid_of_load() != former
+    world.turns()
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
+
+
+def test_s4_a_verified_node_that_no_longer_stands_alone_loads_again() -> None:
+    """It was proved as a replica of nobody; whatever made it another thing since, the proof is void."""
+    world = World.of(replicas=1, source=SOURCE)
+    first = node_id(SET, 1)
+    world.turns_until(lambda: bool(world.look().of(first).load and world.look().of(first).load.verified))
+    world.fleet.command(first, SimulatedNode.promote)
+
+    decision = decide(world.set, world.look(), world.rules)
+
+    assert decision.after.nodes[0].whole is False
+    assert decision.actions == (do.Load(first, 2),)
+
+
+def test_s6_a_lost_first_node_takes_no_data_with_it() -> None:
+    """The source is only read: whatever dies before tenants came, the set is made of it again."""
+    world = World.of(replicas=3, source=SOURCE)
+    world.turns_until(lambda: world.set.lineage is not None)
+    world.kill(1)
+
+    world.turns()
+
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
+    assert world.write("after") is Reply.OK
+
+
+def test_s7_that_the_data_was_proved_is_recorded_before_the_node_is_promoted() -> None:
+    """A controller that dies in between leaves a node that the next one promotes without loading it again."""
+    world = World.of(replicas=1, source=SOURCE)
+    world.turns_until(lambda: world.set.nodes[0].whole)
+    assert world.set.lineage is None
+    world.restart()
+    world.acts.clear()
+
+    world.turns()
+
+    assert not any(isinstance(act, do.Load) for act in world.acts)
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
 
 
 def test_s4_a_node_that_answers_in_anothers_place_is_no_heir() -> None:

@@ -5,17 +5,19 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from memstored.domain import actions as do
-from memstored.domain.facts import EndpointFacts, Life, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Step
+from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
+from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.plan import decide
 from memstored.domain.ports import Identity, LinkTrouble
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.runtime.simulated import SimulatedFleet
+from memstored.runtime.simulated_door import SimulatedDoor
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
 PORT = 6379
@@ -24,10 +26,19 @@ VIP, READER = "127.20.255.1", "127.20.255.2"
 REPLICATION = Identity(user="memstored-replication", secret="s")
 RULES = FailoverSettings(brake_count=1000)
 STEP_SECONDS = 0.025
+SAVED = ("saved one", "saved two", "saved three")
+SOURCE = Source(key="backups/p/b.rdb", name="orders-backup", size=40, keys=len(SAVED))
+CHUNK = 10
+"""Bytes of saved data that are handed over in a turn."""
+LOAD_DEADLINE = 15.0
+"""Seconds that a node may take for all of it."""
 
 
-def planned_set(*, replicas: int, recovery_enabled: bool = True) -> InstanceSet:
+def planned_set(*, replicas: int, recovery_enabled: bool = True, source: Source | None = None) -> InstanceSet:
     """A set as the request to create it leaves it."""
+    steps = (
+        ("provision", "replicate", "open") if source is None else ("provision", "load", "replicate", "open")
+    )
     nodes = tuple(
         Node(
             id=node_id(SET, number),
@@ -64,7 +75,8 @@ def planned_set(*, replicas: int, recovery_enabled: bool = True) -> InstanceSet:
         reason=None,
         next_number=replicas + 1,
         nodes=nodes,
-        operation=operation(OperationKind.CREATE, ("provision", "replicate", "open")),
+        operation=operation(OperationKind.CREATE, steps),
+        source=source,
     )
 
 
@@ -117,6 +129,19 @@ class Memory:
     copy_at: float = 0.0
     reached: int = 0
     stale: NodeFacts | None = None
+    load: LoadFacts | None = None
+
+
+@dataclass(slots=True)
+class Storage:
+    """Where the saved data lies: `away` now, or `gone` for good. `complaint`: what engines say of the data
+    when they can not load it; `missing`: so many of its keys are not in it, whatever was counted.
+    """
+
+    away: bool = False
+    gone: bool = False
+    complaint: str | None = None
+    missing: int = 0
 
 
 @dataclass(slots=True)
@@ -143,11 +168,13 @@ class World:
     looks_in: float | None = None
     commits: int = 0
     acts: list[do.Action] = field(default_factory=list)
+    storage: Storage = field(default_factory=Storage)
+    doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
+    def of(cls, *, replicas: int = 3, recovery_enabled: bool = True, source: Source | None = None) -> "World":
         """A world in which a set was just asked for."""
-        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled))
+        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source))
 
     @classmethod
     def running(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
@@ -181,6 +208,10 @@ class World:
         held = set(self.fleet.node(primary.id).writes)
         return [write for write in self.fleet.acknowledged if write not in held]
 
+    def replid_of_load(self) -> str | None:
+        """The history that the load under way begins, None when none is under way."""
+        return next((door.replid for door, _ in self.doors.values()), None)
+
     # The controller
 
     def turns(self, count: int = 120) -> None:
@@ -201,7 +232,7 @@ class World:
         self.now += STEP_SECONDS
         self.fleet.step()
         decision = decide(self.set, self.look(), self.rules)
-        self.looks_in = decision.look_in
+        self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
                 isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
@@ -209,11 +240,14 @@ class World:
             )
         elif decision.after != self.set:
             self.set = replace(decision.after, revision=self.set.revision + 1)
+            if decision.after.opened and not opened and decision.after.source is not None:
+                self.fleet.acknowledged.extend(SAVED)
             self.events.extend(decision.events)
             self.commits += 1
         for action in decision.actions[:acts]:
             self.acts.append(action)
             self._attempt(action)
+        self._go_on_loading(decision.actions)
         if forget:
             self.restart()
         return len(decision.actions)
@@ -258,6 +292,8 @@ class World:
 
     def restart(self) -> None:
         """The controller dies and another starts: only the store is remembered."""
+        for node in list(self.doors):
+            self._close_door(node)
         self.memory.clear()
         self.spells.clear()
 
@@ -311,6 +347,7 @@ class World:
                 life_since=memory.since,
                 address=address,
                 reached=memory.reached,
+                load=memory.load,
                 remains=server is not None,
                 error=memory.error,
             )
@@ -325,7 +362,7 @@ class World:
             run_id=server.run_id,
             replication=seen,
             read_at=self.now,
-            equipped=server.identity is not None,
+            equipped=server.equipped,
             admitted=server.admitted,
             paused=server.paused,
             bound=server.bound,
@@ -333,6 +370,7 @@ class World:
             copies_failed=memory.copies_failed,
             copy_at=memory.copy_at,
             reached=memory.reached,
+            load=memory.load,
             remains=True,
         )
 
@@ -368,6 +406,8 @@ class World:
                     self.memory[replica].stamp = offset
             case do.Point(primary, reader):
                 self._point(primary, reader)
+            case do.Load(node, number):
+                self._begin_load(node, number)
             case _:
                 self._command(action)
 
@@ -379,10 +419,94 @@ class World:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
             self.fleet.launch(node, host=f"127.20.{number // 250 % 250}.{number % 250 + 1}", set_id=SET)
 
+    # Loading, as `control.loading` does it, a chunk a turn
+
+    def _begin_load(self, node: NodeId, number: int) -> None:
+        if node in self.doors:
+            return
+        memory = self.memory[node]
+        before = replace(memory.load or LoadFacts(total=SOURCE.size), number=number)
+        if self.storage.gone:
+            memory.load = replace(before, fault=LoadFault.OBJECT, error="there is no such object any more")
+            return
+        identity = Identity(user="memstored-load", secret=f"once {len(self.acts)}")
+        door = self.fleet.open_door("127.0.0.1", identity, SAVED[self.storage.missing :])
+        door.complaint = self.storage.complaint
+        self.doors[node] = (door, self.now)
+        memory.load = replace(before, done=0, under_way=True, verified=False)
+        try:
+            self.fleet.command(node, lambda server: server.take_in(door.host, door.port, identity))
+        except LinkTrouble:
+            self._break_off(node)
+            raise
+
+    def _go_on_loading(self, actions: tuple[do.Action, ...]) -> None:
+        for node in list(self.doors):
+            if do.Load(node, self._load(node).number) not in actions:
+                self._break_off(node)
+            else:
+                self._hand_over(node)
+
+    def _break_off(self, node: NodeId) -> None:
+        self._close_door(node)
+        self.memory[node].load = LoadFacts(total=SOURCE.size, number=self._load(node).number)
+
+    def _load(self, node: NodeId) -> LoadFacts:
+        load = self.memory[node].load
+        assert load is not None
+        return load
+
+    def _hand_over(self, node: NodeId) -> None:
+        door, since = self.doors[node]
+        memory = self.memory[node]
+        assert memory.load is not None
+        if self.storage.away:
+            self._end_load(node, LoadFault.STORAGE, "object storage does not answer")
+        elif memory.load.done < memory.load.total:
+            memory.load = replace(memory.load, done=memory.load.done + CHUNK, fault=None, tries=0)
+        elif door.failed:
+            self._end_load(node, LoadFault.DATA, door.complaint or "the node went away")
+        elif self.now - since > LOAD_DEADLINE:
+            self._end_load(node, LoadFault.DATA, "it took too long")
+        else:
+            door.given = True
+            if door.taken:
+                self._verify(node)
+
+    def _end_load(self, node: NodeId, fault: LoadFault, error: str) -> None:
+        self._close_door(node)
+        with suppress(LinkTrouble):
+            self._release(node)
+        load = self._load(node)
+        self.memory[node].load = replace(
+            load, under_way=False, fault=fault, error=error, tries=load.tries + 1, retry_at=self.now + 1.0
+        )
+
+    def _verify(self, node: NodeId) -> None:
+        try:
+            held = self.fleet.command(node, SimulatedNode.holdings)
+            if held.keys != SOURCE.keys:
+                self._end_load(node, LoadFault.DATA, f"it holds {held.keys} keys")
+                return
+            self._release(node)
+        except LinkTrouble:
+            self._break_off(node)
+            return
+        self._close_door(node)
+        self.memory[node].load = replace(self._load(node), under_way=False, verified=True)
+
+    def _release(self, node: NodeId) -> None:
+        self.fleet.command(node, SimulatedNode.detach)
+        self.fleet.command(node, lambda server: server.equip(REPLICATION))
+
+    def _close_door(self, node: NodeId) -> None:
+        door, _ = self.doors.pop(node)
+        self.fleet.close_door(door)
+
     def _command(self, action: do.Action) -> None:
         match action:
             case do.Equip(node):
-                self.fleet.command(node, lambda server: setattr(server, "identity", REPLICATION))
+                self.fleet.command(node, lambda server: server.equip(REPLICATION))
             case do.Follow(node, primary):
                 host = self.fleet.node(primary).host
                 self.fleet.command(node, lambda server: server.follow(host, PORT))

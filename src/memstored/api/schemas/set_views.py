@@ -41,7 +41,10 @@ class StepRow(Document):
 
 
 class OperationRow(Document):
-    """A long change of a set; `percent` counts finished steps."""
+    """A long change of a set; `percent` counts finished steps, and of one that moves data its finished part.
+
+    `transferredBytes` of `totalBytes` are those of the saved data that a set begins with; else null.
+    """
 
     id: str
     kind: str
@@ -49,6 +52,8 @@ class OperationRow(Document):
     step: str
     steps: list[StepRow]
     percent: int
+    transferred_bytes: int | None
+    total_bytes: int | None
     started_at: str
     finished_at: str | None
     error: str | None
@@ -63,6 +68,8 @@ class OperationRow(Document):
             step=operation.step,
             steps=[StepRow.of(step) for step in operation.steps],
             percent=operation.percent,
+            transferred_bytes=operation.moved.done if operation.moved else None,
+            total_bytes=operation.moved.total if operation.moved else None,
             started_at=in_seconds(operation.started_at),
             finished_at=_seconds(operation.finished_at),
             error=operation.error,

@@ -70,6 +70,7 @@ class FakeRuntime:
         node = self.fleet.launch(
             order.node, host=address, port=order.port, version=order.version, set_id=order.set_id
         )
+        node.maxmemory = int(dict(order.directives).get("maxmemory", "0").strip('"'))
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
