@@ -89,7 +89,7 @@ class _Talk:
     def __init__(self, target: Target, connection: socket.socket, deadline: float) -> None:
         self._target = target
         self._dialogue = Dialogue(connection, deadline=deadline, trouble=self._trouble)
-        self._passed = 0
+        self._came = 0
 
     async def log_in(self) -> None:
         """Connect, as the control user."""
@@ -129,21 +129,29 @@ class _Talk:
 
     async def counted(self, size: int) -> AsyncGenerator[bytes, None]:
         """The next `size` bytes."""
-        while self._passed < size:
-            part = (await self._dialogue.part())[: size - self._passed]
-            self._passed += len(part)
+        while self._came < size:
+            part = (await self._dialogue.part())[: size - self._came]
+            self._came += len(part)
             yield part
 
     async def marked(self, mark: bytes) -> AsyncGenerator[bytes, None]:
-        """The bytes up to the mark, behind which nothing comes."""
-        end = b""
-        while end != mark:
-            seen = end + await self._dialogue.part()
-            part, end = seen[:-_MARK], seen[-_MARK:]
-            self._passed += len(part)
-            if part:
-                yield part
+        """The bytes up to the mark, behind which nothing comes.
+
+        Each part is held back until the next one is here, so that only small ones need to be put together.
+        """
+        held = b""
+        while held[-_MARK:] != mark:
+            part = await self._dialogue.part()
+            self._came += len(part)
+            if len(part) < _MARK:
+                seen = held + part
+                held, part = seen[:-_MARK], seen[-_MARK:]
+            if held:
+                yield held
+            held = part
+        if rest := held[:-_MARK]:
+            yield rest
 
     def _trouble(self, words: str) -> LinkTrouble:
-        so_far = f" after {self._passed} bytes of its data" if self._passed else ""
+        so_far = f" after {self._came} bytes of its data" if self._came else ""
         return LinkTrouble(f"{self._target.host}:{self._target.port}: {words}{so_far}")

@@ -112,8 +112,11 @@ async def test_the_size_of_a_marked_copy_is_not_known_beforehand() -> None:
             ScriptedNode(copy=BEGUN + COUNTED[:-1]),
             "the node ended the connection after 999 bytes of its data",
         ),
-        (ScriptedNode(copy=BEGUN + FRAMED[:-1]), "the node ended the connection after 999 bytes of its data"),
-        (ScriptedNode(copy=BEGUN + FRAMED[:-40] + MARK[::-1]), "after 1000 bytes of its data"),
+        (
+            ScriptedNode(copy=BEGUN + FRAMED[:-1]),
+            "the node ended the connection after 1039 bytes of its data",
+        ),
+        (ScriptedNode(copy=BEGUN + FRAMED[:-40] + MARK[::-1]), "after 1040 bytes of its data"),
     ],
 )
 async def test_a_copy_that_is_not_whole_is_trouble(node: ScriptedNode, words: str) -> None:
