@@ -10,8 +10,8 @@ from contextlib import suppress
 from memstored.control.content import read_content
 from memstored.control.means import Means, Meter, NotYet
 from memstored.domain.backup import Backup, BackupUse
-from memstored.domain.course import copied, export_failed, failed, not_checked
-from memstored.domain.model import InstanceSet
+from memstored.domain.course import copied, export_failed, exported, failed, not_checked
+from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.words import BackupState, SetState, UseKind
 from memstored.objects.buckets import BucketFault, Buckets
 from memstored.objects.storage import NoSuchObject, ObjectExists
@@ -52,7 +52,7 @@ class Uses:
             case UseKind.COPY:
                 await self._fail_copy(use, reason)
             case UseKind.EXPORT:
-                await self._tell(backup, use, reason)
+                await self._tell(backup, export_failed(use.path or "", reason))
             case _:
                 with suppress(Stale):
                     await self._means.backups.update(backup, not_checked(backup, reason))
@@ -100,8 +100,8 @@ class Uses:
             reason = str(fault)
         except NoSuchObject:
             reason = MISSING
-        if reason is not None:
-            await self._tell(backup, use, reason)
+        path = use.path or ""
+        await self._tell(backup, exported(path) if reason is None else export_failed(path, reason))
         await self._means.backups.end_use(use.id)
 
     async def _copied_out(self, backup: Backup, target: str, meter: Meter) -> str | None:
@@ -122,10 +122,10 @@ class Uses:
             raise NotYet
         await self._means.backups.end_use(use.id)
 
-    async def _tell(self, backup: Backup, use: BackupUse, reason: str) -> None:
-        """Write the audit line of what could not be done."""
+    async def _tell(self, backup: Backup, events: tuple[EventDraft, ...]) -> None:
+        """Write the audit lines of what a use came to."""
         with suppress(Stale):
-            await self._means.backups.update(backup, backup, export_failed(use.path or "", reason))
+            await self._means.backups.update(backup, backup, events)
 
 
 def _waits(instance_set: InstanceSet) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "copied",
     "deleted",
     "export_failed",
+    "exported",
     "failed",
     "given_up",
     "not_checked",
@@ -71,6 +72,14 @@ _WORDS: Mapping[BackupType, Mapping[_Moment, EventName]] = MappingProxyType(
             _Moment.DELETE: EventName.SCHEDULED_BACKUP_DELETE,
             _Moment.DELETED: EventName.SCHEDULED_BACKUP_DELETE_COMPLETE,
         },
+    }
+)
+
+_COPY: Mapping[_Moment, EventName] = MappingProxyType(
+    {
+        _Moment.CREATE: EventName.BACKUP_COPY,
+        _Moment.COMPLETE: EventName.BACKUP_COPY_COMPLETE,
+        _Moment.FAILED: EventName.BACKUP_COPY_FAILED,
     }
 )
 
@@ -174,10 +183,19 @@ def not_checked(backup: Backup, reason: str) -> Backup:
     return replace(backup, reason=f"It could not be verified: {reason}")
 
 
+def exported(path: str) -> tuple[EventDraft, ...]:
+    """The line about an export that is whole."""
+    return (_of_export(EventName.BACKUP_EXPORT_COMPLETE, f"It was exported to {path}.", Outcome.SUCCESS),)
+
+
 def export_failed(path: str, reason: str) -> tuple[EventDraft, ...]:
     """The line about an export that came to nothing."""
     message = f"It was not exported to {path}: {reason}"
-    return (EventDraft(name=EventName.BACKUP_EXPORT, message=message, outcome=Outcome.FAILURE, actor=ACTOR),)
+    return (_of_export(EventName.BACKUP_EXPORT_FAILED, message, Outcome.FAILURE),)
+
+
+def _of_export(name: EventName, message: str, outcome: Outcome) -> EventDraft:
+    return EventDraft(name=name, message=message, outcome=outcome, actor=ACTOR, cause=EventName.BACKUP_EXPORT)
 
 
 def removal(backup: Backup) -> tuple[EventDraft, ...]:
@@ -211,8 +229,8 @@ def _day_over(instance_set: InstanceSet, day: str) -> InstanceSet:
 
 
 def _told(after: Backup, moment: _Moment, message: str, outcome: Outcome = Outcome.SUCCESS) -> Turn:
-    words = _WORDS[after.type]
-    asked = words[_Moment.CREATE] if after.copy_of is None else EventName.BACKUP_COPY
+    words = {**_WORDS[after.type], **(_COPY if after.copy_of else {})}
+    asked = words[_Moment.CREATE]
     causes = {_Moment.COMPLETE: asked, _Moment.FAILED: asked, _Moment.DELETED: words[_Moment.DELETE]}
     draft = EventDraft(
         name=words[moment], message=message, outcome=outcome, actor=ACTOR, cause=causes.get(moment)

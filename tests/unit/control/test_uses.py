@@ -52,7 +52,7 @@ async def test_a_copy_is_a_backup_of_its_own(kept: Ground) -> None:
     assert await kept.content(done.key) == CONTENT
     assert (done.size, done.checksum, done.keys) == (source.size, source.checksum, source.keys)
     assert done.completed_at == kept.clock.wall()
-    assert (await kept.told(done.id))[-1].name == "Backup Create Complete"
+    assert (await kept.told(done.id))[-1].name == "Backup Copy Complete"
 
 
 async def test_a_copy_that_was_made_but_not_recorded_is_taken_as_it_is(kept: Ground) -> None:
@@ -115,6 +115,7 @@ async def test_an_export_is_a_plain_file_where_it_was_asked_for(kept: Ground) ->
         await idle(kept, source)
 
     assert await kept.content(f"{bucket_key(PROJECT, 'mine')}/folder/out.rdb") == CONTENT
+    assert (await kept.told(source.id))[-1].name == "Backup Export Complete"
 
 
 async def export_over(kept: Ground, content: bytes) -> tuple[bytes | None, list[str]]:
@@ -134,14 +135,14 @@ async def test_an_export_never_overwrites(kept: Ground) -> None:
     there, told = await export_over(kept, b"somebody's own")
 
     assert there == b"somebody's own"
-    assert told == ["Backup Export: failure"]
+    assert told == ["Backup Export Failed: failure"]
 
 
 async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) -> None:
     """The same bytes are there: it is our own of before."""
     there, told = await export_over(kept, CONTENT)
 
-    assert (there, told) == (CONTENT, [])
+    assert (there, told) == (CONTENT, ["Backup Export Complete: success"])
 
 
 async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground) -> None:
@@ -153,7 +154,7 @@ async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground)
         await idle(kept, source)
 
     last = (await kept.told(source.id))[-1]
-    assert (last.name, last.outcome) == ("Backup Export", "failure")
+    assert (last.name, last.outcome) == ("Backup Export Failed", "failure")
     assert "no bucket gone" in last.message
 
 

@@ -120,7 +120,18 @@ def test_a_copy_knows_what_its_source_knows_and_where_it_comes_from() -> None:
         3,
         100,
     )
-    assert turn.events[0].cause is EventName.BACKUP_COPY
+    assert [(e.name, e.cause) for e in turn.events] == [
+        (EventName.BACKUP_COPY_COMPLETE, EventName.BACKUP_COPY)
+    ]
+
+
+def test_a_copy_that_failed_is_told_as_a_copy() -> None:
+    """As the wish for it was."""
+    turn = failed(a_backup(name="copy", copy_of="source"), "The disk is full.", NOW)
+
+    assert [(e.name, e.cause, e.outcome) for e in turn.events] == [
+        (EventName.BACKUP_COPY_FAILED, EventName.BACKUP_COPY, Outcome.FAILURE)
+    ]
 
 
 def test_damage_stays_until_the_next_verification_that_ends_well() -> None:
