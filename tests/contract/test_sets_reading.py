@@ -280,6 +280,8 @@ async def test_operations_tell_their_steps(api: Api) -> None:
         "state": "running",
         "step": "stop_writes",
         "percent": 0,
+        "transferredBytes": None,
+        "totalBytes": None,
         "startedAt": "2025-06-15T15:06:41Z",
         "finishedAt": None,
         "error": None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from set_calls import (
     label,
     order,
     post,
+    put,
     sized,
     stored,
 )
 
+from memstored.domain.model import InstanceSet
 from memstored.domain.words import BackupState, BackupType, OperationKind, SetState, UseKind
 
 Changes = dict[str, Any]
@@ -85,6 +88,24 @@ async def test_a_restore_has_a_step_for_loading(api: Api) -> None:
     [operation] = (await api.get(f"{SETS}/{set_id}/operations")).json()["data"]
     assert operation["kind"] == OperationKind.CREATE.value
     assert [step["name"] for step in operation["steps"]] == ["provision", "load", "replicate", "open"]
+
+
+async def test_a_load_tells_its_bytes_and_percent(api: Api) -> None:
+    """The operation says how much of the saved data is there; percent follows it within the step."""
+    await saved(api)
+    set_id = await _ordered(api, **BY_NAME)
+    await put(api, set_id, _half_loaded)
+
+    operation = (await api.get(f"{SETS}/{set_id}")).json()["operation"]
+
+    shown = ("step", "percent", "transferredBytes", "totalBytes")
+    assert [operation[name] for name in shown] == ["load", 25 + 12, 2048, 4096]
+
+
+def _half_loaded(it: InstanceSet) -> InstanceSet:
+    assert it.operation is not None
+    loading = it.operation.at("load", it.created_at + 1).moving("load", done=2048, total=4096)
+    return replace(it, operation=loading)
 
 
 async def test_a_scheduled_backup_is_restored_by_its_name(api: Api) -> None:

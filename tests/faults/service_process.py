@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -279,6 +280,7 @@ class ServiceProcess:
         if self.running:
             self.thaw()
             self.kill()
+        shutil.rmtree(self.data_dir / "objects", ignore_errors=True)
         if (self.data_dir / "lock").exists():
             purge(self.data_dir, self.catalogue)
         assert self.inhabitants() == []

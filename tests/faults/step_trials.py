@@ -186,6 +186,34 @@ def _ready_to_order(nodes: int) -> Callable[[Stage], None]:
     return ready
 
 
+def _ready_to_restore(stage: Stage) -> None:
+    """A file with some keys in a bucket of the project, and an order of a set that begins with it."""
+    stage.have_none()
+    body = order(stage.service, stage.version, 2)
+    bucket = stage.service.data_dir / "objects" / "buckets" / str(body["projectId"]) / "mine"
+    bucket.mkdir(parents=True, exist_ok=True)
+    (bucket / "saved.rdb").write_bytes(_rdb({f"saved:{number}": str(number) for number in range(KEYS)}))
+    stage.body = body | {"restoreSource": {"files": ["mine/saved.rdb"]}}
+
+
+def _rdb(keys: dict[str, str]) -> bytes:
+    """The strings as an RDB without auxiliary fields and without a checksum."""
+    pairs = b"".join(b"\x00" + _short(key) + _short(value) for key, value in keys.items())
+    return b"REDIS0009\xfe\x00" + pairs + b"\xff" + bytes(8)
+
+
+def _short(text: str) -> bytes:
+    data = text.encode()
+    assert len(data) < 64, "its length must fit into six bits"
+    return bytes([len(data)]) + data
+
+
+def _holds_what_was_saved(stage: Stage) -> bool:
+    with stage.made.at(stage.made.address()) as client:
+        found = client.mget([f"saved:{number}" for number in range(KEYS)])
+    return found == [str(number) for number in range(KEYS)]
+
+
 def _ready(nodes: int, *, recovery: bool = False) -> Callable[[Stage], None]:
     return lambda stage: stage.have(nodes, recovery=recovery)
 
@@ -257,6 +285,15 @@ OPERATIONS = {
         nodes=3,
         new=3,
         epochs=1,
+    ),
+    "restore two nodes": Operation(
+        before=_ready_to_restore,
+        begin=lambda stage: stage.order(2),
+        told={"Cluster Create": 1, "Cluster Create Complete": 1},
+        nodes=2,
+        new=2,
+        epochs=1,
+        done=_holds_what_was_saved,
     ),
     "add a replica": Operation(
         before=_ready(2),

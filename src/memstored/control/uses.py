@@ -116,7 +116,7 @@ class Uses:
     # Restores
 
     async def _restore(self, _backup: Backup, use: BackupUse, _meter: Meter) -> None:
-        """End the use once the set has the data, or will never have it; the set's own loop does the work."""
+        """End the use once the set serves the data or never will; the set's own loop does the work."""
         instance_set = await self._means.sets.load(use.holder) if use.holder else None
         if instance_set is not None and _waits(instance_set):
             raise NotYet
@@ -129,6 +129,8 @@ class Uses:
 
 
 def _waits(instance_set: InstanceSet) -> bool:
-    """Whether a set that is being restored still needs the saved data."""
+    """Whether a set that is being restored still needs the saved data: until tenants were let in, a primary
+    that dies is made from it again.
+    """
     ended = instance_set.deleting or instance_set.status is SetState.FAILED
-    return instance_set.lineage is None and not ended
+    return not instance_set.opened and not ended

@@ -86,14 +86,14 @@ async def test_an_automatic_backup_goes_when_it_has_expired_and_not_before(
 async def test_an_expired_backup_that_is_in_use_stays_until_it_is_not(kept: Ground) -> None:
     """A restore of it is not spoiled."""
     expired = await kept.saved(type=BackupType.AUTOMATIC, expires_at=kept.clock.wall() - 1)
-    restored = await kept.add_set(running_set("restored", lineage=None))
+    restored = await kept.add_set(running_set("restored", opened=False))
     await kept.use(expired, UseKind.RESTORE, holder=restored.id)
 
     async with at_work(kept) as looked:
         await looked()
         used = await kept.backups.load(expired.id)
         assert await kept.content(expired.key) is not None
-        await kept.change_set(restored.id, lineage=running_set().lineage)
+        await kept.change_set(restored.id, opened=True)
         await kept.gone(expired)
 
     assert used is not None

@@ -161,7 +161,7 @@ async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground)
 async def test_several_uses_at_once_do_not_wait_for_each_other(kept: Ground) -> None:
     """A restore that takes its time keeps nobody from copying."""
     source = await kept.saved()
-    restored = await kept.add_set(running_set("restored", lineage=None, status=SetState.PROVISIONING))
+    restored = await kept.add_set(running_set("restored", opened=False, status=SetState.PROVISIONING))
     await kept.use(source, UseKind.RESTORE, holder=restored.id)
     copy = twin(source)
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
@@ -176,18 +176,18 @@ async def test_several_uses_at_once_do_not_wait_for_each_other(kept: Ground) -> 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"lineage": running_set().lineage},
+        {"opened": True},
         {"status": SetState.FAILED},
         {"status": SetState.TERMINATING},
         {"status": SetState.TERMINATED},
     ],
 )
-async def test_a_restore_is_over_when_the_set_has_the_data_or_never_will(
+async def test_a_restore_is_over_when_the_set_serves_the_data_or_never_will(
     kept: Ground, changes: dict[str, object]
 ) -> None:
     """Not before: until then the backup can not be deleted."""
     source = await kept.saved()
-    restored = await kept.add_set(running_set("restored", lineage=None, status=SetState.PROVISIONING))
+    restored = await kept.add_set(running_set("restored", opened=False, status=SetState.PROVISIONING))
     await kept.use(source, UseKind.RESTORE, holder=restored.id)
 
     async with kept.keeper():
