@@ -22,7 +22,7 @@ from memstored.control.rota import Rota
 from memstored.control.uses import Uses
 from memstored.domain.backup import Backup, BackupUse, Progress
 from memstored.domain.ports import LinkTrouble
-from memstored.domain.words import BackupId, BackupState, SetId, UseKind
+from memstored.domain.words import BackupId, BackupState, UseKind
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.protocol import LaunchFailed
 from memstored.store.database import StoreTrouble
@@ -46,7 +46,7 @@ _TROUBLE = (ObjectTrouble, LinkTrouble, LaunchFailed, OSError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """Something to do about a backup. `key` is never under way twice; `made_of` is the set whose data moves.
+    """Something to do about a backup. `key` is never under way twice; `makes`: it makes a backup.
 
     `light` is for what takes no time, and so no hand. `give_up` ends it when it failed too often.
     """
@@ -54,7 +54,7 @@ class _Job:
     key: str
     backup: BackupId
     work: Work
-    made_of: SetId | None = None
+    makes: bool = False
     light: bool = False
     give_up: GiveUp | None = None
 
@@ -172,7 +172,7 @@ class BackupKeeper:
         match row.status:
             case BackupState.PENDING if row.copy_of is None:
                 work = partial(self._maker.make, row)
-                return _Job(key=row.id, backup=row.id, work=work, made_of=row.set_id)
+                return _Job(key=row.id, backup=row.id, work=work, makes=True)
             case BackupState.PENDING | BackupState.CREATING:
                 return _Job(key=row.id, backup=row.id, work=lambda _: self._maker.abandon(row))
             case BackupState.DELETING:
@@ -205,10 +205,10 @@ class BackupKeeper:
         # Until then an unfinished upload may be one of an earlier run's, or ours.
         if not self._swept:
             return False
-        made_of = [u.job.made_of for u in self._under_way.values() if u.job.made_of is not None]
-        if job.made_of is not None:
-            return len(made_of) < self._parallel and job.made_of not in made_of
-        return sum(not u.job.light for u in self._under_way.values()) - len(made_of) < HANDS
+        making = sum(u.job.makes for u in self._under_way.values())
+        if job.makes:
+            return making < self._parallel
+        return sum(not u.job.light for u in self._under_way.values()) - making < HANDS
 
     def _begin(self, job: _Job) -> None:
         under_way = _UnderWay(job=job, meter=Meter(self._means.clock))
