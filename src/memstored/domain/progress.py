@@ -97,6 +97,11 @@ def _advance_operation(turn: Turn) -> None:
     operation = turn.under_way
     if operation is None:
         return
+    spoiled = _spoiled(turn, operation)
+    if spoiled is not None:
+        turn.amend(operation=operation.ended(turn.facts.wall, error=spoiled))
+        turn.tell(EventName.CREATE_FAILED, spoiled, cause=EventName.CREATE, outcome=Outcome.FAILURE)
+        return
     step = _STEPS[operation.kind](turn, operation)
     if step is None:
         turn.amend(operation=operation.ended(turn.facts.wall))
@@ -104,6 +109,18 @@ def _advance_operation(turn: Turn) -> None:
             turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
     else:
         turn.amend(operation=_with_bytes(turn, operation.at(step, turn.facts.wall)))
+
+
+def _spoiled(turn: Turn, operation: Operation) -> str | None:
+    """Why a creation can not end as it should: a node died when tenants had been let in, and nobody replaces
+    it. What to do about it is its owner's to decide, and nothing may be in the way of that.
+    """
+    lost = next((n for n in turn.set.nodes if n.lost), None)
+    if operation.kind is not OperationKind.CREATE or lost is None:
+        return None
+    if not turn.set.opened or turn.set.recovery_enabled:
+        return None
+    return f"{lost.name} ended as soon as the set was opened; with high availability off nobody replaces it."
 
 
 def _with_bytes(turn: Turn, operation: Operation) -> Operation:

@@ -34,7 +34,8 @@ class SimulatedFleet:
         self.acknowledged: list[str] = []
         self._minted = 0
         self._partitions: set[frozenset[NodeId]] = set()
-        self._lapsed: set[str] = set()
+        self.lapsed: set[str] = set()
+        """Keys whose time is over: losing them is no loss."""
         self._doors: dict[NodeId, SimulatedDoor] = {}
         self._watchers: list[Callable[[NodeId], None]] = []
 
@@ -174,7 +175,7 @@ class SimulatedFleet:
         node = self.nodes[node_id]
         if node.condition is not Condition.ALIVE:
             return
-        node.idle(self._lapsed)
+        node.idle(self.lapsed)
         if node.upstream is not None:
             self._receive(node, node.upstream.source)
         elif node.following is not None:
@@ -182,7 +183,7 @@ class SimulatedFleet:
 
     def expire(self, write: str) -> None:
         """The key's time is over: masters drop it in their next turn, replicas keep it (H29)."""
-        self._lapsed.add(write)
+        self.lapsed.add(write)
 
     def open_door(self, host: str, identity: Identity, writes: Sequence[str]) -> SimulatedDoor:
         """Begin to listen, at a port of its own, for the node that is to take these keys in."""

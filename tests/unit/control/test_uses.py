@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
@@ -17,7 +18,7 @@ CONTENT = b"".join(DATA)
 
 def twin(backup: Backup, name: str = "copy") -> Backup:
     """A copy as the request for one writes it."""
-    copy_id = BackupId(f"c{backup.id[1:]}")
+    copy_id = BackupId(str(uuid4()))
     return replace(
         backup,
         id=copy_id,

@@ -253,3 +253,16 @@ def test_the_operation_follows_the_bytes() -> None:
             told.add((operation.percent, moved.done if moved else None))
 
     assert {(31, 10), (37, 20), (43, 30), (50, 40)} <= told
+
+
+def test_a_node_that_ends_just_after_the_opening_leaves_no_creation_under_way() -> None:
+    """With high availability off nobody replaces it: its owner must be able to go on at once."""
+    world = World.of(replicas=2, recovery_enabled=False)
+    world.turns_until(lambda: world.set.opened)
+
+    world.fleet.crash(first(world).id)
+    world.turns()
+
+    assert world.set.status is SetState.WARNING
+    assert world.set.operation is None
+    assert [e.outcome for e in world.events if e.name is EventName.CREATE_FAILED] == [Outcome.FAILURE]

@@ -275,6 +275,7 @@ class World:
                     assert len(self.holders()) > 1, f"{action} would end the last copy"
             case do.Follow(node, primary):
                 held = set(self.fleet.node(node).writes) if node in self.fleet.nodes else set()
+                held -= self.fleet.lapsed
                 source = self.fleet.nodes.get(primary)
                 assert source is not None
                 assert source.condition is Condition.GONE or held <= set(source.writes), (
@@ -425,7 +426,10 @@ class World:
         if node in self.doors:
             return
         memory = self.memory[node]
-        before = replace(memory.load or LoadFacts(total=SOURCE.size), number=number)
+        before = memory.load or LoadFacts(total=SOURCE.size)
+        if number != before.number + 1:
+            return
+        before = replace(before, number=number)
         if self.storage.gone:
             memory.load = replace(before, fault=LoadFault.OBJECT, error="there is no such object any more")
             return
