@@ -1,6 +1,7 @@
 """The keeper of backups, put together out of its duties."""
 
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from memstored.control.clearing import Clearing
 from memstored.control.guests import Guests
@@ -12,9 +13,10 @@ from memstored.control.uses import Uses
 from memstored.control.verifying import Verifier
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
+from memstored.domain.ports import Target
 from memstored.domain.settings import BackupSettings
 from memstored.objects.buckets import Buckets
-from memstored.redis.outflow import outflow
+from memstored.redis.outflow import Outflow, outflow
 
 __all__ = ["backup_keeper"]
 
@@ -26,10 +28,18 @@ def backup_keeper(
     means: Means, *, place: Place, guests: Guests, catalogue: Catalogue, settings: BackupSettings
 ) -> BackupKeeper:
     """A keeper over these means, not at work yet; nodes for trials live at `place` and are its `guests`."""
+
+    @asynccontextmanager
+    async def considerate(target: Target) -> AsyncIterator[Outflow]:
+        """The stream of a replica's data, which the tenants of this machine hardly feel."""
+        async with outflow(target, deadline=QUIET) as flow:
+            place.runtime.hold_back(target.node)
+            yield flow
+
     verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
     return BackupKeeper(
         means,
-        maker=Maker(means, partial(outflow, deadline=QUIET)),
+        maker=Maker(means, considerate),
         uses=Uses(means, buckets=Buckets(means.objects, catalogue.buckets), verify=verifier.verify),
         clearing=Clearing(means),
         rota=Rota(means),

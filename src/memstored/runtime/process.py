@@ -347,6 +347,12 @@ class ProcessRuntime:
         resident = self._residents.get(node)
         return resident.folder.last_words() if resident is not None else ""
 
+    def hold_back(self, node: NodeId) -> None:
+        """Give the fork children that the server has now the least of the processor."""
+        resident = self._residents.get(node)
+        if resident is not None and resident.group is not None:
+            resident.group.hold_back_children()
+
     async def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, each as soon as its whole group is proven empty; ends with `close`.
 

@@ -25,6 +25,8 @@ __all__ = [
     "read_process",
 ]
 
+HELD_BACK = 10
+"""The nice value of what can wait: a tenth of a server's share of a busy processor."""
 FolderKey = tuple[int, int]
 """Device and inode of a folder: the same folder whatever name leads to it."""
 
@@ -159,6 +161,14 @@ class ProcessGroup:
         leader = self._leader()
         before, self._ticks = self._ticks, leader.ticks if leader else self._ticks
         return self._ticks > before
+
+    def hold_back_children(self) -> None:
+        """Lower the priority of the server's fork children: what they do can wait, its clients can not."""
+        if self._leader() is None:
+            return
+        with suppress(OSError):
+            for child in Path(f"/proc/{self.number}/task/{self.number}/children").read_text().split():
+                os.setpriority(os.PRIO_PROCESS, int(child), HELD_BACK)
 
     def strike(self) -> bool:
         """SIGKILL all of the group, stopped processes too; False when the number may be a stranger's by now.

@@ -114,6 +114,10 @@ class Runtime(Protocol):
         """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
         ...
 
+    def hold_back(self, node: NodeId) -> None:
+        """Let what the node does beside serving, as the child that makes a copy, go after everything else."""
+        ...
+
     def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, each as soon as it is proven that its whole process group is empty."""
         ...

@@ -283,6 +283,25 @@ async def test_h07_a_node_is_gone_only_with_its_fork_child(ground: Ground, runti
     assert left == []
 
 
+async def test_the_child_that_copies_goes_after_those_who_serve(
+    ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """A backup is made beside tenants of the same machine; only the child of that node is held back."""
+    placement = await runtime.launch(ground.order(None, ("rdb-key-save-delay", "1000000")))
+    with ground.client(placement) as client:
+        client.mset({f"k{i}": "v" for i in range(1000)})
+        client.bgsave()
+    server = pid_of(placement)
+    await until(lambda: len(group_of(server)) == 2)
+
+    runtime.hold_back(placement.node)
+    runtime.hold_back(NodeId("unknown"))
+
+    ranks = {p.number: os.getpriority(os.PRIO_PROCESS, p.number) for p in group_of(server)}
+    usual = ranks.pop(server)
+    assert all(rank > usual for rank in ranks.values())
+
+
 async def test_nobody_is_told_before_it_is_proven(
     ground: Ground, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ class Mishap(StrEnum):
 
 
 class FakeRuntime:
-    """A `Runtime` of simulated nodes; `orders` holds what each was launched with.
+    """A `Runtime` of simulated nodes; `orders` holds what each was launched with, `held_back` who was.
 
     `unprovable` are nodes whose end can not be proven, as on a machine that is lost: for them `fence`
     says no, and their exit is never told.
@@ -39,6 +39,7 @@ class FakeRuntime:
         self.fleet = SimulatedFleet()
         self.orders: dict[NodeId, LaunchOrder] = {}
         self.unprovable: set[NodeId] = set()
+        self.held_back: list[NodeId] = []
         self._engines = tuple(engines)
         self._placed: dict[NodeId, tuple[str, int]] = {}
         self._destroyed: set[NodeId] = set()
@@ -115,6 +116,10 @@ class FakeRuntime:
         """The last line of the simulated node's log."""
         known = self.fleet.nodes.get(node)
         return known.log[-1] if known is not None and known.log else ""
+
+    def hold_back(self, node: NodeId) -> None:
+        """Simulated nodes have no children; remembers who was asked."""
+        self.held_back.append(node)
 
     async def exits(self) -> AsyncIterator[NodeId]:
         """The nodes that ended, once each, until `close`."""
