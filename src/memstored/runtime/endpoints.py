@@ -33,23 +33,29 @@ class FloatingEndpoints:
         self._address_of = address_of
         self._errors: dict[SetId, str] = {}
         self._lingering: Lingering = set()
+        self._unsaved: set[SetId] = set()
+        """Sets whose addresses would be forgotten if the service ended now: nothing may rest on them yet."""
 
     async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:
         """Reserve the set's addresses; idempotent by set id. Raises `LaunchFailed`."""
         purposes = (PRIMARY, READER) if with_reader else (PRIMARY,)
         wanted = [endpoint_owner(set_id, purpose) for purpose in purposes]
+        self._unsaved.add(set_id)
         for owner in wanted:
             self._addresses.take(owner, subnet_id, port)
         try:
             await self._addresses.save()
         except OSError as fault:
             raise LaunchFailed(f"the addresses of set {set_id} could not be recorded: {fault}") from fault
+        self._unsaved.discard(set_id)
         vips = self.reserved(set_id)
         assert vips is not None
         return vips
 
     def reserved(self, set_id: SetId) -> Vips | None:
-        """What is reserved for the set."""
+        """What is reserved for the set, and survives the service."""
+        if set_id in self._unsaved:
+            return None
         primary = self._addresses.held(endpoint_owner(set_id, PRIMARY))
         reader = self._addresses.held(endpoint_owner(set_id, READER))
         return Vips(primary=primary, reader=reader) if primary is not None else None
@@ -119,6 +125,7 @@ class FloatingEndpoints:
         self._lingering -= {(n, vip) for n, vip in self._lingering if vip in (vips.primary, vips.reader)}
         for purpose in (PRIMARY, READER):
             self._addresses.release(endpoint_owner(set_id, purpose))
+        self._unsaved.discard(set_id)
         self._errors.pop(set_id, None)
         await self._addresses.save()
 

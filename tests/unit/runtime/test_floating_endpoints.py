@@ -11,6 +11,7 @@ from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import AddressLedger, NoAddressFree
 from memstored.runtime.endpoints import FloatingEndpoints
+from memstored.runtime.protocol import LaunchFailed
 
 PORT = 6379
 SET = SetId("s-1")
@@ -164,6 +165,27 @@ async def test_a_set_of_one_node_has_no_reader_address(house: House) -> None:
     vips = await house.endpoints.reserve(SET, "net", PORT, with_reader=False)
 
     assert vips.reader is None
+
+
+async def test_nothing_rests_on_addresses_that_are_not_saved(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that ended now would have forgotten them, and a set that counts on them would stop it."""
+    seen: list[Vips | None] = []
+
+    async def refuse() -> None:
+        seen.append(house.endpoints.reserved(SET))
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(house.ledger, "save", refuse)
+        with pytest.raises(LaunchFailed, match="No space left"):
+            await house.reserve()
+    seen.append(house.endpoints.reserved(SET))
+    primary, reader = await house.reserve()
+
+    assert seen == [None, None]
+    assert house.endpoints.reserved(SET) == Vips(primary=primary, reader=reader)
 
 
 async def test_a_released_address_is_not_reserved_again(house: House) -> None:
