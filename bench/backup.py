@@ -51,9 +51,9 @@ def measure(plan: Plan) -> dict[str, object]:
             service, "bench", nodes=NODES, version=plan.version, recovery=True, memory=MEMORY
         )
         made.await_running()
-        _fill(made, plan.mebibytes)
+        fill(made, plan.mebibytes)
         idle = _writing(made, plan.idle)
-        rest = _memory(service, "VmRSS")
+        rest = memory(service, "VmRSS")
         control = _control(service, made)
         rounds = [_round(service, made, control, number) for number in range(plan.few)]
         return {
@@ -76,12 +76,12 @@ def _median(rounds: list[dict[str, Any]], name: str) -> float:
 
 def _round(service: ThrowawayService, made: BenchSet, control: Identity, number: int) -> dict[str, Any]:
     """One backup and one copy by redis-cli; bytes and MiB a second."""
-    _forget_peak(service)
+    forget_peak(service)
     with _writer(made) as writes:
         began = time.monotonic()
-        row = _backup(service, made, f"bench-{number}")
+        row = made_of(service, made, f"bench-{number}")
         ours = time.monotonic() - began
-    peak = _memory(service, "VmHWM")
+    peak = memory(service, "VmHWM")
     service.client.delete(f"/v1/backups/{row['id']}")
     # They meet with the same writer.
     with _writer(made):
@@ -96,7 +96,7 @@ def _round(service: ThrowawayService, made: BenchSet, control: Identity, number:
     }
 
 
-def _backup(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str, Any]:
+def made_of(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str, Any]:
     """Make a backup and wait for its end."""
     path = service.client.post("/v1/backups", {"clusterId": made.id, "name": name})["objectId"]
     deadline = time.monotonic() + LIMIT
@@ -136,7 +136,8 @@ def _control(service: ThrowawayService, made: BenchSet) -> Identity:
     return asyncio.run(read())
 
 
-def _fill(made: BenchSet, mebibytes: int) -> None:
+def fill(made: BenchSet, mebibytes: int) -> None:
+    """Write so many MiB of values."""
     chance = random.Random(1)
     host, port = made.endpoint
     with Redis(host=host, port=port) as node:
@@ -176,11 +177,12 @@ def _writing(made: BenchSet, seconds: float) -> list[float]:
     return waits
 
 
-def _forget_peak(service: ThrowawayService) -> None:
+def forget_peak(service: ThrowawayService) -> None:
+    """Have the kernel begin to count the peak of the service's memory anew."""
     Path(f"/proc/{service.pid}/clear_refs").write_text(PEAK_ANEW)
 
 
-def _memory(service: ThrowawayService, name: str) -> float:
+def memory(service: ThrowawayService, name: str) -> float:
     """MiB that the service has (`VmRSS`) or had at most (`VmHWM`)."""
     lines = Path(f"/proc/{service.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024

@@ -22,6 +22,7 @@ import backup
 import failover
 import idle
 import provisioning
+import restore
 import switchover
 from figures import machine
 from plan import Plan, quick
@@ -35,6 +36,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
     "switchover": switchover.measure,
     "idle": idle.measure,
     "backup": backup.measure,
+    "restore": restore.measure,
 }
 
 
