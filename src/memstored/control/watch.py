@@ -43,10 +43,13 @@ class Place:
 
 @dataclass(slots=True)
 class _Sight:
-    """What is remembered of one node between two looks. `silent` is in seconds."""
+    """What is remembered of one node between two looks. `silent` is in seconds; `heard`: it was not at the
+    last tick.
+    """
 
     link: Link | None = None
     silent: float = 0.0
+    heard: bool = True
     burning: bool = False
     life: Life = Life.UNKNOWN
     since: float = 0.0
@@ -240,15 +243,28 @@ class Watch:
         for node_id, sight in self._sights.items():
             link = sight.link
             if link is None or not link.unanswered:
-                sight.silent = 0.0
+                sight.silent, sight.heard = 0.0, True
                 continue
             before = sight.silent
-            sight.silent += seconds
+            sight.silent += self._silent_already(link, seconds) if sight.heard else seconds
+            sight.heard = False
             limit = self.place.rules.failure_detection
             if sight.silent >= limit:
                 sight.burning = self.place.runtime.burning(node_id)
                 if before < limit or not sight.burning:
                     self.changed(node_id)
+
+    def _silent_already(self, link: Link, seconds: float) -> float:
+        """How long a node has been silent that is seen to be for the first time.
+
+        A probe is missed only when the next one is due, so its age counts; and one tick on top, since the
+        node stood still before the probe came. A stall of ours adds no more than one interval, and enough is
+        left for the others to be compared with.
+        """
+        rules = self.place.rules
+        age = self.place.clock.monotonic() - link.read_at - rules.probe_interval
+        already = min(max(age - seconds, 0.0), rules.probe_interval) + seconds
+        return seconds + min(already, rules.failure_detection - SILENT)
 
     def forgive(self) -> None:
         """Begin to count everyone's silence anew: what was counted may have been a fault of ours."""

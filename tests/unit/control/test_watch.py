@@ -5,6 +5,7 @@ from pathlib import Path
 
 from test_fleet import SET, planned
 
+from memstored.control.fleet import TICK
 from memstored.control.watch import Place, Watch
 from memstored.domain.facts import Life
 from memstored.domain.naming import node_id
@@ -26,6 +27,7 @@ class Ground:
         self.clock = ManualClock()
         self.runtime = FakeRuntime(self.clock)
         self.all_silent = False
+        self.ticks = 0
         self.set = planned(2)
         place = Place(
             runtime=self.runtime,
@@ -51,11 +53,13 @@ class Ground:
         self.watch.look(self.set)
 
     def pass_seconds(self, seconds: float) -> None:
-        """Let time pass with a probe and a tick at every second, as the ticker does."""
-        for _ in range(int(seconds)):
-            self.clock.advance(1.0)
-            self.watch.probe()
-            self.watch.tick(1.0)
+        """Let time pass with four ticks and a probe a second, as the ticker does."""
+        for _ in range(int(4 * seconds)):
+            self.clock.advance(TICK)
+            self.watch.tick(TICK)
+            self.ticks += 1
+            if self.ticks % 4 == 0:
+                self.watch.probe()
 
     def life(self, node: NodeId) -> Life:
         """What is concluded of a node now."""
@@ -99,16 +103,30 @@ async def test_nothing_is_asked_of_a_server_that_nobody_can_tell_whose_it_is() -
 
 
 async def test_a_node_is_silent_after_failure_detection_and_not_before() -> None:
-    """Unanswered probes are counted in seconds that the ticker was awake for."""
+    """Counted from the probe that was not answered, which comes up to a second after the node stood still."""
     ground = Ground()
     await ground.launch()
     ground.runtime.fleet.hang(FIRST)
 
-    ground.pass_seconds(DETECTION - 1)
+    ground.pass_seconds(DETECTION + 0.5)
     before = ground.life(FIRST)
-    ground.pass_seconds(2)
+    ground.pass_seconds(0.25)
 
     assert (before, ground.life(FIRST)) == (Life.UP, Life.SILENT)
+
+
+async def test_a_stall_of_ours_counts_as_one_interval_at_most() -> None:
+    """What went by while nobody ticked says nothing about the node."""
+    ground = Ground()
+    await ground.launch()
+    ground.pass_seconds(1)
+    ground.runtime.fleet.hang(FIRST)
+    ground.pass_seconds(1)
+
+    ground.clock.advance(10 * DETECTION)
+    ground.pass_seconds(DETECTION - 1.5)
+
+    assert ground.life(FIRST) is Life.UP
 
 
 async def test_silence_proves_nothing_while_most_of_the_fleet_is_silent() -> None:
@@ -125,7 +143,9 @@ async def test_silence_proves_nothing_while_most_of_the_fleet_is_silent() -> Non
     ground.watch.forgive()
 
     assert ground.life(FIRST) is Life.UP
-    ground.pass_seconds(DETECTION + 1)
+    ground.pass_seconds(DETECTION - 0.25)
+    assert ground.life(FIRST) is Life.UP
+    ground.pass_seconds(0.25)
     assert ground.life(FIRST) is Life.SILENT
 
 
