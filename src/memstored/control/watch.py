@@ -246,8 +246,13 @@ class Watch:
                 sight.silent, sight.heard = 0.0, True
                 continue
             before = sight.silent
-            sight.silent += self._silent_already(link, seconds) if sight.heard else seconds
-            sight.heard = False
+            if sight.heard:
+                sight.heard = False
+                sight.silent = self._silent_already(link, seconds)
+                # What it burns is counted from now on, so that a hung one is known at the first look.
+                self.place.runtime.burning(node_id)
+            else:
+                sight.silent += seconds
             limit = self.place.rules.failure_detection
             if sight.silent >= limit:
                 sight.burning = self.place.runtime.burning(node_id)
