@@ -141,6 +141,7 @@ def test_s10_every_state_on_the_way_is_explained(alert_service: ServiceProcess, 
     with explained(made) as watched:
         made.await_whole(2)
         made.await_replaced(made.kill_primary())
+        made.await_operation("failover")
         made.add_replica()
         made.await_whole(3)
         made.patch("/recovery", enabled=False)

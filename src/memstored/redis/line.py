@@ -94,12 +94,17 @@ class Line:
         if self.connection is not connection:
             return
         if not self._settled:
-            # A full node says why, but the system drops the words when ours were still unread there (H15).
-            self.refused = True
-            self.trouble = (
-                "the other side ended the connection before it let us in; at maxclients a node does"
-            )
+            self._turned_away()
         self._down()
+
+    def _turned_away(self) -> None:
+        """A full node says why, but the system drops the words when ours were still unread there (H15).
+
+        To end a connection is a sign of life: a node that stands still does not.
+        """
+        self.refused = True
+        self.trouble = "the node ended the connection before it let us in, as it does at maxclients"
+        self._party.heard()
 
     def _down(self) -> None:
         self.connection = None
@@ -114,11 +119,16 @@ class Line:
         except OSError as error:  # TimeoutError is one; it may come just after the connection stood
             if self.connection is not None:
                 # uvloop closes a connection made too late without ever saying that it is lost.
-                self.connection.connection_lost(error)
+                late, self.connection = self.connection, None
+                late.connection_lost(error)
                 self.refused, self.trouble = False, _words(error)
+                self._down()
                 return
-            self.refused = isinstance(error, ConnectionRefusedError)
-            self.trouble = "connection refused" if self.refused else _words(error)
+            if isinstance(error, ConnectionResetError):
+                self._turned_away()
+            else:
+                self.refused = isinstance(error, ConnectionRefusedError)
+                self.trouble = "connection refused" if self.refused else _words(error)
             self._again()
 
     def _again(self) -> None:

@@ -162,17 +162,19 @@ async def test_who_logs_in_and_asks_for_nothing_is_given_up() -> None:
 
 async def test_h24_the_secret_opens_once() -> None:
     """A second guest with the right secret gets nothing, while the first one is served (H24)."""
-    async with door_for() as door, Caller.at(door) as node:
-        await node.ask(door)
-        async with Caller.at(door) as second:
-            second.say("AUTH", door.identity.user, door.identity.secret)
-            second.say("PSYNC", "?", "-1")
-            feeding = asyncio.create_task(door.feed(parts(), unheard))
-            await node.load(len(DATA))
-            node.say("REPLCONF", "ACK", "1000")
-            await feeding
-            second.writer.write_eof()
-            heard = await second.rest()
+    async with AsyncExitStack() as opened:
+        door = await opened.enter_async_context(door_for())
+        async with Caller.at(door) as node:
+            await node.ask(door)
+            async with Caller.at(door) as second:
+                second.say("AUTH", door.identity.user, door.identity.secret)
+                second.say("PSYNC", "?", "-1")
+                feeding = asyncio.create_task(door.feed(parts(), unheard))
+                await node.load(len(DATA))
+                node.say("REPLCONF", "ACK", "1000")
+                await feeding
+                await opened.aclose()
+                heard = await second.rest()
 
     assert heard == b""
 
