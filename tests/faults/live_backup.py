@@ -71,8 +71,10 @@ def unfinished(service: ServiceProcess) -> list[str]:
 
 
 def fill(made_of: LiveSet, megabytes: int) -> int:
-    """Write so much that can not be compressed; returns the number of keys."""
+    """Write so much that can not be compressed, until every replica has it; returns the number of keys."""
     with made_of.at(made_of.address()) as client:
         for number in range(megabytes):
             client.set(f"key-{number}", chance.randbytes(VALUE))
+        copies = len(made_of.replicas())
+        assert client.wait(copies, 30_000) >= copies
         return int(client.dbsize())

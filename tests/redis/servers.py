@@ -46,6 +46,14 @@ def engines() -> list[Engine]:
     return sorted(found.values(), key=lambda e: [int(n) for n in e.version.split(".")], reverse=True)
 
 
+def check_rdb(file: Path) -> str:
+    """What Redis's own check says of a file; the server's program does it under this name. Fails with it."""
+    program = engines()[0].program
+    return subprocess.run(
+        ["redis-check-rdb", str(file)], executable=program, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def _asked(program: str) -> Engine:
     words = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"v=(\S+)", words)

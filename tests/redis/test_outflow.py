@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from datasets import fill
 from nodes import CONTROL, Node, Opener, pair, reached
-from servers import Server, soon
+from servers import Server, check_rdb, soon
 
 from memstored.domain.ports import Identity, LinkTrouble, Target
 from memstored.domain.words import NodeId
@@ -51,9 +51,9 @@ def keys_in(rdb: bytes, folder: Path) -> int:
     """How many keys the engine's own check finds in it; fails when the check does."""
     file = folder / "checked.rdb"
     file.write_bytes(rdb)
-    check = subprocess.run(["redis-check-rdb", str(file)], capture_output=True, text=True, check=True)
-    assert "RDB looks OK!" in check.stdout
-    return int(check.stdout.partition(" keys read")[0].rpartition(" ")[2])
+    said = check_rdb(file)
+    assert "RDB looks OK!" in said
+    return int(said.partition(" keys read")[0].rpartition(" ")[2])
 
 
 def info(server: Server, section: str) -> dict[str, object]:
@@ -131,20 +131,26 @@ async def test_a_copy_over_the_disk_tells_its_size(backed: Pair, tmp_path: Path)
     assert keys_in(rdb, tmp_path) == count
 
 
+def _write_until(over: threading.Event, server: Server) -> None:
+    """Write new keys all the time."""
+    number = 0
+    with server.client() as client:
+        while not over.is_set():
+            client.mset({f"new:{n}": "x" * 100 for n in range(number, number + 100)})
+            number += 100
+
+
 async def test_keys_are_those_of_the_snapshot_under_writes(backed: Pair, tmp_path: Path) -> None:
     """While keys are written all the time, the count is exactly that of the RDB."""
     primary, *_, replica, _below = backed
-    writer = await asyncio.create_subprocess_exec(
-        *("redis-benchmark", "-h", primary.host, "-p", str(primary.port), "-t", "set", "-q"),
-        *("-n", "100000000", "-r", "100000000", "-d", "100", "-P", "16"),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
+    over = threading.Event()
+    writer = asyncio.create_task(asyncio.to_thread(_write_until, over, primary))
     try:
         await soon(lambda: info(replica, "keyspace").get("db0", {}).get("keys", 0) > 20_000, what="keys")
         copies = [await rdb_of(replica) for _ in range(3)]
     finally:
-        writer.kill()
-        await writer.wait()
+        over.set()
+        await writer
 
     counts = [flow.keys for flow, _ in copies]
     assert counts == [keys_in(rdb, tmp_path) for _, rdb in copies]
