@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from memstored.redis.versions import Family, family_of
+from memstored.redis.versions import Family
 
 __all__ = [
     "END_BYTES",
@@ -21,8 +21,6 @@ __all__ = [
     "RdbHeader",
     "may_be_whole",
     "read_header",
-    "too_new",
-    "version_of",
 ]
 
 HEADER_BYTES: Final = 64 * 1024
@@ -92,7 +90,7 @@ class RdbHeader:
 def read_header(head: bytes) -> RdbHeader:
     """Read the header from the first `HEADER_BYTES` of a file, or from all of it when it is smaller.
 
-    Raises `NotRdb`. The format number may be one that no engine knows: `too_new` tells.
+    Raises `NotRdb`. The format number may be one that no engine knows.
     """
     if not _RDB.match(head):
         raise NotRdb(_what_it_is(head))
@@ -123,35 +121,6 @@ def may_be_whole(first: bytes, last: bytes) -> bool:
         return True
     sign = 0 if int(first[len(_MAGIC) :]) >= _WITH_CHECKSUM else -1
     return len(last) == END_BYTES and last[sign] == _END
-
-
-def version_of(header: RdbHeader) -> str | None:
-    """The engine version that is needed at least: its writer's, else the first family with its format.
-
-    None: a format newer than any known here. Compared as API.md 2.1 says: the file's version must not be
-    newer than the set's.
-    """
-    if header.redis_version is not None:
-        return header.redis_version
-    return next((str(family) for family, newest in RDB_FORMATS.items() if header.format <= newest), None)
-
-
-def too_new(header: RdbHeader, version: str) -> str | None:
-    """Why Redis `version` may not or can not load the file, with both numbers; None when it can.
-
-    Raises `ValueError` for a version older than any family known here.
-    """
-    newest = RDB_FORMATS[family_of(version)]
-    needed = version_of(header)
-    if needed is None or header.format > newest:
-        return f"The file has RDB format {header.format}; Redis {version} loads formats up to {newest}."
-    if _numbers(needed) > _numbers(version):
-        return f"The file was written by Redis {needed}, which is newer than {version}."
-    return None
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _what_it_is(head: bytes) -> str:

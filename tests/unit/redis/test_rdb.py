@@ -11,8 +11,6 @@ from memstored.redis.rdb import (
     RdbHeader,
     may_be_whole,
     read_header,
-    too_new,
-    version_of,
 )
 
 DATABASE = b"\xfe\x00\xfb\x01\x00\x00\x01a\x01b"
@@ -143,59 +141,6 @@ def test_what_is_no_rdb_is_told_by_name(head: bytes, words: str) -> None:
     """Whoever sends something else is told what it is, and what to do."""
     with pytest.raises(NotRdb, match=words):
         read_header(head)
-
-
-@pytest.mark.parametrize(
-    ("version", "number", "needed"),
-    [
-        (b"\x067.0.15", 10, "7.0.15"),
-        (b"\x055.0.6", 9, "5.0.6"),
-        (None, 6, "6.2"),
-        (None, 10, "7.0"),
-        (None, 11, "7.2"),
-        (None, 12, None),
-        (b"\x08unstable", 10, "7.0"),
-        (b"\x057.0.\n", 9, "6.2"),
-    ],
-)
-def test_the_version_a_file_needs(version: bytes | None, number: int, needed: str | None) -> None:
-    """Its writer's where it says so in numbers; without, its format number decides (API.md 2.1)."""
-    fields = [field(b"redis-ver", version)] if version is not None else []
-
-    assert version_of(read_header(file_of(*fields, number=number))) == needed
-
-
-@pytest.mark.parametrize(
-    ("file", "version"),
-    [
-        (OF_7_0, "7.0.15"),
-        (OF_7_0, "7.2.6"),
-        (OF_6_2, "6.2.5"),
-        (OF_6_2, "7.0.15"),
-        (OF_5_0, "6.2.5"),
-        (OF_3_0, "6.2.5"),
-        (file_of(number=10), "7.0.0"),
-    ],
-)
-def test_an_engine_that_is_not_older_loads_the_file(file: bytes, version: str) -> None:
-    """Equal and newer versions take it."""
-    assert too_new(read_header(file), version) is None
-
-
-@pytest.mark.parametrize(
-    ("file", "version", "words"),
-    [
-        (OF_7_0, "6.2.5", "RDB format 10; Redis 6.2.5 loads formats up to 9"),
-        (OF_7_0, "7.0.14", "written by Redis 7.0.15, which is newer than 7.0.14"),
-        (OF_6_2, "6.2.4", "written by Redis 6.2.5, which is newer than 6.2.4"),
-        (OF_6_2.replace(b"\x056.2.5", b"\x067.0.15"), "6.2.5", "written by Redis 7.0.15"),
-        (file_of(number=12), "7.2.7", "RDB format 12; Redis 7.2.7 loads formats up to 11"),
-        (file_of(number=9999), "7.2.7", "RDB format 9999"),
-    ],
-)
-def test_an_engine_that_is_older_does_not(file: bytes, version: str, words: str) -> None:
-    """The reason holds the two numbers that collide."""
-    assert words in (too_new(read_header(file), version) or "")
 
 
 @pytest.mark.parametrize("file", [OF_7_0, OF_6_2, OF_3_0, b"REDIS0002" + DATABASE + b"\xff"])
