@@ -10,7 +10,7 @@ import redis
 from bare import PLAIN, Start, fill, follow, heard, kill_leader, pair, raw, silent
 from servers import Directives, Engine, Server, eventually, free_address
 
-from memstored.redis.versions import Family, family_of
+from memstored.domain.engine import Family, family_of
 
 ENDLESS = "while true do end"
 

@@ -25,8 +25,8 @@ from bare import (
 from nodes import Node, Opener, connected
 from servers import Engine, Server, eventually, free_address, soon
 
+from memstored.domain.engine import Family, family_of
 from memstored.redis.link import RedisLink
-from memstored.redis.versions import Family, family_of
 
 
 def test_h07_a_killed_server_keeps_its_sockets_while_a_child_lives(start: Start) -> None:

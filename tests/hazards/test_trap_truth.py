@@ -23,7 +23,7 @@ from nodes import Node, Opener, attached, reached
 from nodes import pair as linked_pair
 from servers import Engine, Server, eventually, soon
 
-from memstored.redis.versions import Family, family_of
+from memstored.domain.engine import Family, family_of
 
 
 def test_h01_a_promoted_node_drifts_and_a_detached_one_stands_still(start: Start, engine: Engine) -> None:

@@ -8,10 +8,10 @@ import redis
 from nodes import CONTROL, REPLICATION
 from servers import Directives, Engine, Server, eventually
 
+from memstored.domain.engine import Family, family_of
 from memstored.domain.model import TenantUser
 from memstored.redis.acl import replication_rules, tenant_rules
 from memstored.redis.commands import allowed_commands
-from memstored.redis.versions import Family, family_of
 
 Start = Callable[..., Server]
 PASSWORD = "a tenant's password"

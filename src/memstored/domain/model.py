@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from memstored.domain.words import (
+    ApplyStatus,
+    AuthorityId,
     BackupId,
     EventName,
     NodeId,
@@ -25,7 +27,10 @@ from memstored.domain.words import (
 
 __all__ = [
     "BackupSchedule",
+    "Certificate",
+    "Configuration",
     "EventDraft",
+    "GroupValues",
     "InstanceSet",
     "Launches",
     "Lineage",
@@ -33,6 +38,7 @@ __all__ = [
     "Operation",
     "Promotion",
     "Reason",
+    "Setting",
     "Source",
     "Step",
     "TenantUser",
@@ -102,12 +108,63 @@ class Vips:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One parameter of the engine by its name, with the value as `CONFIG SET` takes it."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupValues:
+    """What a version of a parameter group sets: only what differs from the family's defaults, by name.
+
+    `version` counts up with every change of a group; it is 0 for a default group, which sets nothing.
+    """
+
+    group_id: str
+    version: int = 0
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What of its parameter group has come to a set (API.md 7).
+
+    Every node runs with `values`, and a new one starts with them. `wanted` is on its way to the nodes; it
+    becomes `values` only once every node read it back. `status` says how far that is, `since` when, and
+    `error` why it stopped, in the engine's own words.
+    """
+
+    values: GroupValues
+    wanted: GroupValues | None = None
+    status: ApplyStatus = ApplyStatus.IN_SYNC
+    since: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What a node shows to whoever connects over TLS; the key is kept where the node lives.
+
+    `fingerprint` is the SHA-256 of the certificate in DER, 64 lower-case hex digits; times are seconds since
+    1970. `authority` is the certificate authority that signed it.
+    """
+
+    fingerprint: str
+    authority: AuthorityId
+    not_before: float
+    not_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One Redis server, from its planning to its end. It is never started twice (S2).
 
     `launched` is committed before the launch is tried; `address` (IPv4) and `run_id` are what was
     then observed. `whole` says that it acknowledged something produced after its sync, so it holds a
-    copy (S4, H5). `removing` is the wish, by a user or by healing, that it goes away.
+    copy (S4, H5). `removing` is the wish, by a user or by healing, that it goes away. `certificate` is
+    the one it was last given; None without TLS.
     """
 
     id: NodeId
@@ -122,6 +179,7 @@ class Node:
     run_id: str | None = None
     whole: bool = False
     removing: bool = False
+    certificate: Certificate | None = None
 
     @property
     def lost(self) -> bool:
@@ -291,7 +349,8 @@ class InstanceSet:
     `failovers` are the times of recent ones, for the brake (H25). `source` is the data that the first node
     must hold before anything else happens. `backup` is the backup that is being made of the set (`Creating`).
     `schedule_since` is when the hour of `backup_schedule` was chosen, `scheduled_day` the KST day
-    (`2026-11-25`) for which nothing more is to be done. `revision` is the store's.
+    (`2026-11-25`) for which nothing more is to be done. `configuration` tells what of the linked parameter
+    group has come to the nodes; None: the defaults of the family. `revision` is the store's.
     """
 
     id: SetId
@@ -327,6 +386,7 @@ class InstanceSet:
     backup: BackupId | None = None
     schedule_since: float | None = None
     scheduled_day: str | None = None
+    configuration: Configuration | None = None
     revision: int = 0
 
     @property

@@ -6,6 +6,8 @@ from typing import NewType
 SetId = NewType("SetId", str)
 NodeId = NewType("NodeId", str)
 BackupId = NewType("BackupId", str)
+GroupId = NewType("GroupId", str)
+AuthorityId = NewType("AuthorityId", str)
 
 
 class SetState(StrEnum):
@@ -41,6 +43,16 @@ class NodeState(StrEnum):
     FAILED = "Failed"
 
 
+class ApplyStatus(StrEnum):
+    """How far the values of its parameter group have come to a set (API.md 7)."""
+
+    PENDING = "Pending"
+    APPLYING = "Applying"
+    IN_SYNC = "In-Sync"
+    ERROR_SYNC = "Error-Sync"
+    SUSPENDED = "Suspended"
+
+
 class Role(StrEnum):
     """A node's part in its set."""
 
@@ -49,13 +61,15 @@ class Role(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """The long changes of a set; the last two are the service's own."""
+    """The long changes of a set; the last two are the service's own, `RENEW_CERTIFICATES` may be."""
 
     CREATE = "create"
     ADD_REPLICA = "add_replica"
     DELETE_NODE = "delete_node"
     PROMOTE = "promote"
     MODIFY = "modify"
+    APPLY_PARAMETERS = "apply_parameters"
+    RENEW_CERTIFICATES = "renew_certificates"
     DELETE = "delete"
     FAILOVER = "failover"
     HEAL = "heal"
@@ -103,7 +117,7 @@ class UseKind(StrEnum):
 
 
 class EventName(StrEnum):
-    """The audit words for sets and backups; those of parameter groups come with them."""
+    """The audit words for sets, backups and parameter groups."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -138,6 +152,16 @@ class EventName(StrEnum):
     BACKUP_DELETE_COMPLETE = "Backup Delete Complete"
     SCHEDULED_BACKUP_DELETE = "Scheduled Backup Delete"
     SCHEDULED_BACKUP_DELETE_COMPLETE = "Scheduled Backup Delete Complete"
+    GROUP_CREATE = "Parameter Group Create"
+    GROUP_DELETE = "Parameter Group Delete"
+    GROUP_APPLY_COMPLETE = "Parameter Group Apply Complete"
+    GROUP_APPLY_FAILED = "Parameter Group Apply Failed"
+    PARAMETERS_UPDATE = "Parameters Update"
+    PARAMETERS_ROLLBACK = "Parameters Rollback"
+    PARAMETERS_RESET = "Parameters Reset"
+    CERTIFICATES_RENEW = "Cluster Certificates Renew"
+    CERTIFICATES_RENEW_COMPLETE = "Cluster Certificates Renew Complete"
+    CERTIFICATES_RENEW_FAILED = "Cluster Certificates Renew Failed"
 
 
 class Outcome(StrEnum):

@@ -6,10 +6,10 @@ never appear: Redis takes their SHA-256.
 
 import hashlib
 
+from memstored.domain.engine import family_of
 from memstored.domain.model import TenantUser
 from memstored.domain.ports import Identity
 from memstored.redis.commands import allowed_commands
-from memstored.redis.versions import family_of
 
 __all__ = ["DEFAULT_USER", "control_rules", "replication_rules", "tenant_rules"]
 

@@ -12,7 +12,7 @@ Left out, beside the list of API.md 5: the words of cluster mode (`asking`, `rea
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from memstored.redis.versions import Family
+from memstored.domain.engine import Family
 
 __all__ = ["allowed_commands"]
 
@@ -106,5 +106,8 @@ _ALLOWED: Mapping[Family, frozenset[str]] = MappingProxyType(
 
 
 def allowed_commands(family: Family) -> frozenset[str]:
-    """Names, lower case, of every command (`get`) and subcommand (`client|list`) a tenant may run."""
+    """Names, lower case, of every command (`get`) and subcommand (`client|list`) a tenant may run.
+
+    For families with ACLs (`Capabilities.acl`).
+    """
     return _ALLOWED[family]

@@ -7,9 +7,9 @@ where the node lives and are added by the runtime.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from memstored.domain.engine import family_of
 from memstored.domain.ports import Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
-from memstored.redis.versions import family_of
 
 __all__ = ["directives", "maxmemory"]
 

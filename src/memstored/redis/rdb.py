@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from memstored.redis.versions import Family
+from memstored.domain.engine import Family
 
 __all__ = [
     "END_BYTES",
@@ -29,8 +29,10 @@ HEADER_BYTES: Final = 64 * 1024
 END_BYTES: Final = 9
 """So many bytes of a file's beginning and of its end tell whether it may be whole."""
 
-RDB_FORMATS: Mapping[Family, int] = MappingProxyType({Family.V6_2: 9, Family.V7_0: 10, Family.V7_2: 11})
-"""The newest format a family loads; it loads all before, those of generations unknown here too (5.0: 9)."""
+RDB_FORMATS: Mapping[Family, int] = MappingProxyType(
+    {Family.V5_0: 9, Family.V6_2: 9, Family.V7_0: 10, Family.V7_2: 11}
+)
+"""The newest format a family loads; it loads all before."""
 
 _MAGIC: Final = b"REDIS"
 _MAGIC_BYTES: Final = 9

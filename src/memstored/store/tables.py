@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 __all__ = [
+    "authorities",
     "backup_uses",
     "backups",
     "credentials",
@@ -33,6 +34,9 @@ __all__ = [
     "metadata",
     "nodes",
     "operations",
+    "parameter_group_versions",
+    "parameter_groups",
+    "password_keys",
     "set_secrets",
     "tokens",
 ]
@@ -99,6 +103,7 @@ instance_sets = Table(
     _may("backup", String(36)),
     _may("schedule_since", Double),
     _may("scheduled_day", String(10)),
+    _may("configuration", _JSON),
     _must("revision", BigInteger),
     UniqueConstraint("project_id", "name"),
     Index(None, "project_id", "created_at", "id"),
@@ -120,6 +125,7 @@ nodes = Table(
     _may("run_id", String(64)),
     _must("whole", Boolean),
     _must("removing", Boolean),
+    _may("certificate", _JSON),
     UniqueConstraint("set_id", "number"),
 )
 
@@ -206,6 +212,57 @@ backup_uses = Table(
     _may("path", Text),
     Index(None, "backup_id"),
     Index(None, "holder"),
+)
+
+parameter_groups = Table(
+    "parameter_groups",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _must("project_id", String(255)),
+    _must("name", String(255)),
+    _may("description", Text),
+    _must("family", String(16)),
+    _must("base_id", String(255)),
+    # The number of its present version.
+    _must("version", Integer),
+    _must("created_at", Double),
+    _must("updated_at", Double),
+    UniqueConstraint("project_id", "name"),
+)
+
+parameter_group_versions = Table(
+    "parameter_group_versions",
+    metadata,
+    Column("group_id", String(36), ForeignKey("parameter_groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    # What differs from the family's defaults, as rows of name and value.
+    _must("values", _JSON),
+    _must("created_at", Double),
+    _must("actor", Text),
+)
+
+authorities = Table(
+    "authorities",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # PEM; the private key is sealed.
+    _must("certificate", Text),
+    _must("sealed_key", Text),
+    _must("created_at", Double),
+    _must("not_after", Double),
+    # When another one began to sign in its place; it is trusted still, until it is removed.
+    _may("retired_at", Double),
+)
+
+password_keys = Table(
+    "password_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # SubjectPublicKeyInfo, PEM; the private key is sealed.
+    _must("public_key", Text),
+    _must("sealed_key", Text),
+    _must("created_at", Double),
+    _may("retired_at", Double),
 )
 
 events = Table(

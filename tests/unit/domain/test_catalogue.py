@@ -5,7 +5,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from memstored.domain.catalogue import FAMILIES, DefaultGroup, default_catalogue, family_of
+from memstored.domain.catalogue import FAMILIES, DefaultGroup, default_catalogue
 from memstored.domain.parameters import parameters_of
 
 CATALOGUE = default_catalogue()
@@ -90,12 +90,6 @@ def test_a_default_group_answers_to_its_further_ids() -> None:
     catalogue = type(CATALOGUE)(flavors=(), subnets=(), security_groups=(), parameter_groups=(group,))
 
     assert [catalogue.parameter_group(i) for i in ("a", "b", "c")] == [group, group, group]
-
-
-@pytest.mark.parametrize(("version", "family"), [("7.0.15", "7.0"), ("6.2.5", "6.2"), ("7.0", "7.0")])
-def test_the_family_of_a_version_is_its_first_two_numbers(version: str, family: str) -> None:
-    """Sets and parameter groups belong together by the first two numbers of the version."""
-    assert family_of(version) == family
 
 
 def test_default_parameters_keep_data_in_memory_only() -> None:

@@ -11,7 +11,6 @@ from memstored.domain.catalogue.records import (
     SecurityGroup,
     SecurityRule,
     Subnet,
-    family_of,
     fixed_id,
 )
 
@@ -27,7 +26,6 @@ __all__ = [
     "SecurityRule",
     "Subnet",
     "default_catalogue",
-    "family_of",
     "fixed_id",
     "parse",
 ]

@@ -16,7 +16,6 @@ __all__ = [
     "SecurityGroup",
     "SecurityRule",
     "Subnet",
-    "family_of",
     "fixed_id",
 ]
 
@@ -118,8 +117,3 @@ class Catalogue:
 def fixed_id(kind: str, name: str) -> str:
     """The id of a fixed thing that nobody named one for (API.md 1)."""
     return str(uuid5(NAMESPACE_URL, f"memstored:{kind}:{name}"))
-
-
-def family_of(version: str) -> str:
-    """The engine family of a version: `7.0.15` is of `7.0`."""
-    return ".".join(version.split(".")[:2])

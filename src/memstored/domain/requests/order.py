@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from memstored.domain.catalogue import Catalogue, family_of
+from memstored.domain.catalogue import Catalogue
+from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import BackupSchedule
 from memstored.domain.requests.change import of_sound_fields
@@ -150,8 +151,10 @@ def _parameter_group(order: Order, offer: Offer) -> Iterator[Detail]:
 
 def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
     group = offer.catalogue.parameter_group(order.parameter_group_id)
+    if group is None or order.version not in offer.versions:
+        return
     family = family_of(order.version)
-    if group is not None and order.version in offer.versions and group.family != family:
+    if group.family != family:
         message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
         yield Detail("parameterGroupId", "parameter_group_family", message)
 

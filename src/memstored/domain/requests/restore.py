@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from memstored.domain.backup import Backup
-from memstored.domain.catalogue import family_of
+from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import Source
 from memstored.domain.requests.order import Offer, Order

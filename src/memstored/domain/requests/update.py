@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from memstored.domain.catalogue import Catalogue, family_of
+from memstored.domain.catalogue import Catalogue
+from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet
 from memstored.domain.requests.change import (

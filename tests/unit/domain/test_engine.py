@@ -1,11 +1,12 @@
 import pytest
 
-from memstored.redis.versions import Family, family_of
+from memstored.domain.engine import Family, capabilities_of, family_of
 
 
 @pytest.mark.parametrize(
     ("version", "family"),
     [
+        ("5.0.6", Family.V5_0),
         ("6.2.0", Family.V6_2),
         ("6.2.17", Family.V6_2),
         ("7.0.15", Family.V7_0),
@@ -19,8 +20,12 @@ def test_a_version_belongs_to_the_newest_family_that_is_not_newer(version: str, 
     assert family_of(version) is family
 
 
-@pytest.mark.parametrize("version", ["5.0.6", "6.0.16"])
-def test_versions_without_the_needed_commands_are_refused(version: str) -> None:
-    """Before 6.2 `bind` can not change live and `CLIENT KILL LADDR` does not exist."""
-    with pytest.raises(ValueError, match=version):
-        family_of(version)
+def test_versions_before_the_first_family_are_refused() -> None:
+    """Nothing is known of what they can do."""
+    with pytest.raises(ValueError, match=r"4\.0\.14"):
+        family_of("4.0.14")
+
+
+def test_only_the_first_family_is_without_users_of_their_own() -> None:
+    """ACLs came with 6.0."""
+    assert [f for f in Family if not capabilities_of(f"{f}.0").acl] == [Family.V5_0]
