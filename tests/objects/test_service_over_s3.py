@@ -59,6 +59,7 @@ def test_a_backup_goes_there_and_comes_back(service: ServiceProcess, gateway: Ga
         with one.at(one.address()) as client:
             assert client.dbsize() == keys
     wait_for(lambda: backup.show()["verifiedAt"], what="a verdict", instead=backup.show)
+    wait_for(lambda: _all_available(service), what="backups that nobody uses", instead=backup.show)
     delete_all(service)
 
     assert row["reason"] is None
