@@ -7,9 +7,10 @@ where the node lives and are added by the runtime.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from memstored.domain.engine import family_of
+from memstored.domain.engine import Family, capabilities_of, family_of
 from memstored.domain.ports import Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
+from memstored.redis.renaming import renamings
 
 __all__ = ["directives", "maxmemory"]
 
@@ -52,6 +53,30 @@ _FIXED: tuple[tuple[str, str], ...] = (
     ("daemonize", "no"),
 )
 
+_UNKNOWN: Mapping[Family, frozenset[str]] = MappingProxyType(
+    {
+        Family.V5_0: frozenset(
+            {
+                "acl-pubsub-default",
+                "crash-memcheck-enabled",
+                "lazyfree-lazy-user-del",
+                "lazyfree-lazy-user-flush",
+                "rdb-del-sync-files",
+                "repl-diskless-load",
+                "sanitize-dump-payload",
+            }
+        )
+    }
+)
+"""What an engine of the family does not start with."""
+
+_OTHERWISE: Mapping[Family, Mapping[str, str]] = MappingProxyType(
+    {
+        # What a copy over the disk leaves there is not removed by this engine, so there never is one (H21).
+        Family.V5_0: {"repl-diskless-sync": "yes"}
+    }
+)
+
 _PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "maxclients": "10000",
@@ -79,21 +104,31 @@ def directives(
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
+    Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` replace the
     defaults that tenants may choose (`maxmemory`, `maxmemory-policy`, `timeout` …). Raises `ValueError` for
     any other parameter and for a version that is not known here.
     """
-    family_of(version)
+    family = family_of(version)
     defaults = {**_PARAMETERS, "maxmemory": str(maxmemory(memory_gib))}
     if guarded := sorted(parameters.keys() - defaults.keys()):
         raise ValueError(f"not to be chosen: {', '.join(guarded)}")
     chosen = {**defaults, **parameters}
     return (
-        *_FIXED,
-        *_users(control),
+        *_fixed(family),
+        *(_users(control) if capabilities_of(version).acl else _passwords(control)),
         *_sized(memory_gib, failure_detection),
         *((name, _quoted(value)) for name, value in chosen.items()),
     )
+
+
+def _fixed(family: Family) -> tuple[tuple[str, str], ...]:
+    unknown, otherwise = _UNKNOWN.get(family, frozenset()), _OTHERWISE.get(family, {})
+    return tuple((name, otherwise.get(name, value)) for name, value in _FIXED if name not in unknown)
+
+
+def _passwords(control: Identity) -> tuple[tuple[str, str], ...]:
+    return (("requirepass", _quoted(control.secret)), *renamings(control.secret))
 
 
 def _users(control: Identity) -> tuple[tuple[str, str], ...]:
