@@ -84,7 +84,7 @@ async def test_a_group_shows_its_parameters(api: Api) -> None:
         "defaultValue": "0",
         "type": "integer",
         "unit": "seconds",
-        "allowed": "0 to 2147483647",
+        "allowed": "0 (off), or 10 to 2147483647",
         "editable": True,
         "apply": "immediate",
     }
