@@ -20,6 +20,7 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
@@ -39,6 +40,7 @@ from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
@@ -49,6 +51,7 @@ from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
@@ -109,7 +112,8 @@ async def open_house(
         )
     database = await parts.open_store(folder.store_url)
     try:
-        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        cipher = Cipher.from_file(folder.key_file)
+        sets = SetRepository(database, clock, cipher)
         await sets.check_key()
         place = parts.furnish(
             Place(
@@ -126,6 +130,7 @@ async def open_house(
         backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
+        keys = PasswordKeyRepository(database, cipher)
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
@@ -135,6 +140,7 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -145,6 +151,7 @@ async def open_house(
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
                 ),
@@ -176,6 +183,7 @@ class _Rooms:
     files: Files
     fleet: Fleet
     keeper: Keeper
+    passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
 
@@ -207,6 +215,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
         groups=finder,
+        passwords=rooms.passwords,
         control=rooms.fleet,
         sequence=_NoSequence(),
         keeper=rooms.keeper,
@@ -228,6 +237,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             sequence=_NoSequence(),
             clock=clock,
         ),
+        passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),
