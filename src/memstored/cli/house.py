@@ -24,6 +24,7 @@ from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -36,6 +37,7 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -48,6 +50,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
@@ -185,9 +188,18 @@ class _Rooms:
     runtime: ProcessRuntime
 
 
+class _NoSequence:
+    """Nobody brings the values of groups to sets that run: new ones start with them."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """Nothing is to be looked at."""
+
+
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    groups = ParameterGroupRepository(rooms.database, clock)
+    finder = GroupFinder(catalogue=catalogue, groups=groups)
+    holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
         catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
@@ -202,8 +214,10 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
         passwords=rooms.passwords,
         control=rooms.fleet,
+        sequence=_NoSequence(),
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -214,7 +228,15 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=_NoSequence(),
+            clock=clock,
+        ),
         passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
