@@ -25,10 +25,10 @@ def caller(url: str) -> Client:
     token = os.environ.get(TOKEN)
     if not token:
         raise Stop(f"There is no token: put one in the variable {TOKEN}.", code=2)
-    return Client.with_token(url, token)
+    return Client(url=url, token=token)
 
 
 def new_token(data_dir: Path) -> str:
     """A fresh token of the first admin."""
     with client(data_dir) as caller:
-        return caller.new_token()
+        return caller.new_token().value

@@ -12,8 +12,9 @@ import typer
 
 from memstored.cli import backups, credentials, users
 from memstored.cli.errors import Stop
-from memstored.client.errors import ApiFault, Unreachable
-from memstored.telemetry.logs import LogForm, configure
+from memstored.cli.extra import server_rooms
+from memstored.client.errors import ApiFault, ClientError
+from memstored.telemetry.form import LogForm
 
 __all__ = ["app", "main"]
 
@@ -52,7 +53,9 @@ def serve(
     """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
     # What is made now stays for good: looking through it for garbage, again and again, costs a sixth of it.
     gc.disable()
-    from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
+        from memstored.telemetry.logs import configure  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
@@ -80,7 +83,8 @@ def purge(
     """End every node of a data folder and remove what memstored made in it but backups."""
     if not yes:
         typer.confirm(f"End every node of {data_dir} and remove it with all data?", abort=True)
-    from memstored.cli.purge import purge as end_all  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli.purge import purge as end_all  # noqa: PLC0415 - see the head of the file
 
     done = end_all(data_dir, catalogue)
     typer.echo(f"Ended {done.nodes} nodes and removed {data_dir}.")
@@ -91,7 +95,8 @@ def purge(
 @app.command()
 def demo() -> None:
     """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
-    from memstored.cli import tour  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli import tour  # noqa: PLC0415 - see the head of the file
 
     tour.run()
 
@@ -102,11 +107,11 @@ def main() -> None:
         app()
     except Stop as stop:
         _fail(str(stop), stop.code)
-    except Unreachable as unreachable:
-        _fail(str(unreachable), 1)
     except ApiFault as fault:
-        lines = [fault.message, *(f"  {d['field']}: {d['message']}" for d in fault.details)]
+        lines = [fault.message, *(f"  {d.field}: {d.message}" for d in fault.details)]
         _fail("\n".join(lines), REFUSED)
+    except ClientError as trouble:
+        _fail(str(trouble), 1)
 
 
 def _fail(message: str, code: int) -> None:
