@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import pytest
 import redis
-from nodes import CONTROL, REPLICATION
+from logins import CONTROL, REPLICATION
 from servers import Directives, Engine, Server, eventually
 
 from memstored.domain.engine import Family, capabilities_of, family_of
 from memstored.domain.model import TenantUser
 from memstored.redis.acl import replication_rules, tenant_rules
 from memstored.redis.commands import allowed_commands
+
+pytestmark = pytest.mark.able("acl")
 
 Start = Callable[..., Server]
 PASSWORD = "a tenant's password"

@@ -24,18 +24,22 @@ from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -48,10 +52,11 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
-__all__ = ["House", "Parts", "open_house", "process_runtime"]
+__all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -95,6 +100,15 @@ async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRu
     )
 
 
+def process_endpoints(folder: DataFolder, runtime: ProcessRuntime) -> ChosenEndpoints:
+    """The addresses of the sets of a data folder, by what their engines can do; not started yet."""
+    addresses, address_of = runtime.addresses, runtime.address
+    return ChosenEndpoints(
+        floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+        proxied=ProxiedEndpoints(root=folder.runtime, addresses=addresses, address_of=address_of),
+    )
+
+
 @asynccontextmanager
 async def open_house(
     folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str, parts: Parts
@@ -115,7 +129,7 @@ async def open_house(
         place = parts.furnish(
             Place(
                 runtime=runtime,
-                endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+                endpoints=process_endpoints(folder, runtime),
                 wire=RedisWire(clock=clock),
                 objects=objects,
                 doors=LoadingDoor,
@@ -185,9 +199,18 @@ class _Rooms:
     runtime: ProcessRuntime
 
 
+class _NoSequence:
+    """Nobody brings the values of groups to sets that run: new ones start with them."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """Nothing is to be looked at."""
+
+
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    groups = ParameterGroupRepository(rooms.database, clock)
+    finder = GroupFinder(catalogue=catalogue, groups=groups)
+    holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
         catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
@@ -202,8 +225,10 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
         passwords=rooms.passwords,
         control=rooms.fleet,
+        sequence=_NoSequence(),
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -214,7 +239,15 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=_NoSequence(),
+            clock=clock,
+        ),
         passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
