@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from memstored.domain.engine import capabilities_of
+
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
 
@@ -21,6 +23,20 @@ OLD_REDIS = Path(__file__).parents[1] / ".tools" / "redis-5.0.6" / "redis-server
 
 SYSTEM = "/usr/local/sbin:/usr/sbin"
 """Where programs may lie that not everybody has on PATH."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what an engine can not do: a test marked `able("acl")` is for those that can."""
+    unable = [item for item in items if not _able(item)]
+    config.hook.pytest_deselected(items=unable)
+    items[:] = [item for item in items if item not in set(unable)]
+
+
+def _able(item: pytest.Item) -> bool:
+    wanted = [name for mark in item.iter_markers("able") for name in mark.args]
+    params = item.callspec.params if wanted and hasattr(item, "callspec") else {}
+    version = params.get("version") or getattr(params.get("engine"), "version", None)
+    return version is None or all(getattr(capabilities_of(version), name) for name in wanted)
 
 
 def missing_programs() -> list[str]:

@@ -8,7 +8,8 @@ import redis
 from bare import PLAIN, Start, fill, follow, no_one, nowhere, pair, replication
 from crafted import poisoned, strings
 from loading import load, parts, taking_in, unheard
-from nodes import CONTROL, REPLICATION, Node, Opener, attached, connected
+from logins import CONTROL, REPLICATION
+from nodes import Node, Opener, attached, connected
 from scripted_master import ScriptedMaster
 from servers import Server, eventually, soon
 
