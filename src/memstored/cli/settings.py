@@ -10,6 +10,7 @@ from memstored.cli.errors import Stop
 from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
 from memstored.domain.settings import (
     BackupSettings,
+    EngineSettings,
     FailoverSettings,
     ObjectSettings,
     Quotas,
@@ -63,6 +64,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         failover=_failover(_table(table, "failover", "")),
         backup=_backup(_table(table, "backup", "")),
         objects=_objects(_table(table, "objects", "")),
+        engines=_engines(_table(table, "engines", "")),
     )
 
 
@@ -104,6 +106,18 @@ def _objects(table: Mapping[str, object]) -> ObjectSettings:
     if "timeout" in table:
         settings = replace(settings, timeout=_seconds(table["timeout"], "objects.timeout"))
     return settings
+
+
+def _engines(table: Mapping[str, object]) -> EngineSettings:
+    _only(table, set(EngineSettings.__dataclass_fields__), "engines.")
+    folders = table.get("folders", [])
+    if not isinstance(folders, list) or not all(_absolute(folder) for folder in folders):
+        raise ValueError("engines.folders must be a list of absolute paths.")
+    return EngineSettings(folders=tuple(folders))
+
+
+def _absolute(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute() and value.isprintable()
 
 
 def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:

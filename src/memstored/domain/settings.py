@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["BackupSettings", "FailoverSettings", "ObjectSettings", "QuotaSettings", "Quotas", "Settings"]
+__all__ = [
+    "BackupSettings",
+    "EngineSettings",
+    "FailoverSettings",
+    "ObjectSettings",
+    "QuotaSettings",
+    "Quotas",
+    "Settings",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,13 @@ class ObjectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
+
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -77,3 +92,4 @@ class Settings:
     failover: FailoverSettings = FailoverSettings()
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
+    engines: EngineSettings = EngineSettings()

@@ -6,7 +6,7 @@ import pytest
 
 from memstored.cli.errors import Stop
 from memstored.cli.settings import read_settings
-from memstored.domain.settings import BackupSettings, ObjectSettings
+from memstored.domain.settings import BackupSettings, EngineSettings, ObjectSettings, Settings
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -35,9 +35,22 @@ def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:
     )
 
 
+def test_folders_with_engines_are_read(tmp_path: Path) -> None:
+    """Programs may lie anywhere; none is looked for beyond PATH without being asked."""
+    settings = read_settings(_file(tmp_path, '[engines]\nfolders = ["/opt/redis-5.0.6", "/srv/valkey"]'))
+
+    assert settings.engines == EngineSettings(folders=("/opt/redis-5.0.6", "/srv/valkey"))
+    assert Settings().engines.folders == ()
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("[engines]\nfolders = 1", "engines.folders must be a list of absolute paths."),
+        ('[engines]\nfolders = "/opt"', "engines.folders must be a list of absolute paths."),
+        ('[engines]\nfolders = ["opt"]', "engines.folders must be a list of absolute paths."),
+        ("[engines]\nfolders = [1]", "engines.folders must be a list of absolute paths."),
+        ("[engines]\nfolder = []", "engines.folder is not a setting; known here: folders."),
         ("[backup]\nparallel = 0", "backup.parallel must be a whole number of at least 1."),
         ("[backup]\nparalel = 1", "backup.paralel is not a setting; known here: parallel."),
         ("[objects]\nurl = 1", "objects.url must be a string that is not empty."),
