@@ -32,9 +32,11 @@ from memstored.domain.words import NodeId, NodeState, OperationKind, OperationSt
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
-from memstored.runtime.protocol import Engine
+from memstored.runtime.protocol import Endpoints, Engine
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
@@ -143,13 +145,21 @@ class RealHouse:
         subnets = {"subnet": f"{self.subnet}.0/24"}
         return ProcessRuntime(root=self.root, subnets=subnets, engines=(self.engine,), clock=self.clock)
 
+    def endpoints(self) -> Endpoints:
+        """The set's addresses, as the service carries those of the engine."""
+        addresses, address_of = self.runtime.addresses, self.runtime.address
+        return ChosenEndpoints(
+            floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+            proxied=ProxiedEndpoints(root=self.root, addresses=addresses, address_of=address_of),
+        )
+
     @asynccontextmanager
     async def controller(self) -> AsyncIterator[Fleet]:
         """A controller at work; another one may come after it."""
         self.runtime = self._runtime()
         place = Place(
             runtime=self.runtime,
-            endpoints=FloatingEndpoints(addresses=self.runtime.addresses, address_of=self.runtime.address),
+            endpoints=self.endpoints(),
             wire=DetouredWire(self.detours, self.clock),
             objects=self.objects,
             doors=LoadingDoor,
@@ -161,11 +171,16 @@ class RealHouse:
             yield fleet
 
     async def purge(self) -> None:
-        """End every node and every detour."""
-        runtime = self._runtime()
+        """End every node and every detour, and let go of the addresses."""
+        runtime = self.runtime = self._runtime()
+        endpoints = self.endpoints()
         await runtime.start()
+        await endpoints.start()
         for placement in runtime.placements():
             await runtime.destroy(placement.node)
+        for owner in endpoints.owners():
+            await endpoints.release(owner)
+        await endpoints.close()
         await runtime.close()
         await asyncio.to_thread(self.detours.close)
 
