@@ -28,9 +28,11 @@ from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -48,7 +50,7 @@ from memstored.store.database import Database
 from memstored.store.events import EventRepository
 from memstored.store.sets import SetRepository
 
-__all__ = ["House", "Parts", "open_house", "process_runtime"]
+__all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -92,6 +94,15 @@ async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRu
     )
 
 
+def process_endpoints(folder: DataFolder, runtime: ProcessRuntime) -> ChosenEndpoints:
+    """The addresses of the sets of a data folder, by what their engines can do; not started yet."""
+    addresses, address_of = runtime.addresses, runtime.address
+    return ChosenEndpoints(
+        floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+        proxied=ProxiedEndpoints(root=folder.runtime, addresses=addresses, address_of=address_of),
+    )
+
+
 @asynccontextmanager
 async def open_house(
     folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str, parts: Parts
@@ -111,7 +122,7 @@ async def open_house(
         place = parts.furnish(
             Place(
                 runtime=runtime,
-                endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+                endpoints=process_endpoints(folder, runtime),
                 wire=RedisWire(clock=clock),
                 objects=objects,
                 doors=LoadingDoor,

@@ -84,7 +84,11 @@ class Actor:
                 first = instance_set.nodes[0]
                 with_reader = instance_set.replicas > 1
                 await endpoints.reserve(
-                    instance_set.id, first.subnet_id, instance_set.port, with_reader=with_reader
+                    instance_set.id,
+                    first.subnet_id,
+                    instance_set.port,
+                    version=instance_set.version,
+                    with_reader=with_reader,
                 )
             case do.Release():
                 await endpoints.release(instance_set.id)
