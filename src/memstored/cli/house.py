@@ -20,9 +20,11 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -37,8 +39,10 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
@@ -48,6 +52,8 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
@@ -117,7 +123,8 @@ async def open_house(
         )
     database = await parts.open_store(folder.store_url)
     try:
-        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        cipher = Cipher.from_file(folder.key_file)
+        sets = SetRepository(database, clock, cipher)
         await sets.check_key()
         place = parts.furnish(
             Place(
@@ -134,6 +141,7 @@ async def open_house(
         backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
+        keys = PasswordKeyRepository(database, cipher)
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
@@ -143,6 +151,7 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -153,6 +162,7 @@ async def open_house(
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
                 ),
@@ -184,13 +194,23 @@ class _Rooms:
     files: Files
     fleet: Fleet
     keeper: Keeper
+    passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
 
 
+class _NoSequence:
+    """Nobody brings the values of groups to sets that run: new ones start with them."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """Nothing is to be looked at."""
+
+
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    groups = ParameterGroupRepository(rooms.database, clock)
+    finder = GroupFinder(catalogue=catalogue, groups=groups)
+    holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
         catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
@@ -205,7 +225,10 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
+        passwords=rooms.passwords,
         control=rooms.fleet,
+        sequence=_NoSequence(),
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -216,7 +239,16 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=_NoSequence(),
+            clock=clock,
+        ),
+        passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

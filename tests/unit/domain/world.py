@@ -262,6 +262,7 @@ class World:
                 self.fleet.acknowledged.extend(SAVED)
             self.events.extend(decision.events)
             self.commits += 1
+            self._check_at_rest()
         for action in decision.actions[:acts]:
             self.acts.append(action)
             self._attempt(action)
@@ -269,6 +270,12 @@ class World:
         if forget:
             self.restart()
         return len(decision.actions)
+
+    def _check_at_rest(self) -> None:
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9)."""
+        operation = self.set.operation
+        if self.set.status is SetState.RUNNING and operation is not None:
+            assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
         """Carry an act out; whether it worked is seen in the next look. An answer may be lost on its way."""
