@@ -1,4 +1,4 @@
-"""The table of parameters, and the values that groups may hold. The engines' side: tests/redis/test_parameters."""
+"""The table of parameters, and the values that groups may hold; `tests/redis` compares it with engines."""
 
 import pytest
 from hypothesis import given
