@@ -199,9 +199,9 @@ _PARAMETERS = """\
 # The parameters of parameter groups
 
 What `GET /v1/parameter-groups/{{id}}` shows for each engine family
-([the HTTP API, section 7](api.md#7-parameter-groups)). The defaults are those of the family's default group, and
-of every set that has it. A value is a string, written as in `CONFIG GET`. *immediate*: nodes take it while they
-run. *replace*: nodes are replaced one after the other. [How to use them](../how-to/parameter-groups.md).
+([the HTTP API, section 7](api.md#7-parameter-groups)). The defaults are those of the family's default group.
+A value is a string, written as in `CONFIG GET`. *immediate*: nodes take it while they run. *replace*: nodes
+are replaced one after the other. [How to use them](../how-to/parameter-groups.md).
 
 {families}"""
 

@@ -68,7 +68,7 @@ class SteppingService(ServiceProcess):
         self.process = Offspring(int(self._nursery.stdout.readline()))  # type: ignore[assignment]
 
     def await_ready(self) -> None:
-        """Return when the service that was begun answers, a caller has a token, and a key is made for passwords.
+        """Return when the service that was begun answers, a caller has a token, and passwords have a key.
 
         All of these are written beside what is asked for, so they must not be counted with it.
         """
