@@ -21,6 +21,7 @@ from old_client import control_client, old_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
+from servers import engines as programs
 
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
@@ -38,8 +39,8 @@ from memstored.redis.link import RedisLink
 from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Endpoints, Engine
 from memstored.runtime.proxied import ProxiedEndpoints
-from memstored.runtime.protocol import Engine
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
@@ -144,9 +145,19 @@ class RealHouse:
 
     def _runtime(self) -> ProcessRuntime:
         subnets = {"subnet": f"{self.subnet}.0/24"}
-        return ProcessRuntime(root=self.root, subnets=subnets, engines=(self.engine,), clock=self.clock)
+        engines = (self.engine, *self._checking)
+        return ProcessRuntime(root=self.root, subnets=subnets, engines=engines, clock=self.clock)
 
-    def _endpoints(self) -> ChosenEndpoints:
+    @property
+    def _checking(self) -> tuple[Engine, ...]:
+        """The newest engine of this machine, where the house's own believes whatever it loads (H25)."""
+        newest = programs()[0]
+        if capabilities_of(self.engine.version).sanitizing:
+            return ()
+        return (Engine(version=newest.version, program=newest.program, tls=False, license=""),)
+
+    def endpoints(self) -> Endpoints:
+        """The set's addresses, as the service carries those of the engine."""
         addresses, address_of = self.runtime.addresses, self.runtime.address
         return ChosenEndpoints(
             floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
@@ -159,7 +170,7 @@ class RealHouse:
         self.runtime = self._runtime()
         place = Place(
             runtime=self.runtime,
-            endpoints=self._endpoints(),
+            endpoints=self.endpoints(),
             wire=DetouredWire(self.detours, self.clock),
             objects=self.objects,
             doors=LoadingDoor,
@@ -174,7 +185,7 @@ class RealHouse:
         """End every node and every detour."""
         runtime = self.runtime = self._runtime()
         await runtime.start()
-        endpoints = self._endpoints()
+        endpoints = self.endpoints()
         await endpoints.start()
         for placement in runtime.placements():
             await runtime.destroy(placement.node)
