@@ -182,10 +182,10 @@ class RealHouse:
             yield fleet
 
     async def purge(self) -> None:
-        """End every node and every detour."""
+        """End every node and every detour, and let go of the addresses."""
         runtime = self.runtime = self._runtime()
-        await runtime.start()
         endpoints = self.endpoints()
+        await runtime.start()
         await endpoints.start()
         for placement in runtime.placements():
             await runtime.destroy(placement.node)

@@ -355,6 +355,10 @@ def test_the_replication_user_can_follow_and_nothing_else(start: Start, birth: D
     below.replicaof(primary.host, primary.port)
     eventually(lambda: below.info("replication")["master_link_status"] == "up", what="the link")
 
+    held = control.acl_getuser(REPLICATION.user)
+    assert set(held["commands"]) == {"+psync", "+replconf", "+ping"}
+    assert not held["keys"]
+    assert not held["channels"]
     follower = primary.client(REPLICATION.user, REPLICATION.secret)
     for command in ("GET key", "SET key 1", "INFO", "CONFIG GET masterauth"):
         with pytest.raises(redis.exceptions.NoPermissionError):

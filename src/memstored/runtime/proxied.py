@@ -11,6 +11,7 @@ Under the runtime's root, `proxies` holds a folder a set: `haproxy.cfg`, `haprox
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from memstored.runtime.reservations import PRIMARY, READER, Reservations
 __all__ = ["ProxiedEndpoints"]
 
 log = structlog.get_logger()
+
+SOMEBODY = "somebody"
+"""In place of a node's address, where it can not be told to whom an address leads, if to anybody."""
 
 
 @dataclass(slots=True)
@@ -97,7 +101,8 @@ class ProxiedEndpoints:
         try:
             proxy.leads = await proxy.running.leads()
         except ProxyTrouble as trouble:
-            await self._end(set_id, proxy, str(trouble))
+            with suppress(ProxyTrouble):
+                await self._end(set_id, proxy, str(trouble))
 
     async def reserve(
         self,
@@ -134,7 +139,7 @@ class ProxiedEndpoints:
             reader=vips.reader,
             reserved=True,
             primary_at=self._node_at(proxy.leads.get(PRIMARY)),
-            reader_at=self._node_at(proxy.leads.get(READER)),
+            reader_at=self._node_at(proxy.leads.get(READER)) if vips.reader is not None else None,
             error=proxy.error,
         )
 
@@ -222,12 +227,17 @@ class ProxiedEndpoints:
         )
 
     async def _end(self, set_id: SetId, proxy: _Proxy, why: str) -> None:
-        """End one whose doings can not be known: then it is known that nobody comes through."""
+        """End one whose doings can not be known: then it is known that nobody comes through.
+
+        Raises `ProxyTrouble` when it can not be proven gone: then it leads to somebody, whatever it was told.
+        """
         haproxy = proxy.running
         assert haproxy is not None
         log.warning("proxy_ended", set_id=set_id, process=haproxy.process_id, why=why)
         if not await haproxy.end():
-            raise ProxyTrouble(f"{why}, and process {haproxy.process_id} could not be ended")
+            proxy.leads = dict.fromkeys((PRIMARY, READER), SOMEBODY)
+            proxy.error = f"{why}, and process {haproxy.process_id} could not be ended"
+            raise ProxyTrouble(proxy.error)
         proxy.running, proxy.leads = None, {}
 
     def _ender(self, set_id: SetId) -> Callable[[Haproxy], None]:
