@@ -147,7 +147,7 @@ class Fleet:
             changed=lambda _node: self._stir(instance_set.id),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, identities=identities)
+        actor = Actor(watch=watch, identities=identities, guests=self._guests)
         worker = Worker(
             instance_set,
             watch=watch,
