@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
-from memstored.domain.model import InstanceSet
-from memstored.domain.ports import Identity, Link, LinkTrouble
+from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.model import InstanceSet, Setting
+from memstored.domain.parameter_group import on_nodes
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.ports import Identity, Link, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
 from memstored.runtime.protocol import LaunchFailed, LaunchOrder
@@ -57,6 +60,8 @@ class Actor:
             case do.Load():
                 loader = Loader(watch=self.watch, replication=self.replication)
                 await loader.load(instance_set, action)
+            case do.Configure():
+                await self._configure(instance_set, action)
             case do.Stamp():
                 self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
             case _:
@@ -115,6 +120,7 @@ class Actor:
                 memory_gib=instance_set.memory,
                 control=self.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                parameters=on_nodes(instance_set, birth_values(instance_set, node_id)),
             ),
         )
         self.watch.launching(node_id, under_way=True)
@@ -154,3 +160,18 @@ class Actor:
         if primary is None or primary.address is None:
             raise LinkTrouble(f"the primary {action.primary} has no address")
         await link.follow(primary.address, instance_set.port)
+
+    async def _configure(self, instance_set: InstanceSet, action: do.Configure) -> None:
+        """A refusal is no trouble of the act: what comes of it is decided, so it is only remembered."""
+        link = self._link(action.node)
+        try:
+            for setting in action.settings:
+                await _set(link, setting)
+        except SettingRefused as refusal:
+            self.watch.turned_down(instance_set, action.node, refusal)
+
+
+async def _set(link: Link, setting: Setting) -> None:
+    if setting.name == MAXMEMORY and (why := eviction(setting, await link.holdings())):
+        raise SettingRefused(MAXMEMORY, why)
+    await link.configure((setting,))

@@ -7,13 +7,28 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import (
+    Configuration,
+    EventDraft,
+    GroupValues,
+    InstanceSet,
+    Node,
+    Operation,
+    Setting,
+    Source,
+    Step,
+)
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.plan import decide
-from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.ports import Identity, LinkTrouble, SettingRefused
+from memstored.domain.sequence import begin_apply
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.runtime.simulated import SimulatedFleet
@@ -116,6 +131,16 @@ def ask_replica(world: "World") -> None:
     )
 
 
+def ask_values(world: "World", **values: str) -> None:
+    """What the sequence begins: an apply of another version of the set's group; `_` stands for `-`."""
+    known = configured(world.set)
+    settings = tuple(Setting(name=name.replace("_", "-"), value=value) for name, value in values.items())
+    latest = known.wanted or known.values
+    wanted = GroupValues(group_id="g", version=latest.version + 1, settings=settings)
+    begun = begin_apply(world.set, wanted, world.now)
+    world.set = replace(begun, revision=world.set.revision + 1)
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -130,6 +155,7 @@ class Memory:
     reached: int = 0
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -170,6 +196,8 @@ class World:
     acts: list[do.Action] = field(default_factory=list)
     storage: Storage = field(default_factory=Storage)
     doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+    configuration: Configuration | None = None
 
     @classmethod
     def of(cls, *, replicas: int = 3, recovery_enabled: bool = True, source: Source | None = None) -> "World":
@@ -235,7 +263,7 @@ class World:
         self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
                 for act in decision.actions
             )
         elif decision.after != self.set:
@@ -308,6 +336,10 @@ class World:
     def look(self) -> SetFacts:
         """What a controller sees now."""
         present = self.set
+        if present.configuration != self.configuration:
+            self.configuration = present.configuration
+            for memory in self.memory.values():
+                memory.refused.clear()
         reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
@@ -372,6 +404,8 @@ class World:
             copy_at=memory.copy_at,
             reached=memory.reached,
             load=memory.load,
+            settings=tuple(sorted(server.settings.items())),
+            refused=dict(memory.refused),
             remains=True,
         )
 
@@ -391,10 +425,8 @@ class World:
     def act(self, action: do.Action) -> None:
         """Carry out one act on the simulated servers."""
         match action:
-            case do.Reserve():
-                self.reserved = True
-            case do.Release():
-                self.reserved = False
+            case do.Reserve() | do.Release():
+                self.reserved = isinstance(action, do.Reserve)
             case do.Launch(node):
                 self._launch(node)
             case do.Fence(node):
@@ -409,6 +441,8 @@ class World:
                 self._point(primary, reader)
             case do.Load(node, number):
                 self._begin_load(node, number)
+            case do.Configure(node, settings):
+                self._configure(node, settings)
             case _:
                 self._command(action)
 
@@ -418,7 +452,9 @@ class World:
             self.memory.setdefault(node, Memory()).error = "no memory left"
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
-            self.fleet.launch(node, host=f"127.20.{number // 250 % 250}.{number % 250 + 1}", set_id=SET)
+            host = f"127.20.{number // 250 % 250}.{number % 250 + 1}"
+            server = self.fleet.launch(node, host=host, set_id=SET)
+            server.settings.update(on_nodes(self.set, birth_values(self.set, node)))
 
     # Loading, as `control.loading` does it, a chunk a turn
 
@@ -530,6 +566,22 @@ class World:
                 self.fleet.kill_script(node)
             case _:
                 raise AssertionError(action)
+
+    def _configure(self, node: NodeId, settings: tuple[Setting, ...]) -> None:
+        """As `control.act` does it: one value after the other, until one is refused."""
+        try:
+            for setting in settings:
+                self.fleet.command(node, partial(self._set, setting=setting))
+        except SettingRefused as refusal:
+            self.memory[node].refused[refusal.name] = refusal.words
+
+    def _set(self, server: SimulatedNode, setting: Setting) -> None:
+        why = self.complaints.get(setting.name)
+        if setting.name == MAXMEMORY:
+            why = eviction(setting, server.holdings()) or why
+        if why is not None:
+            raise SettingRefused(setting.name, why)
+        server.configure(setting)
 
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
+from memstored.domain.engine import family_of
+from memstored.domain.parameters import parameters_of
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
 from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
@@ -71,7 +73,7 @@ class FakeRuntime:
         node = self.fleet.launch(
             order.node, host=address, port=order.port, version=order.version, set_id=order.set_id
         )
-        node.maxmemory = int(dict(order.directives).get("maxmemory", "0").strip('"'))
+        node.settings.update(_settings(order))
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
@@ -196,3 +198,12 @@ class FakeRuntime:
         if placed is not None and placed.gone and node_id not in self._reported:
             self._reported.add(node_id)
             self._exits.put_nowait(node_id)
+
+
+def _settings(order: LaunchOrder) -> dict[str, str]:
+    """The parameters that a group may set, as an engine reads them from its redis.conf."""
+    lines: dict[str, list[str]] = {}
+    for name, value in order.directives:
+        lines.setdefault(name, []).append(value.strip('"'))
+    known = {p.name for p in parameters_of(family_of(order.version)) if p.editable}
+    return {name: " ".join(values) for name, values in lines.items() if name in known}
