@@ -52,11 +52,18 @@ def next_moves(sets: Iterable[InstanceSet], values: GroupValues, now: float) -> 
 
 def _linked(sets: Sequence[InstanceSet], values: GroupValues) -> list[InstanceSet]:
     """The sets that come from another group."""
-    return [s for s in sets if configured(s).values.group_id != values.group_id]
+    return [s for s in sets if _is_linked(s, values)]
 
 
 def _members(sets: Sequence[InstanceSet], values: GroupValues) -> list[InstanceSet]:
-    return [s for s in sets if configured(s).values.group_id == values.group_id]
+    return [s for s in sets if not _is_linked(s, values)]
+
+
+def _is_linked(instance_set: InstanceSet, values: GroupValues) -> bool:
+    """Whether its nodes have the values of another group; where nothing is recorded, the defaults."""
+    if instance_set.configuration is None:
+        return values.version > 0
+    return instance_set.configuration.values.group_id != values.group_id
 
 
 def _alone(instance_set: InstanceSet, values: GroupValues, now: float) -> InstanceSet:
@@ -100,7 +107,9 @@ def _applied(instance_set: InstanceSet, values: GroupValues) -> bool:
 
 
 def _adopted(instance_set: InstanceSet, values: GroupValues) -> InstanceSet:
-    """The set with these values recorded; one that never had others stays as it is."""
+    """The set with these values recorded; one that never had others than the defaults stays as it is."""
+    if instance_set.configuration is None and not values.settings:
+        return instance_set
     present = configured(instance_set)
     if present.status is ApplyStatus.IN_SYNC and present.wanted is None and present.values == values:
         return instance_set
