@@ -29,6 +29,7 @@ from harness import (
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingSequence,
     StandingClock,
     catalogue,
 )
@@ -43,6 +44,7 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.readiness import StoreCheck
@@ -53,6 +55,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 
 CALLERS = {
@@ -128,13 +131,17 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
+    sequence = RecordingSequence()
     sets = SetRepository(database, clock, Cipher(Fernet.generate_key().decode()))
     backups = BackupRepository(database, clock, sets)
+    groups = ParameterGroupRepository(database, clock)
+    finder = GroupFinder(catalogue=catalogue(), groups=groups)
+    holdings = Holdings(sets, groups)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     objects = Objects.open(ObjectSettings(), default=storage)
     files = Files(objects, Buckets(objects, catalogue().buckets))
     ordering = CatalogueService(
-        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=Holdings(sets)
+        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=holdings
     )
     service = SetService(
         sets=sets,
@@ -142,7 +149,9 @@ async def api(
         files=files,
         events=EventRepository(database, clock),
         catalogue=ordering,
+        groups=finder,
         control=control,
+        sequence=sequence,
         keeper=keeper,
         clock=clock,
     )
@@ -151,7 +160,15 @@ async def api(
         sets=service,
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
-        parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=ordering.holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=sets,
+            holdings=holdings,
+            quotas=SETTINGS.quota,
+            control=control,
+            sequence=sequence,
+            clock=clock,
+        ),
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
@@ -165,10 +182,12 @@ async def api(
             tokens=prepared.tokens,
             clock=clock,
             control=control,
+            sequence=sequence,
             keeper=keeper,
             database=database,
             sets=sets,
             backups=backups,
+            groups=groups,
             objects=objects,
         )
 

@@ -100,6 +100,7 @@ async def test_quotas_of_an_empty_project_are_unused(api: Api) -> None:
         {"name": "nodes_per_set", "limit": 6, "used": 0},
         {"name": "replicas_per_set", "limit": 5, "used": 0},
         {"name": "nodes_per_project", "limit": 60, "used": 0},
+        {"name": "parameter_groups_per_project", "limit": 20, "used": 0},
     ]
 
 
@@ -114,6 +115,7 @@ async def test_quotas_count_the_nodes_of_the_project(api: Api) -> None:
         "nodes_per_set": 3,
         "replicas_per_set": 2,
         "nodes_per_project": 4,
+        "parameter_groups_per_project": 0,
     }
 
 
@@ -128,4 +130,5 @@ async def test_another_projects_sets_take_nothing_of_this_ones_quota(api: Api) -
         "nodes_per_set": (6, 0),
         "replicas_per_set": (5, 0),
         "nodes_per_project": (4, 0),
+        "parameter_groups_per_project": (20, 0),
     }

@@ -23,6 +23,7 @@ from memstored.control.means import Means
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -35,6 +36,7 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.ports import Keeper
@@ -46,6 +48,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
@@ -177,9 +180,18 @@ class _Rooms:
     runtime: ProcessRuntime
 
 
+class _NoSequence:
+    """Nobody brings the values of groups to sets that run: new ones start with them."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """Nothing is to be looked at."""
+
+
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    groups = ParameterGroupRepository(rooms.database, clock)
+    finder = GroupFinder(catalogue=catalogue, groups=groups)
+    holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
         catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
@@ -194,7 +206,9 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
         control=rooms.fleet,
+        sequence=_NoSequence(),
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -205,7 +219,15 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=_NoSequence(),
+            clock=clock,
+        ),
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

@@ -113,6 +113,11 @@ class Fleet:
             return SetFacts(now=self._place.clock.monotonic(), wall=self._place.clock.wall())
         return worker.facts()
 
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
+        worker = self._workers.get(set_id)
+        return None if worker is None else await worker.used_memory()
+
     @property
     def sets(self) -> frozenset[SetId]:
         """The sets that are watched now."""

@@ -4,14 +4,28 @@ Pure. What callers may ask of one is in `domain.requests.parameter_groups`. A se
 has come to it (`model.Configuration`); here is told how far that is (`shown_status`, `behind`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from memstored.domain.catalogue import DefaultGroup
 from memstored.domain.engine import family_of
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Setting
-from memstored.domain.parameters import engine_values
+from memstored.domain.parameters import MAXMEMORY, engine_values
 from memstored.domain.words import ApplyStatus, GroupId
 
-__all__ = ["ParameterGroup", "behind", "configured", "on_nodes", "shown_status"]
+__all__ = [
+    "AnyGroup",
+    "ParameterGroup",
+    "Progress",
+    "behind",
+    "configured",
+    "maxmemory_of",
+    "on_nodes",
+    "progress_of",
+    "settled",
+    "shown_status",
+    "values_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +52,23 @@ class ParameterGroup:
         return GroupValues(group_id=self.id, version=self.version, settings=self.settings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the values of its group have come to a set; `since` is in seconds since 1970."""
+
+    status: ApplyStatus
+    since: float
+    error: str | None
+
+
+AnyGroup = DefaultGroup | ParameterGroup
+
+
+def values_of(group: AnyGroup) -> GroupValues:
+    """What the sets of a group are to run with; those of a default one with what it shows."""
+    return group.values() if isinstance(group, ParameterGroup) else GroupValues(group_id=group.id)
+
+
 def configured(instance_set: InstanceSet) -> Configuration:
     """What is recorded of a set's values; for one of which nothing is, that it has its family's defaults."""
     if instance_set.configuration is not None:
@@ -46,14 +77,17 @@ def configured(instance_set: InstanceSet) -> Configuration:
 
 
 def behind(instance_set: InstanceSet, values: GroupValues) -> bool:
-    """Whether these, the present values of its group, are yet to be brought to a set, or were on their way.
+    """Whether these, the present values of its group, are yet to be brought to a set, or are on their way.
 
     Values of another version or group that make no difference to a set are no work: its nodes have them.
     """
+    return not settled(instance_set) or on_nodes(instance_set) != on_nodes(instance_set, values)
+
+
+def settled(instance_set: InstanceSet) -> bool:
+    """Whether nothing was begun with a set's nodes that has not ended well: they have what is recorded."""
     recorded = configured(instance_set)
-    if recorded.status is not ApplyStatus.IN_SYNC or recorded.wanted is not None:
-        return True
-    return on_nodes(instance_set, recorded.values) != on_nodes(instance_set, values)
+    return recorded.wanted is None and recorded.status in (ApplyStatus.IN_SYNC, ApplyStatus.PENDING)
 
 
 def shown_status(instance_set: InstanceSet, values: GroupValues) -> ApplyStatus:
@@ -74,8 +108,26 @@ def on_nodes(instance_set: InstanceSet, values: GroupValues | None = None) -> di
 
     None: the recorded values, which every node of the set runs with and a new one starts with.
     """
-    values = values or configured(instance_set).values
-    return engine_values(family_of(instance_set.version), values.settings, instance_set.memory)
+    settings = (values or configured(instance_set).values).settings
+    return engine_values(family_of(instance_set.version), settings, instance_set.memory)
+
+
+def maxmemory_of(instance_set: InstanceSet, settings: Sequence[Setting] | None = None) -> int:
+    """The bytes that these values let a set's data take; None: those that are recorded."""
+    if settings is None:
+        settings = configured(instance_set).values.settings
+    values = engine_values(family_of(instance_set.version), settings, instance_set.memory)
+    return int(values[MAXMEMORY])
+
+
+def progress_of(instance_set: InstanceSet, group: AnyGroup) -> Progress:
+    """How far a group's present values have come to one of its sets."""
+    recorded, status = configured(instance_set), shown_status(instance_set, values_of(group))
+    since = recorded.since or instance_set.created_at
+    if status is ApplyStatus.PENDING and isinstance(group, ParameterGroup):
+        since = max(since, group.updated_at)
+    stuck = status in (ApplyStatus.ERROR_SYNC, ApplyStatus.SUSPENDED)
+    return Progress(status=status, since=since, error=recorded.error if stuck else None)
 
 
 def _same(one: GroupValues, other: GroupValues) -> bool:

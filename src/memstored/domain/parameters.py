@@ -24,9 +24,11 @@ __all__ = [
     "effective",
     "engine_value",
     "engine_values",
+    "most_memory",
     "normalized",
     "parameter_of",
     "parameters_of",
+    "usual_memory",
 ]
 
 MAXMEMORY = "maxmemory"
@@ -113,6 +115,16 @@ def normalized(parameter: Parameter, read: str) -> str:
     return parameter.bound.normalized(read)
 
 
+def usual_memory(memory_gib: int) -> int:
+    """The bytes that `maxmemory` is by default on a flavor with that memory."""
+    return int(_MEMORY.engine_value(_USUAL, memory_gib))
+
+
+def most_memory(memory_gib: int) -> int:
+    """The most bytes that `maxmemory` may be on a flavor with that memory."""
+    return _MEMORY.most(memory_gib)
+
+
 def _exists(name: str, family: Family) -> bool:
     ages = tuple(Family)
     return ages.index(_SINCE.get(name, Family.V5_0)) <= ages.index(family)
@@ -168,13 +180,16 @@ def _fixed(name: str, value: str, kind: ParameterType, unit: str = "") -> Parame
 
 _MIB = 1024**2
 
+# The rest is for the backlog and the buffers of replicas that copy, which `redis.config` sizes.
+_USUAL = "65%"
+_MEMORY = Memory(least=64 * _MIB, least_percent=5, most_percent=80)
+
 _EDITABLE = (
     Parameter(
         name=MAXMEMORY,
-        default="65%",
+        default=_USUAL,
         type=ParameterType.SIZE,
-        # The rest is for the backlog and the buffers of replicas that copy, which `redis.config` sizes.
-        bound=Memory(least=64 * _MIB, least_percent=5, most_percent=80),
+        bound=_MEMORY,
         unit="bytes, or % of the flavor's memory",
     ),
     Parameter(

@@ -12,11 +12,12 @@ __all__ = ["BackupSettings", "FailoverSettings", "ObjectSettings", "QuotaSetting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Upper bounds: nodes of a set, replicas of a set, nodes of a project (API.md 3)."""
+    """Upper bounds: nodes of a set, replicas of a set, nodes and parameter groups of a project (API.md 3)."""
 
     nodes_per_set: int = 6
     replicas_per_set: int = 5
     nodes_per_project: int = 60
+    parameter_groups_per_project: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

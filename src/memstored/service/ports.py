@@ -4,9 +4,9 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import BackupId, SetId
+from memstored.domain.words import BackupId, GroupId, SetId
 
-__all__ = ["Control", "Keeper"]
+__all__ = ["Control", "Keeper", "Sequence"]
 
 
 class Control(Protocol):
@@ -18,6 +18,18 @@ class Control(Protocol):
 
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now, without asking a node; empty when it is not watched (yet)."""
+        ...
+
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
+        ...
+
+
+class Sequence(Protocol):
+    """Brings the values of parameter groups to their sets, one set after the other."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """A group, or a set that has it, was written: look at its sets soon."""
         ...
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "AddReplica",
     "CreateSet",
     "DeleteSetQuery",
+    "Description",
     "EventQuery",
     "Id",
     "ObjectPath",

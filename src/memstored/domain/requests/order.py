@@ -12,10 +12,12 @@ from memstored.domain.catalogue import Catalogue
 from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import BackupSchedule
+from memstored.domain.parameter_group import AnyGroup, ParameterGroup, values_of
+from memstored.domain.parameters import MAXMEMORY, engine_values, most_memory
 from memstored.domain.requests.change import of_sound_fields
 from memstored.domain.settings import Quotas
 
-__all__ = ["Login", "Offer", "Order", "RestoreWish", "unknown_security_groups", "unmet"]
+__all__ = ["Login", "Offer", "Order", "RestoreWish", "unknown_security_groups", "unmet", "wanted_memory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +68,19 @@ class Order:
 class Offer:
     """What is to be had here: the catalogue, the engine versions, and the quotas of the project.
 
-    `rdb_formats` is the newest RDB format that each engine family loads.
+    `rdb_formats` is the newest RDB format that each engine family loads. `custom` is the parameter group that
+    is ordered, where it is one of the project's own.
     """
 
     catalogue: Catalogue
     versions: Collection[str]
     quotas: Quotas
     rdb_formats: Mapping[str, int]
+    custom: ParameterGroup | None = None
+
+    def parameter_group(self, group_id: str) -> AnyGroup | None:
+        """The parameter group that is ordered; None when there is none such."""
+        return self.catalogue.parameter_group(group_id) or self.custom
 
 
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -144,19 +152,37 @@ def _version(order: Order, offer: Offer) -> Iterator[Detail]:
 
 
 def _parameter_group(order: Order, offer: Offer) -> Iterator[Detail]:
-    if offer.catalogue.parameter_group(order.parameter_group_id) is None:
+    if offer.parameter_group(order.parameter_group_id) is None:
         message = "Take a parameter group from GET /v1/parameter-groups."
         yield Detail("parameterGroupId", "unknown_parameter_group", message)
 
 
 def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
-    group = offer.catalogue.parameter_group(order.parameter_group_id)
+    group = offer.parameter_group(order.parameter_group_id)
     if group is None or order.version not in offer.versions:
         return
     family = family_of(order.version)
     if group.family != family:
         message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
         yield Detail("parameterGroupId", "parameter_group_family", message)
+
+
+def _parameter_memory(order: Order, offer: Offer) -> Iterator[Detail]:
+    """The `maxmemory` of a group may be more bytes than one of the flavors takes."""
+    flavor = offer.catalogue.flavor(order.flavor_id)
+    most = most_memory(flavor.memory) if flavor else None
+    wanted = wanted_memory(order, offer)
+    if most is not None and wanted is not None and wanted > most:
+        message = f"The flavor takes a {MAXMEMORY} of up to {most} bytes; the group has {wanted}."
+        yield Detail("parameterGroupId", "maxmemory_too_large", message)
+
+
+def wanted_memory(order: Order, offer: Offer) -> int | None:
+    """The bytes of data that the nodes take in; None when flavor or parameter group are not known."""
+    flavor, group = offer.catalogue.flavor(order.flavor_id), offer.parameter_group(order.parameter_group_id)
+    if flavor is None or group is None:
+        return None
+    return int(engine_values(group.family, values_of(group).settings, flavor.memory)[MAXMEMORY])
 
 
 def _tls(order: Order, _offer: Offer) -> Iterator[Detail]:
@@ -191,6 +217,7 @@ _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset(), _tls),
     (frozenset(), _parameter_group),
     (frozenset({"version"}), _parameter_family),
+    (frozenset({"flavorId"}), _parameter_memory),
     (frozenset(), _version),
 )
 """Each rule, and the fields it needs to be sound beside those that it says something of."""
