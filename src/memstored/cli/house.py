@@ -20,10 +20,10 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import ObjectSettings, Settings
-from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -124,6 +124,7 @@ async def open_house(
             )
         )
         backups = BackupRepository(database, clock, sets)
+        groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
         async with (
@@ -135,6 +136,9 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            GroupSequence(
+                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+            ) as sequence,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -142,9 +146,11 @@ async def open_house(
                     database=database,
                     sets=sets,
                     backups=backups,
+                    groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    sequence=sequence,
                     issuer=issuer,
                     runtime=runtime,
                 ),
@@ -173,25 +179,19 @@ class _Rooms:
     database: Database
     sets: SetRepository
     backups: BackupRepository
+    groups: ParameterGroupRepository
     files: Files
     fleet: Fleet
     keeper: Keeper
+    sequence: GroupSequence
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
 
 
-class _NoSequence:
-    """Nobody brings the values of groups to sets that run: new ones start with them."""
-
-    def wake(self, group_id: GroupId) -> None:
-        """Nothing is to be looked at."""
-
-
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    groups = ParameterGroupRepository(rooms.database, clock)
-    finder = GroupFinder(catalogue=catalogue, groups=groups)
-    holdings = Holdings(rooms.sets, groups)
+    finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
         catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
     )
@@ -208,7 +208,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         catalogue=offer,
         groups=finder,
         control=rooms.fleet,
-        sequence=_NoSequence(),
+        sequence=rooms.sequence,
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -225,7 +225,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             holdings=holdings,
             quotas=settings.quota,
             control=rooms.fleet,
-            sequence=_NoSequence(),
+            sequence=rooms.sequence,
             clock=clock,
         ),
         gatekeeper=rooms.issuer,
