@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from memstored.control.password_keys import PasswordKeys
 from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.facts import SetFacts
@@ -32,6 +33,7 @@ GROUP_ID = "2d6a9c0e-7f0c-4f6e-9f53-3b1e6c1d2a55"
 ENGINES = (
     Engine(version="7.0.15", program="/usr/bin/redis-server", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="/opt/redis-server", tls=False, license="BSD-3-Clause"),
+    Engine(version="5.0.6", program="/opt/old/redis-server", tls=False, license="BSD-3-Clause"),
 )
 
 BUCKETS = (
@@ -187,6 +189,7 @@ class Api:
     backups: BackupRepository
     groups: ParameterGroupRepository
     objects: Objects
+    password_keys: PasswordKeys
     project: str = PROJECT
 
     async def request(

@@ -34,7 +34,7 @@ async def test_versions_are_a_bare_array_of_what_is_here(api: Api) -> None:
     """Only engines whose program was found are offered, newest first."""
     answer = await api.get("/v1/redis/versions")
 
-    assert answer.content == b'["7.0.15","6.2.5"]\n'
+    assert answer.content == b'["7.0.15","6.2.5","5.0.6"]\n'
 
 
 async def test_flavors_have_the_documented_shape_and_ids(api: Api) -> None:
@@ -89,6 +89,7 @@ async def test_engines_say_where_they_are_and_what_they_can(api: Api) -> None:
     assert engines == [
         {"version": "7.0.15", "program": "/usr/bin/redis-server", "tls": True, "license": "BSD-3-Clause"},
         {"version": "6.2.5", "program": "/opt/redis-server", "tls": False, "license": "BSD-3-Clause"},
+        {"version": "5.0.6", "program": "/opt/old/redis-server", "tls": False, "license": "BSD-3-Clause"},
     ]
 
 

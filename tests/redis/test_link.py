@@ -31,7 +31,9 @@ async def test_a_fresh_link_gives_a_full_account(node: Node, opened: Opener) -> 
     assert link.replication is not None
     assert link.replication.is_master
     assert link.bound == {server.host}
-    assert (link.equipped, link.admitted, link.busy, link.paused, link.unanswered) == (False,) * 4 + (0,)
+    assert (link.equipped_as(REPLICATION), link.admitted, link.busy, link.paused, link.unanswered) == (
+        False,
+    ) * 4 + (0,)
 
 
 async def test_an_equal_answer_wakes_nobody(node: Node, opened: Opener) -> None:
@@ -71,8 +73,8 @@ async def test_a_replica_follows_and_reaches_a_stamp(node: Node, opened: Opener)
     assert replica.client().get("key") == "value"
     assert below.replication is not None
     assert below.replication.following == (primary.host, primary.port)
-    assert above.equipped
-    assert below.equipped
+    assert above.equipped_as(REPLICATION)
+    assert below.equipped_as(REPLICATION)
 
 
 async def test_h01_s05_detaching_keeps_history_and_a_return_is_partial(node: Node, opened: Opener) -> None:
@@ -373,7 +375,7 @@ async def test_h25_a_node_that_takes_in_checks_everything_and_is_not_equipped(
     }
     assert link.replication is not None
     assert link.replication.following == ("127.0.0.1", 1234)
-    assert not link.equipped
+    assert not link.equipped_as(REPLICATION)
 
 
 async def test_an_equipped_node_is_as_it_was_before_it_took_in(node: Node, opened: Opener) -> None:
@@ -390,7 +392,7 @@ async def test_an_equipped_node_is_as_it_was_before_it_took_in(node: Node, opene
         "masterauth": REPLICATION.secret,
         "sanitize-dump-payload": "clients",
     }
-    assert link.equipped
+    assert link.equipped_as(REPLICATION)
     assert link.replication is not None
     assert link.replication.nowhere
 

@@ -101,7 +101,7 @@ async def test_a_command_that_is_cancelled_leaves_the_link_whole(node: Node, ope
     server.resume()
     await link.equip(REPLICATION)
 
-    assert link.equipped
+    assert link.equipped_as(REPLICATION)
     assert link.connected
 
 

@@ -20,6 +20,7 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
@@ -39,6 +40,7 @@ from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
@@ -49,6 +51,7 @@ from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_runtime"]
@@ -109,7 +112,8 @@ async def open_house(
         )
     database = await parts.open_store(folder.store_url)
     try:
-        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        cipher = Cipher.from_file(folder.key_file)
+        sets = SetRepository(database, clock, cipher)
         await sets.check_key()
         place = parts.furnish(
             Place(
@@ -127,6 +131,7 @@ async def open_house(
         groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
+        keys = PasswordKeyRepository(database, cipher)
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
@@ -139,6 +144,7 @@ async def open_house(
             GroupSequence(
                 groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
             ) as sequence,
+            PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -151,6 +157,7 @@ async def open_house(
                     fleet=fleet,
                     keeper=keeper,
                     sequence=sequence,
+                    passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
                 ),
@@ -184,6 +191,7 @@ class _Rooms:
     fleet: Fleet
     keeper: Keeper
     sequence: GroupSequence
+    passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
 
@@ -207,6 +215,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
         groups=finder,
+        passwords=rooms.passwords,
         control=rooms.fleet,
         sequence=rooms.sequence,
         keeper=rooms.keeper,
@@ -228,6 +237,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             sequence=rooms.sequence,
             clock=clock,
         ),
+        passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

@@ -141,11 +141,11 @@ class Fleet:
             return
         watch = Watch(
             self._place,
-            identities.control,
+            identities,
             changed=lambda node: self._stir(instance_set.id, node),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, control=identities.control, replication=identities.replication)
+        actor = Actor(watch=watch, identities=identities)
         worker = Worker(
             instance_set,
             watch=watch,

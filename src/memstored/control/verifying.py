@@ -18,6 +18,7 @@ from memstored.control.means import Means, Meter
 from memstored.control.watch import Place
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.course import checked, not_checked
+from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import NoSuchObject
@@ -141,6 +142,7 @@ class Verifier:
                 # As much memory as it takes: what is proved is that all of it loads.
                 parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
             ),
+            on_disk=capabilities_of(version).acl,
         )
         try:
             placement = await self._place.runtime.launch(order)

@@ -7,14 +7,16 @@ that `domain.plan.decide` judges.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
+from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
 from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import Configuration, InstanceSet, Node
-from memstored.domain.ports import Doors, Identity, Link, SettingRefused, Target, Wire
+from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
+from memstored.store.sets import Identities
 
 __all__ = ["Place", "Watch"]
 
@@ -95,7 +97,7 @@ class Watch:
     """
 
     place: Place
-    control: Identity
+    identities: Identities
     changed: Callable[[NodeId], None]
     held: Callable[[], bool]
     _operation: _Spell = field(default_factory=_Spell)
@@ -125,7 +127,7 @@ class Watch:
         return SetFacts(
             now=now,
             wall=self.place.clock.wall(),
-            nodes={n.id: self._facts(n, now) for n in instance_set.nodes},
+            nodes={n.id: self._facts(instance_set, n, now) for n in instance_set.nodes},
             endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
@@ -153,11 +155,12 @@ class Watch:
             host=address,
             port=instance_set.port,
             version=instance_set.version,
-            control=self.control,
+            control=self.identities.control,
+            password=self.identities.password,
         )
         return self.place.wire.open(target, self.changed)
 
-    def _facts(self, node: Node, now: float) -> NodeFacts:
+    def _facts(self, instance_set: InstanceSet, node: Node, now: float) -> NodeFacts:
         sight = self._sights[node.id]
         placement = self.place.runtime.placement(node.id)
         life = self._life(node, sight, placement)
@@ -188,7 +191,7 @@ class Watch:
             run_id=link.run_id,
             replication=link.replication,
             read_at=link.read_at,
-            equipped=link.equipped,
+            equipped=link.equipped_as(replication_of(instance_set, self.identities)),
             admitted=link.admitted,
             paused=link.paused,
             bound=link.bound,

@@ -146,7 +146,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Characters for kinds of keyspace events: `K`, `E`, those of `all` or `A` for all of them, `further`."""
+    """Characters for kinds of keyspace events: `K`, `E`, those of `all` or `A` for all of them, `further`.
+
+    `n` beside all of them is set by the engine, but not said when it is asked, so it could not be read back.
+    """
 
     all: str
     further: str
@@ -154,7 +157,8 @@ class Events:
     @property
     def words(self) -> str:
         """The characters."""
-        return f"characters of {self._known}, each once; A stands for {self.all}"
+        words = f"characters of {self._known}, each once; A stands for {self.all}"
+        return f"{words}, and takes no n beside it" if _UNTOLD in self.further else words
 
     @property
     def _known(self) -> str:
@@ -162,7 +166,9 @@ class Events:
 
     def admits(self, value: str) -> bool:
         """Whether the engine knows every character, and each is there once."""
-        return len(set(value)) == len(value) and set(value) <= set(self._known)
+        given = set(self.normalized(value))
+        untold = _UNTOLD in given and set(self.all) <= given
+        return len(set(value)) == len(value) and set(value) <= set(self._known) and not untold
 
     def engine_value(self, value: str, memory_gib: int) -> str:  # noqa: ARG002 - the same on every flavor
         """The value itself."""
@@ -210,6 +216,8 @@ class BufferLimits:
         limits = _by_class(read)
         return " ".join(f"{name} {limits[name]}" for name in self.classes if name in limits)
 
+
+_UNTOLD = "n"
 
 _GROUP = 4
 """A class, its hard limit, its soft limit, and seconds."""

@@ -13,6 +13,8 @@ from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
 __all__ = [
+    "FENCE",
+    "TENANTS",
     "Door",
     "DoorTrouble",
     "Doors",
@@ -24,6 +26,11 @@ __all__ = [
     "Target",
     "Wire",
 ]
+
+FENCE, TENANTS = "fence", "tenants"
+"""Users of an engine that has none (`Capabilities.acl`): it takes one password at a time, and who knows which
+is their name. The fence's only the service knows; the tenants' serves tenants, replication and control (H19).
+"""
 
 
 class LinkTrouble(Exception):
@@ -53,13 +60,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`."""
+    """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`.
+
+    `password` is the tenants', where the engine has no users and so may ask it of us too; None elsewhere.
+    """
 
     node: NodeId
     host: str
     port: int
     version: str
     control: Identity
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +133,8 @@ class Link(Protocol):
         """Monotonic seconds at which `replication` was asked for (not answered): facts are no younger."""
         ...
 
-    @property
-    def equipped(self) -> bool:
-        """Whether the node has the set's replication identity."""
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node has this replication identity, for both ends of a link."""
         ...
 
     @property
@@ -159,7 +169,7 @@ class Link(Protocol):
         ...
 
     async def equip(self, replication: Identity) -> None:
-        """Make the replication user, and use it when following (`masteruser`, `masterauth`)."""
+        """Make the replication user, where there are users, and use it when following (`masterauth`)."""
         ...
 
     async def admit(self, user: TenantUser | None) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["BackupSettings", "FailoverSettings", "ObjectSettings", "QuotaSettings", "Quotas", "Settings"]
+__all__ = [
+    "BackupSettings",
+    "FailoverSettings",
+    "ObjectSettings",
+    "QuotaSettings",
+    "Quotas",
+    "Settings",
+    "UserSettings",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,13 @@ class ObjectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserSettings:
+    """The key that callers encrypt passwords with is replaced every `password_key_period` (30 days)."""
+
+    password_key_period: float = 30 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -78,3 +93,4 @@ class Settings:
     failover: FailoverSettings = FailoverSettings()
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
+    user: UserSettings = UserSettings()

@@ -7,10 +7,11 @@ folder and log file belong to the place where the node lives and are added by th
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from memstored.domain.engine import family_of
+from memstored.domain.engine import Family, capabilities_of, family_of
 from memstored.domain.parameters import engine_values, parameters_of
 from memstored.domain.ports import Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
+from memstored.redis.renaming import renamings
 
 __all__ = ["directives"]
 
@@ -41,6 +42,29 @@ _FIXED: tuple[tuple[str, str], ...] = (
 
 _BUFFER_LIMIT = "client-output-buffer-limit"
 _WORDS_OF_A_LIMIT = 4
+_UNKNOWN: Mapping[Family, frozenset[str]] = MappingProxyType(
+    {
+        Family.V5_0: frozenset(
+            {
+                "acl-pubsub-default",
+                "crash-memcheck-enabled",
+                "lazyfree-lazy-user-del",
+                "lazyfree-lazy-user-flush",
+                "rdb-del-sync-files",
+                "repl-diskless-load",
+                "sanitize-dump-payload",
+            }
+        )
+    }
+)
+"""What an engine of the family does not start with."""
+
+_OTHERWISE: Mapping[Family, Mapping[str, str]] = MappingProxyType(
+    {
+        # What a copy over the disk leaves there is not removed by this engine, so there never is one (H21).
+        Family.V5_0: {"repl-diskless-sync": "yes"}
+    }
+)
 
 
 def directives(
@@ -53,6 +77,7 @@ def directives(
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
+    Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` are values of
     editable parameters as the engine takes them (`domain.parameters.engine_values`); the others have the
     defaults of the family. Raises `ValueError` for any other parameter and for a version not known here.
@@ -62,9 +87,9 @@ def directives(
     if guarded := sorted(parameters.keys() - defaults.keys()):
         raise ValueError(f"not to be chosen: {', '.join(guarded)}")
     return (
-        *_FIXED,
+        *_fixed(family),
         *_shown(family),
-        *_users(control),
+        *(_users(control) if capabilities_of(version).acl else _passwords(control)),
         *_sized(memory_gib, failure_detection),
         *_chosen({**defaults, **parameters}),
     )
@@ -90,6 +115,15 @@ def _limits(value: str) -> Iterator[str]:
     words = value.split()
     for i in range(0, len(words), _WORDS_OF_A_LIMIT):
         yield " ".join(words[i : i + _WORDS_OF_A_LIMIT])
+
+
+def _fixed(family: Family) -> tuple[tuple[str, str], ...]:
+    unknown, otherwise = _UNKNOWN.get(family, frozenset()), _OTHERWISE.get(family, {})
+    return tuple((name, otherwise.get(name, value)) for name, value in _FIXED if name not in unknown)
+
+
+def _passwords(control: Identity) -> tuple[tuple[str, str], ...]:
+    return (("requirepass", _quoted(control.secret)), *renamings(control.secret))
 
 
 def _users(control: Identity) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
 from memstored.domain.words import BackupId, GroupId, SetId
 
-__all__ = ["Control", "Keeper", "Sequence"]
+__all__ = ["Control", "Keeper", "KeyMaker", "Sequence"]
 
 
 class Control(Protocol):
@@ -42,4 +42,12 @@ class Keeper(Protocol):
 
     def progress(self, backup_id: BackupId) -> Progress | None:
         """How far the making or using of a backup is; None when nothing is moved for it now."""
+        ...
+
+
+class KeyMaker(Protocol):
+    """Makes the keys that passwords are encrypted with."""
+
+    async def made(self) -> None:
+        """Return once there is a key: at once, but for the first moments of a new service."""
         ...

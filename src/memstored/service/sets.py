@@ -6,13 +6,13 @@ it is read and judged anew: what was allowed a moment ago may not be so now (`se
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from uuid import uuid4
 
 from memstored.domain.backup import BackupUse
 from memstored.domain.clock import Clock
-from memstored.domain.engine import family_of
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
@@ -38,6 +38,7 @@ from memstored.service.calls import call_of, project_of
 from memstored.service.catalogue import CatalogueService
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Control, Keeper
 from memstored.service.ports import Sequence as GroupSequence
 from memstored.store.backups import BackupRepository
@@ -101,6 +102,7 @@ class SetService:
         events: EventRepository,
         catalogue: CatalogueService,
         groups: GroupFinder,
+        passwords: PasswordService,
         control: Control,
         sequence: GroupSequence,
         keeper: Keeper,
@@ -112,6 +114,7 @@ class SetService:
         self._events = events
         self._catalogue = catalogue
         self._groups = groups
+        self._passwords = passwords
         self._control = control
         self._sequence = sequence
         self._keeper = keeper
@@ -121,6 +124,8 @@ class SetService:
 
     async def create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
         """Keep a new set as ordered. Raises as `requests.creation.create`, and `Conflict` for its name."""
+        if order.user is not None:
+            order = replace(order, user=await self._passwords.read(order.user))
         set_id = await until_fresh(lambda: self._create(caller, order, misread))
         self._control.wake(set_id)
         return set_id
@@ -134,7 +139,7 @@ class SetService:
         try:
             await self._sets.add(
                 change.after,
-                _fresh_identities(),
+                _fresh_identities(order),
                 change.events,
                 node_quota=offer.quotas.nodes_per_project,
                 further=[*self._restore_use(change.after, call), *self._group_link(custom)],
@@ -149,6 +154,8 @@ class SetService:
         return Offer(
             catalogue=self._catalogue.catalogue,
             versions=self._catalogue.versions(),
+            # No set speaks TLS yet, whatever its program could.
+            tls=(),
             quotas=self._catalogue.quotas.of(project_id),
             rdb_formats=_RDB_FORMATS,
             custom=custom,
@@ -357,10 +364,13 @@ def _node_of(instance_set: InstanceSet, node_id: str) -> Node:
     return node
 
 
-def _fresh_identities() -> Identities:
+def _fresh_identities(order: Order) -> Identities:
+    """Identities for this set alone; what the tenants' password is, only where the engine takes no hash."""
+    clear = None if order.user is None or capabilities_of(order.version).acl else order.user.clear
     return Identities(
         control=Identity(user="memstored-control", secret=secrets.token_hex(32)),
         replication=Identity(user="memstored-replication", secret=secrets.token_hex(32)),
+        password=clear,
     )
 
 

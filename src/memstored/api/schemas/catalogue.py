@@ -1,5 +1,7 @@
 """Answers of the catalogue routes (API.md 3)."""
 
+from typing import Literal
+
 from memstored.api.schemas.forms import Document
 
 __all__ = [
@@ -7,6 +9,7 @@ __all__ = [
     "EngineRow",
     "FlavorList",
     "FlavorRow",
+    "PasswordKeyDocument",
     "QuotaList",
     "QuotaRow",
     "SecurityGroupList",
@@ -82,6 +85,14 @@ class EngineList(Document):
     """All programs found."""
 
     engines: list[EngineRow]
+
+
+class PasswordKeyDocument(Document):
+    """The key to encrypt passwords with; `publicKey` is a SubjectPublicKeyInfo in PEM."""
+
+    key_id: str
+    algorithm: Literal["RSA-OAEP-256"]
+    public_key: str
 
 
 class QuotaRow(Document):
