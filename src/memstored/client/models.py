@@ -1,8 +1,8 @@
 """What the API answers, in its own words in snake_case (docs/reference/api.md); times are aware and in UTC.
 
-Frozen dataclasses, not pydantic: reading an answer needs no more than `decoding`, and pydantic alone takes
-longer to load than all of this package but httpx. The words that are listed of a state are those of this
-version; a newer service may send others.
+Frozen dataclasses, not pydantic: reading an answer needs no more than `decoding`, and what this library
+offers is then plain Python, bound to no version of somebody's framework. The words that are listed of a state
+are those of this version; a newer service may send others.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ __all__ = [
     "Endpoint",
     "Endpoints",
     "Engine",
+    "EngineCapabilities",
     "Event",
     "FailoverCheck",
     "Flavor",
@@ -412,13 +413,32 @@ class SecurityGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCapabilities:
+    """What programs of its generation can do; what is false is done in another way, or not at all."""
+
+    acl: bool
+    floating: bool
+    write_pause: bool
+    kill_by_address: bool
+    rdb_only: bool
+    diskless_load: bool
+    sanitizing: bool
+    several_settings: bool
+    functions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A Redis program that the service found; `license` in SPDX."""
+    """A program that the service found; `license` in SPDX, `reason` says why it is not offered."""
 
     version: str
+    engine: Literal["redis", "valkey"]
     program: str
     tls: bool
     license: str
+    offered: bool
+    reason: str | None
+    capabilities: EngineCapabilities | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
