@@ -4,16 +4,30 @@ What only some commands need is imported by them: the server's rooms take a seco
 """
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, credentials, users
+from memstored.cli import (
+    backups,
+    catalogue,
+    connect,
+    credentials,
+    history,
+    login,
+    nodes,
+    parameters,
+    sets,
+    users,
+)
 from memstored.cli.errors import Stop
 from memstored.cli.extra import server_rooms
-from memstored.client.errors import ApiFault, ClientError
+from memstored.cli.output import Output
+from memstored.cli.remote import Desk, remote
+from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut
 from memstored.telemetry.form import LogForm
 
 __all__ = ["app", "main"]
@@ -25,14 +39,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(sets.app, name="set")
+app.add_typer(nodes.app, name="node")
 app.add_typer(backups.app, name="backup")
+app.add_typer(parameters.app, name="parameters")
+app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(users.app, name="user")
+app.add_typer(login.app, name="profile")
+app.command()(history.events)
+app.command()(history.operations)
+app.command()(connect.connect)
+app.command()(login.login)
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
 ]
-REFUSED = 3
+REFUSED, UNDECIDED, NOT_FOUND = 3, 4, 5
 
 
 @app.command()
@@ -64,11 +87,10 @@ def serve(
 
 
 @app.command()
-def token(data_dir: DataDir = Path("data")) -> None:
-    """Print a token of the first admin; the service must be running."""
-    from memstored.cli import data  # noqa: PLC0415 - see the head of the file
-
-    typer.echo(data.new_token(data_dir))
+@remote
+def token(desk: Desk) -> None:
+    """Print a fresh token of whoever is meant; the service must be running."""
+    typer.echo(desk.client.new_token().value)
 
 
 @app.command()
@@ -105,6 +127,20 @@ def engines(
 
 
 @app.command()
+def doctor(
+    data_dir: DataDir = Path("data"),
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file that the service is run with.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How results are printed.")] = Output.TABLE,
+) -> None:
+    """Look for what is in the way of a service on this machine, and say what to do about it."""
+    from memstored.cli.doctor import report  # noqa: PLC0415 - see the head of the file
+
+    report(data_dir, settings, output)
+
+
+@app.command()
 def demo() -> None:
     """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
     with server_rooms():
@@ -120,10 +156,22 @@ def main() -> None:
     except Stop as stop:
         _fail(str(stop), stop.code)
     except ApiFault as fault:
-        lines = [fault.message, *(f"  {d.field}: {d.message}" for d in fault.details)]
-        _fail("\n".join(lines), REFUSED)
+        _fail(told(fault), NOT_FOUND if isinstance(fault, NotFound) else REFUSED)
+    except TimedOut as late:
+        _fail(f"{late} --timeout waits longer.", UNDECIDED)
     except ClientError as trouble:
         _fail(str(trouble), 1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be written at the end, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def told(fault: ApiFault) -> str:
+    """What the service said, and each field that is wrong, unless that would be the same again."""
+    details = [f"  {d.field}: {d.message}" for d in fault.details if d.message != fault.message]
+    only = [f"  ({d.field})" for d in fault.details if d.message == fault.message and d.field]
+    return "\n".join([fault.message, *details, *only])
 
 
 def _fail(message: str, code: int) -> None:

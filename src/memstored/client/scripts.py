@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from memstored.client.calls import backups, catalogue, identity, parameter_groups, sets
@@ -239,12 +240,15 @@ def wait_until_available(
         yield from sleep(look)
 
 
-def follow(session: Session, set_id: str, *, look: float = LOOK) -> Stream[Operation]:
+def follow(
+    session: Session, set_id: str, *, timeout: float | None = None, look: float = LOOK
+) -> Stream[Operation]:
     """The set's operation under way, or the last one: as it is now, and after each change until it ends.
 
     The last one that comes is `succeeded` or `failed`, with its `error`; of a deletion it may be `running`,
-    since the set is gone when it has ended.
+    since the set is gone when it has ended. Raises `TimedOut` when it has not ended in time.
     """
+    deadline = _deadline(session, timeout)
     shown: Operation | None = None
     while shown is None or shown.state == "running":
         try:
@@ -260,11 +264,21 @@ def follow(session: Session, set_id: str, *, look: float = LOOK) -> Stream[Opera
             shown = present
             yield Item(present)
         if present.state == "running":
+            if session.clock() >= deadline:
+                raise TimedOut(
+                    f"The operation {present.kind} goes on, at {present.percent} % and {present.step}."
+                )
             yield from sleep(look)
 
 
-def follow_backup(session: Session, backup_id: str, *, look: float = LOOK) -> Stream[Backup]:
-    """A backup as it is now, and after each change until nothing is done with it any more."""
+def follow_backup(
+    session: Session, backup_id: str, *, timeout: float | None = None, look: float = LOOK
+) -> Stream[Backup]:
+    """A backup as it is now, and after each change until nothing is done with it any more.
+
+    Raises `TimedOut` when that takes longer.
+    """
+    deadline = _deadline(session, timeout)
     shown: Backup | None = None
     while shown is None or not _settled(shown):
         try:
@@ -277,7 +291,13 @@ def follow_backup(session: Session, backup_id: str, *, look: float = LOOK) -> St
             shown = present
             yield Item(present)
         if not _settled(present):
+            if session.clock() >= deadline:
+                raise TimedOut(f"The backup {present.name} is {present.status} still.")
             yield from sleep(look)
+
+
+def _deadline(session: Session, timeout: float | None) -> float:
+    return inf if timeout is None else session.clock() + timeout
 
 
 def _settled(it: Backup) -> bool:

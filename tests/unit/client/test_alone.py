@@ -76,9 +76,7 @@ def test_the_command_line_does_without(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "words", [["serve"], ["demo"], ["purge", "--yes", "--data-dir", "nowhere"]]
-)
+@pytest.mark.parametrize("words", [["serve"], ["demo"], ["purge", "--yes", "--data-dir", "nowhere"]])
 def test_what_needs_the_server_says_what_to_install(words: list[str]) -> None:
     """With exit code 2, and nothing begun."""
     done = without_server(

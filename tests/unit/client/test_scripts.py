@@ -153,6 +153,19 @@ def test_an_operation_is_followed_to_its_end() -> None:
     assert seen[0].steps[0].name == "load"
 
 
+def test_following_ends_in_time() -> None:
+    """Also when nothing changes any more, which is when it matters."""
+    player, session = scene(*[operations(operation(50))] * 5)
+    other, elsewhere = scene(*[backup("Creating")] * 5)
+
+    with pytest.raises(TimedOut, match="create goes on, at 50 % and load"):
+        list(player.items(scripts.follow(session, "s1", timeout=2.0, look=1.0)))
+    with pytest.raises(TimedOut, match="nightly is Creating"):
+        list(other.items(scripts.follow_backup(elsewhere, "b1", timeout=2.0, look=1.0)))
+
+    assert player.pauses == other.pauses == [1.0, 1.0]
+
+
 def test_the_operation_that_was_begun_with_is_followed() -> None:
     """Not one that comes after it."""
     healing = operation(10) | {"id": "o2", "kind": "heal"}
