@@ -19,7 +19,7 @@ from memstored.cli.sets import SetName
 if TYPE_CHECKING:
     from memstored.client.models import InstanceSet
 
-__all__ = ["connect", "words"]
+__all__ = ["connect", "program", "words"]
 
 AUTH = "REDISCLI_AUTH"
 
@@ -40,13 +40,13 @@ def connect(
     The password is asked for; in a script it is taken from the variable REDISCLI_AUTH, as redis-cli does.
     """
     it = desk.client.show_set(names.set_id(desk.client, name))
-    program = _program()
+    found = program()
     trusted = _trusted(desk.client.show_authorities()) if it.tls_enabled else None
     ask = it.user is not None and AUTH not in os.environ and sys.stdin.isatty()
     arguments = words(it, reader=reader, trusted=trusted, ask=ask)
     desk.client.close()
     sys.stdout.flush()
-    os.execv(program, [program, *arguments, *(command or ())])  # noqa: S606 - what was asked for, without a shell
+    os.execv(found, [found, *arguments, *(command or ())])  # noqa: S606 - what was asked for, without a shell
 
 
 def words(it: "InstanceSet", *, reader: bool, trusted: Path | None, ask: bool) -> Sequence[str]:
@@ -67,7 +67,7 @@ def words(it: "InstanceSet", *, reader: bool, trusted: Path | None, ask: bool) -
     return [*said, "--askpass"] if ask else said
 
 
-def _program() -> str:
+def program() -> str:
     """Where redis-cli is: on PATH, or beside the server that came along."""
     found = shutil.which("redis-cli")
     if found:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from memstored.cli import connect
 from memstored.cli.connect import words
 from memstored.cli.errors import Stop
 from memstored.client.models import (
@@ -67,3 +68,12 @@ def test_there_must_be_something_to_connect_to() -> None:
         words(replace(ORDERS, endpoints=None, status="Init"), reader=False, trusted=None, ask=False)
     with pytest.raises(Stop, match="no replicas"):
         words(replace(ORDERS, endpoints=alone), reader=True, trusted=None, ask=False)
+
+
+def test_without_redis_cli_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on PATH nor beside a server that came along."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(connect, "find_spec", lambda _name: None)
+
+    with pytest.raises(Stop, match="apt install redis-tools"):
+        connect.program()
