@@ -14,6 +14,7 @@ from memstored.api.schemas.catalogue import (
     EngineRow,
     FlavorList,
     FlavorRow,
+    PasswordKeyDocument,
     QuotaList,
     QuotaRow,
     SecurityGroupList,
@@ -26,6 +27,7 @@ from memstored.api.schemas.forms import NoQuery
 from memstored.domain.catalogue import SecurityGroup
 from memstored.runtime.engines import Finding
 from memstored.service.catalogue import CatalogueService
+from memstored.service.passwords import PasswordService
 
 __all__ = ["router"]
 
@@ -89,6 +91,19 @@ async def list_engines(
 
 
 @router.get(
+    "/password-key",
+    summary="Show the key to encrypt passwords with",
+    responses=answers(PasswordKeyDocument, "The key that is in use now."),
+)
+async def show_password_key(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """RSA-OAEP with SHA-256 (for MGF1 too), no label. Another key takes over now and then: ask each time."""
+    key = await _passwords(request).key()
+    return answer(PasswordKeyDocument(key_id=key.id, algorithm="RSA-OAEP-256", public_key=key.public_key))
+
+
+@router.get(
     "/quotas",
     summary="Show the quotas of the project",
     responses=answers(QuotaList, "The quotas and what is taken of them."),
@@ -101,6 +116,11 @@ async def list_quotas(request: Request, caller: ReadingCaller, _query: Annotated
 
 def _service(request: Request) -> CatalogueService:
     service: CatalogueService = request.app.state.services.catalogue
+    return service
+
+
+def _passwords(request: Request) -> PasswordService:
+    service: PasswordService = request.app.state.services.passwords
     return service
 
 

@@ -22,6 +22,8 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
@@ -40,8 +42,10 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
@@ -51,6 +55,8 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
@@ -121,7 +127,8 @@ async def open_house(
     runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
     try:
-        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        cipher = Cipher.from_file(folder.key_file)
+        sets = SetRepository(database, clock, cipher)
         await sets.check_key()
         place = parts.furnish(
             Place(
@@ -136,8 +143,10 @@ async def open_house(
             )
         )
         backups = BackupRepository(database, clock, sets)
+        groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
+        keys = PasswordKeyRepository(database, cipher)
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
@@ -147,6 +156,10 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            GroupSequence(
+                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+            ) as sequence,
+            PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -154,9 +167,12 @@ async def open_house(
                     database=database,
                     sets=sets,
                     backups=backups,
+                    groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    sequence=sequence,
+                    passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
                     findings=findings,
@@ -207,9 +223,12 @@ class _Rooms:
     database: Database
     sets: SetRepository
     backups: BackupRepository
+    groups: ParameterGroupRepository
     files: Files
     fleet: Fleet
     keeper: Keeper
+    sequence: GroupSequence
+    passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
     findings: Sequence[Finding]
@@ -217,7 +236,8 @@ class _Rooms:
 
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
         catalogue=catalogue,
         engines=rooms.runtime.engines,
@@ -236,7 +256,10 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
+        passwords=rooms.passwords,
         control=rooms.fleet,
+        sequence=rooms.sequence,
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -247,7 +270,16 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=rooms.sequence,
+            clock=clock,
+        ),
+        passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, credentials
+from memstored.cli import backups, credentials, users
 from memstored.cli.errors import Stop
 from memstored.client.errors import ApiFault, Unreachable
 from memstored.telemetry.logs import LogForm, configure
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(backups.app, name="backup")
 app.add_typer(credentials.app, name="credential")
+app.add_typer(users.app, name="user")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")

@@ -16,6 +16,7 @@ from memstored.domain.settings import (
     Quotas,
     QuotaSettings,
     Settings,
+    UserSettings,
 )
 
 __all__ = ["read_catalogue", "read_settings"]
@@ -23,6 +24,8 @@ __all__ = ["read_catalogue", "read_settings"]
 USAGE = 2
 FLOOR = 1.0
 """The least `failure_detection`, in seconds: below it ordinary pauses look like deaths."""
+DAY = 24 * 3600.0
+"""The least `password_key_period`: for so long a key is tried after another took its place."""
 
 
 def read_catalogue(file: Path | None) -> Catalogue:
@@ -64,6 +67,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         failover=_failover(_table(table, "failover", "")),
         backup=_backup(_table(table, "backup", "")),
         objects=_objects(_table(table, "objects", "")),
+        user=_user(_table(table, "user", "")),
         engines=_engines(_table(table, "engines", "")),
     )
 
@@ -105,6 +109,14 @@ def _objects(table: Mapping[str, object]) -> ObjectSettings:
     settings = ObjectSettings(**words)  # type: ignore[arg-type]  # the one that is no text is left out
     if "timeout" in table:
         settings = replace(settings, timeout=_seconds(table["timeout"], "objects.timeout"))
+    return settings
+
+
+def _user(table: Mapping[str, object]) -> UserSettings:
+    _only(table, set(UserSettings.__dataclass_fields__), "user.")
+    settings = UserSettings(**{k: _seconds(v, f"user.{k}") for k, v in table.items()})
+    if settings.password_key_period < DAY:
+        raise ValueError(f"user.password_key_period must be at least a day ({DAY:.0f} s).")
     return settings
 
 

@@ -6,14 +6,21 @@ waits a moment, looks and decides again.
 
 from dataclasses import dataclass
 
+from memstored.control.guests import Guests
+from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
-from memstored.domain.model import InstanceSet
-from memstored.domain.ports import Identity, Link, LinkTrouble
+from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.engine import capabilities_of
+from memstored.domain.model import InstanceSet, Setting
+from memstored.domain.parameter_group import on_nodes
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.ports import Link, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
 from memstored.runtime.protocol import LaunchFailed, LaunchOrder
+from memstored.store.sets import Identities
 
 __all__ = ["Actor", "lane"]
 
@@ -44,8 +51,8 @@ class Actor:
     """The hands for one set."""
 
     watch: Watch
-    control: Identity
-    replication: Identity
+    identities: Identities
+    guests: Guests
 
     async def carry_out(self, instance_set: InstanceSet, action: do.Action) -> None:
         """Do one thing."""
@@ -55,12 +62,22 @@ class Actor:
             case do.Launch() | do.Fence() | do.Destroy():
                 await self._place(instance_set, action)
             case do.Load():
-                loader = Loader(watch=self.watch, replication=self.replication)
+                replication = replication_of(instance_set, self.identities)
+                loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
                 await loader.load(instance_set, action)
+            case do.Configure():
+                await self._configure(instance_set, action)
             case do.Stamp():
-                self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
+                await self._stamp(instance_set, action)
             case _:
                 await self._on_node(instance_set, action)
+
+    async def _stamp(self, instance_set: InstanceSet, action: do.Stamp) -> None:
+        """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
+        if not capabilities_of(instance_set.version).diskless_load:
+            for replica in action.replicas:
+                self.watch.place.runtime.remove_copies(replica)
+        self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:
         link = self.watch.link(node)
@@ -117,9 +134,11 @@ class Actor:
             directives=directives(
                 instance_set.version,
                 memory_gib=instance_set.memory,
-                control=self.control,
+                control=self.identities.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                parameters=on_nodes(instance_set, birth_values(instance_set, node_id)),
             ),
+            on_disk=capabilities_of(instance_set.version).acl,
         )
         self.watch.launching(node_id, under_way=True)
         error: str | None = "the launch was interrupted"
@@ -135,7 +154,7 @@ class Actor:
         link = self._link(action.node)
         match action:
             case do.Equip():
-                await link.equip(self.replication)
+                await link.equip(replication_of(instance_set, self.identities))
             case do.Follow():
                 await self._follow(instance_set, action, link)
             case do.Detach():
@@ -158,3 +177,18 @@ class Actor:
         if primary is None or primary.address is None:
             raise LinkTrouble(f"the primary {action.primary} has no address")
         await link.follow(primary.address, instance_set.port)
+
+    async def _configure(self, instance_set: InstanceSet, action: do.Configure) -> None:
+        """A refusal is no trouble of the act: what comes of it is decided, so it is only remembered."""
+        link = self._link(action.node)
+        try:
+            for setting in action.settings:
+                await _set(link, setting)
+        except SettingRefused as refusal:
+            self.watch.turned_down(instance_set, action.node, refusal)
+
+
+async def _set(link: Link, setting: Setting) -> None:
+    if setting.name == MAXMEMORY and (why := eviction(setting, await link.holdings())):
+        raise SettingRefused(MAXMEMORY, why)
+    await link.configure((setting,))

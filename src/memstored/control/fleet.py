@@ -115,6 +115,11 @@ class Fleet:
             return SetFacts(now=self._place.clock.monotonic(), wall=self._place.clock.wall())
         return worker.facts()
 
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
+        worker = self._workers.get(set_id)
+        return None if worker is None else await worker.used_memory()
+
     @property
     def sets(self) -> frozenset[SetId]:
         """The sets that are watched now."""
@@ -138,11 +143,11 @@ class Fleet:
             return
         watch = Watch(
             self._place,
-            identities.control,
+            identities,
             changed=lambda _node: self._stir(instance_set.id),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, control=identities.control, replication=identities.replication)
+        actor = Actor(watch=watch, identities=identities, guests=self._guests)
         worker = Worker(
             instance_set,
             watch=watch,

@@ -125,6 +125,7 @@ class Maker:
             port=instance_set.port,
             version=instance_set.version,
             control=identities.control,
+            password=identities.password,
         )
 
     async def _record_begun(

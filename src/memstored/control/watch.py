@@ -7,14 +7,16 @@ that `domain.plan.decide` judges.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
+from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
 from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
-from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Doors, Identity, Link, Target, Wire
+from memstored.domain.model import Configuration, InstanceSet, Node
+from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
+from memstored.store.sets import Identities
 
 __all__ = ["Place", "Watch"]
 
@@ -61,6 +63,7 @@ class _Sight:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
         """Count full syncs that began and ended without the link being up (H28)."""
@@ -94,12 +97,13 @@ class Watch:
     """
 
     place: Place
-    control: Identity
+    identities: Identities
     changed: Callable[[NodeId], None]
     held: Callable[[], bool]
     _operation: _Spell = field(default_factory=_Spell)
     _promotion: _Spell = field(default_factory=_Spell)
     _standing: _Spell = field(default_factory=_Spell)
+    _configuration: Configuration | None = None
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -116,13 +120,14 @@ class Watch:
     def look(self, instance_set: InstanceSet) -> SetFacts:
         """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
         self._attend(instance_set)
+        self._forget_refusals(instance_set)
         now = self.place.clock.monotonic()
         operation, lineage = instance_set.operation, instance_set.lineage
         code = instance_set.reason.code if instance_set.reason else None
         return SetFacts(
             now=now,
             wall=self.place.clock.wall(),
-            nodes={n.id: self._facts(n, now) for n in instance_set.nodes},
+            nodes={n.id: self._facts(instance_set, n, now) for n in instance_set.nodes},
             endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
@@ -150,11 +155,12 @@ class Watch:
             host=address,
             port=instance_set.port,
             version=instance_set.version,
-            control=self.control,
+            control=self.identities.control,
+            password=self.identities.password,
         )
         return self.place.wire.open(target, self.changed)
 
-    def _facts(self, node: Node, now: float) -> NodeFacts:
+    def _facts(self, instance_set: InstanceSet, node: Node, now: float) -> NodeFacts:
         sight = self._sights[node.id]
         placement = self.place.runtime.placement(node.id)
         life = self._life(node, sight, placement)
@@ -185,7 +191,7 @@ class Watch:
             run_id=link.run_id,
             replication=link.replication,
             read_at=link.read_at,
-            equipped=link.equipped,
+            equipped=link.equipped_as(replication_of(instance_set, self.identities)),
             admitted=link.admitted,
             paused=link.paused,
             bound=link.bound,
@@ -194,6 +200,8 @@ class Watch:
             copy_at=sight.copy_at,
             reached=sight.reached,
             load=sight.load,
+            settings=link.settings,
+            refused=dict(sight.refused),
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -306,6 +314,19 @@ class Watch:
         """Remember how it goes."""
         if node in self._sights:
             self._sights[node].load = load
+
+    def turned_down(self, instance_set: InstanceSet, node: NodeId, refusal: SettingRefused) -> None:
+        """Remember what the node said to a value, for as long as the set's configuration stays as it was."""
+        if node in self._sights and instance_set.configuration == self._configuration:
+            self._sights[node].refused[refusal.name] = refusal.words
+
+    def _forget_refusals(self, instance_set: InstanceSet) -> None:
+        """What is wanted now was not refused yet."""
+        if instance_set.configuration == self._configuration:
+            return
+        self._configuration = instance_set.configuration
+        for sight in self._sights.values():
+            sight.refused.clear()
 
     def _drop(self, node: NodeId) -> None:
         self._close(self._sights.pop(node))

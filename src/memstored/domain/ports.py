@@ -3,20 +3,47 @@
 The real one is `redis.link`; the simulated one ships in `runtime.fake` and proves logic, not Redis.
 """
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import TenantUser
+from memstored.domain.facts import ReadSettings, ReplicationFacts
+from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
-__all__ = ["Door", "DoorTrouble", "Doors", "Holdings", "Identity", "Link", "LinkTrouble", "Target", "Wire"]
+__all__ = [
+    "FENCE",
+    "TENANTS",
+    "Door",
+    "DoorTrouble",
+    "Doors",
+    "Holdings",
+    "Identity",
+    "Link",
+    "LinkTrouble",
+    "SettingRefused",
+    "Target",
+    "Wire",
+]
+
+FENCE, TENANTS = "fence", "tenants"
+"""Users of an engine that has none (`Capabilities.acl`): it takes one password at a time, and who knows which
+is their name. The fence's only the service knows; the tenants' serves tenants, replication and control (H19).
+"""
 
 
 class LinkTrouble(Exception):
     """A command could not be carried out or its answer did not come: look again before believing."""
+
+
+class SettingRefused(LinkTrouble):
+    """A node did not take a value: `name` is the parameter's, `words` are the engine's own (API.md 7)."""
+
+    def __init__(self, name: str, words: str) -> None:
+        super().__init__(f"{name}: {words}")
+        self.name = name
+        self.words = words
 
 
 class DoorTrouble(Exception):
@@ -33,13 +60,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`."""
+    """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`.
+
+    `password` is the tenants', where the engine has no users and so may ask it of us too; None elsewhere.
+    """
 
     node: NodeId
     host: str
     port: int
     version: str
     control: Identity
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +133,8 @@ class Link(Protocol):
         """Monotonic seconds at which `replication` was asked for (not answered): facts are no younger."""
         ...
 
-    @property
-    def equipped(self) -> bool:
-        """Whether the node has the set's replication identity."""
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node has this replication identity, for both ends of a link."""
         ...
 
     @property
@@ -122,6 +152,14 @@ class Link(Protocol):
         """The addresses the node listens at (`CONFIG GET bind`)."""
         ...
 
+    @property
+    def settings(self) -> ReadSettings | None:
+        """What `CONFIG GET` said of every editable parameter of the engine's family, by name.
+
+        Read when the connection is made, and anew after each change.
+        """
+        ...
+
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
         ...
@@ -131,7 +169,7 @@ class Link(Protocol):
         ...
 
     async def equip(self, replication: Identity) -> None:
-        """Make the replication user, and use it when following (`masteruser`, `masterauth`)."""
+        """Make the replication user, where there are users, and use it when following (`masterauth`)."""
         ...
 
     async def admit(self, user: TenantUser | None) -> None:
@@ -159,6 +197,14 @@ class Link(Protocol):
 
     async def holdings(self) -> Holdings:
         """Count what the node holds now."""
+        ...
+
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """Set each value live (`CONFIG SET`) and read it back, in this order.
+
+        Raises `SettingRefused` at the first that the engine refuses, or takes for something else; those
+        before it are set.
+        """
         ...
 
     async def promote(self) -> None:

@@ -1,7 +1,7 @@
 """What a node leaves on disk: who it is, its configuration, whether it was started, its log.
 
     node.json     set, address, port; written first, removed last
-    redis.conf    mode 0600
+    redis.conf    mode 0600; not there when the server was told its configuration as it started
     started       made before the server is started, then holds its process id and start time (S2)
     redis.log     the engine's own words
 
@@ -99,13 +99,18 @@ class NodeFolder:
         self.configuration = self.path / "redis.conf"
         self._record = self.path / "node.json"
         self._started = self.path / "started"
+        self._copy = self.path / "dump.rdb"
 
-    def prepare(self, record: NodeRecord, directives: tuple[tuple[str, str], ...]) -> None:
-        """Write all that the server needs; it may be done again until the server was started."""
+    def prepare(self, record: NodeRecord, directives: tuple[tuple[str, str], ...] | None) -> None:
+        """Write all that the server needs; it may be done again until the server was started.
+
+        Without directives no configuration is written: the server is to be told it.
+        """
         self.path.mkdir(mode=0o700, exist_ok=True)
         self.log.unlink(missing_ok=True)
         replace_file(self._record, json.dumps(asdict(record)))
-        write_private(self.configuration, configuration(directives, record, self))
+        if directives is not None:
+            write_private(self.configuration, configuration(directives, record, self))
 
     def record(self) -> NodeRecord | None:
         """Who the node is; None when the folder was just being made or removed.
@@ -180,7 +185,7 @@ class NodeFolder:
         except FileNotFoundError:
             return False
 
-    def last_words(self, lines: int = 4, length: int = 600) -> str:
+    def last_words(self, lines: int = 6, length: int = 600) -> str:
         """What the server last complained of, since it was ready if it was; without that, the end of its log.
 
         On one line, without stamps and without values of directives.
@@ -193,6 +198,10 @@ class NodeFolder:
             shown = (complaints or said)[-lines:]
             return " ".join(_STAMP.sub("", line).strip() for line in shown)[-length:]
         return ""
+
+    def remove_copy(self) -> None:
+        """Remove the file from which a copy of the data was loaded."""
+        self._copy.unlink(missing_ok=True)
 
     def remove_nameless(self) -> None:
         """Remove the folder if it is one whose making or removal was cut short: nothing is in it."""

@@ -37,8 +37,9 @@ class Engine:
 class LaunchOrder:
     """What to start. `directives` are redis.conf lines (name, value) less those of the place itself.
 
-    The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. They hold secrets
-    only as hashes; still they are written with mode 0600.
+    The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. With `on_disk` they hold
+    secrets only as hashes; still they are written with mode 0600. Without, they hold secrets in clear and
+    never lie on a disk: the server is told them as it starts (H19).
     """
 
     node: NodeId
@@ -47,6 +48,7 @@ class LaunchOrder:
     version: str
     port: int
     directives: tuple[tuple[str, str], ...] = field(repr=False)
+    on_disk: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,13 @@ class Runtime(Protocol):
 
     def last_words(self, node: NodeId) -> str:
         """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
+        ...
+
+    def remove_copies(self, node: NodeId) -> None:
+        """Remove the file of tenants' data that an engine without diskless load leaves after a copy (H21).
+
+        Only what the node has loaded is to be removed. Raises `OSError`.
+        """
         ...
 
     def hold_back(self, node: NodeId) -> None:

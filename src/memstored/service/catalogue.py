@@ -41,8 +41,12 @@ class CatalogueService:
         bounds = self.quotas.of(project_id)
         most = max([nodes_counted(s) for s in await self.holdings.sets_of(project_id)], default=0)
         used = await self.holdings.nodes_used(project_id)
+        groups = await self.holdings.parameter_groups_used(project_id)
         return [
             Quota(name="nodes_per_set", limit=bounds.nodes_per_set, used=most),
             Quota(name="replicas_per_set", limit=bounds.replicas_per_set, used=max(most - 1, 0)),
             Quota(name="nodes_per_project", limit=bounds.nodes_per_project, used=used),
+            Quota(
+                name="parameter_groups_per_project", limit=bounds.parameter_groups_per_project, used=groups
+            ),
         ]

@@ -7,13 +7,29 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import (
+    Configuration,
+    EventDraft,
+    GroupValues,
+    InstanceSet,
+    Node,
+    Operation,
+    Setting,
+    Source,
+    Step,
+)
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.plan import decide
-from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, SettingRefused
+from memstored.domain.sequence import begin_apply
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.runtime.simulated import SimulatedFleet
@@ -24,6 +40,7 @@ PORT = 6379
 SET = SetId("6f9d7a52-5d0d-4c0e-9a69-0d0b1f7e7a11")
 VIP, READER = "127.20.255.1", "127.20.255.2"
 REPLICATION = Identity(user="memstored-replication", secret="s")
+NO_USERS = {name: Identity(user=name, secret=f"{name} password") for name in (FENCE, TENANTS)}
 RULES = FailoverSettings(brake_count=1000)
 STEP_SECONDS = 0.025
 SAVED = ("saved one", "saved two", "saved three")
@@ -34,7 +51,13 @@ LOAD_DEADLINE = 15.0
 """Seconds that a node may take for all of it."""
 
 
-def planned_set(*, replicas: int, recovery_enabled: bool = True, source: Source | None = None) -> InstanceSet:
+def planned_set(
+    *,
+    replicas: int,
+    recovery_enabled: bool = True,
+    source: Source | None = None,
+    version: str = "7.0.15",
+) -> InstanceSet:
     """A set as the request to create it leaves it."""
     steps = (
         ("provision", "replicate", "open") if source is None else ("provision", "load", "replicate", "open")
@@ -67,7 +90,7 @@ def planned_set(*, replicas: int, recovery_enabled: bool = True, source: Source 
         user=None,
         parameter_group_id="g",
         port=PORT,
-        version="7.0.15",
+        version=version,
         creator="admin",
         created_at=0.0,
         updated_at=0.0,
@@ -116,6 +139,16 @@ def ask_replica(world: "World") -> None:
     )
 
 
+def ask_values(world: "World", **values: str) -> None:
+    """What the sequence begins: an apply of another version of the set's group; `_` stands for `-`."""
+    known = configured(world.set)
+    settings = tuple(Setting(name=name.replace("_", "-"), value=value) for name, value in values.items())
+    latest = known.wanted or known.values
+    wanted = GroupValues(group_id="g", version=latest.version + 1, settings=settings)
+    begun = begin_apply(world.set, wanted, world.now)
+    world.set = replace(begun, revision=world.set.revision + 1)
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -130,6 +163,7 @@ class Memory:
     reached: int = 0
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -170,16 +204,27 @@ class World:
     acts: list[do.Action] = field(default_factory=list)
     storage: Storage = field(default_factory=Storage)
     doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+    configuration: Configuration | None = None
 
     @classmethod
-    def of(cls, *, replicas: int = 3, recovery_enabled: bool = True, source: Source | None = None) -> "World":
+    def of(
+        cls,
+        *,
+        replicas: int = 3,
+        recovery_enabled: bool = True,
+        source: Source | None = None,
+        version: str = "7.0.15",
+    ) -> "World":
         """A world in which a set was just asked for."""
-        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source))
+        return cls(
+            planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source, version=version)
+        )
 
     @classmethod
-    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
+    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True, version: str = "7.0.15") -> "World":
         """A world whose set is `Running` and has taken a write."""
-        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled)
+        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, version=version)
         world.turns()
         assert world.set.status is SetState.RUNNING, world.set
         assert world.write("first") is Reply.OK
@@ -235,7 +280,8 @@ class World:
         self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
+                or (isinstance(act, do.Point) and act.primary is None)
                 for act in decision.actions
             )
         elif decision.after != self.set:
@@ -244,6 +290,7 @@ class World:
                 self.fleet.acknowledged.extend(SAVED)
             self.events.extend(decision.events)
             self.commits += 1
+            self._check_at_rest()
         for action in decision.actions[:acts]:
             self.acts.append(action)
             self._attempt(action)
@@ -251,6 +298,16 @@ class World:
         if forget:
             self.restart()
         return len(decision.actions)
+
+    def _check_at_rest(self) -> None:
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9), but for an apply of
+        parameters, of which the operation tells alone (API.md 2.3).
+        """
+        operation = self.set.operation
+        if self.set.status is not SetState.RUNNING or operation is None:
+            return
+        if operation.kind is not OperationKind.APPLY_PARAMETERS:
+            assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
         """Carry an act out; whether it worked is seen in the next look. An answer may be lost on its way."""
@@ -308,6 +365,10 @@ class World:
     def look(self) -> SetFacts:
         """What a controller sees now."""
         present = self.set
+        if present.configuration != self.configuration:
+            self.configuration = present.configuration
+            for memory in self.memory.values():
+                memory.refused.clear()
         reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
@@ -326,8 +387,22 @@ class World:
         )
 
     def _holder(self, address: str) -> NodeId | None:
+        if not self.floating:
+            return self.fleet.led(address)
         node = self.fleet.listening(address, PORT)
         return node.id if node is not None and self.fleet.answers(node.id) else None
+
+    @property
+    def floating(self) -> bool:
+        """Whether the nodes hold the addresses themselves."""
+        return capabilities_of(self.set.version).floating
+
+    @property
+    def replication(self) -> Identity:
+        """By which identity replicas follow now."""
+        if capabilities_of(self.set.version).acl:
+            return REPLICATION
+        return NO_USERS[TENANTS if self.set.opened else FENCE]
 
     def _facts(self, node: Node) -> NodeFacts:
         memory = self.memory.setdefault(node.id, Memory(since=self.now))
@@ -363,7 +438,7 @@ class World:
             run_id=server.run_id,
             replication=seen,
             read_at=self.now,
-            equipped=server.equipped,
+            equipped=server.equipped_as(self.replication),
             admitted=server.admitted,
             paused=server.paused,
             bound=server.bound,
@@ -372,6 +447,8 @@ class World:
             copy_at=memory.copy_at,
             reached=memory.reached,
             load=memory.load,
+            settings=tuple(sorted(server.settings.items())),
+            refused=dict(memory.refused),
             remains=True,
         )
 
@@ -391,10 +468,8 @@ class World:
     def act(self, action: do.Action) -> None:
         """Carry out one act on the simulated servers."""
         match action:
-            case do.Reserve():
-                self.reserved = True
-            case do.Release():
-                self.reserved = False
+            case do.Reserve() | do.Release():
+                self.reserved = isinstance(action, do.Reserve)
             case do.Launch(node):
                 self._launch(node)
             case do.Fence(node):
@@ -409,6 +484,8 @@ class World:
                 self._point(primary, reader)
             case do.Load(node, number):
                 self._begin_load(node, number)
+            case do.Configure(node, settings):
+                self._configure(node, settings)
             case _:
                 self._command(action)
 
@@ -418,7 +495,14 @@ class World:
             self.memory.setdefault(node, Memory()).error = "no memory left"
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
-            self.fleet.launch(node, host=f"127.20.{number // 250 % 250}.{number % 250 + 1}", set_id=SET)
+            server = self.fleet.launch(
+                node,
+                host=f"127.20.{number // 250 % 250}.{number % 250 + 1}",
+                set_id=SET,
+                version=self.set.version,
+                fence=None if capabilities_of(self.set.version).acl else NO_USERS[FENCE],
+            )
+            server.settings.update(on_nodes(self.set, birth_values(self.set, node)))
 
     # Loading, as `control.loading` does it, a chunk a turn
 
@@ -501,7 +585,7 @@ class World:
 
     def _release(self, node: NodeId) -> None:
         self.fleet.command(node, SimulatedNode.detach)
-        self.fleet.command(node, lambda server: server.equip(REPLICATION))
+        self.fleet.command(node, lambda server, identity=self.replication: server.equip(identity))
 
     def _close_door(self, node: NodeId) -> None:
         door, _ = self.doors.pop(node)
@@ -510,7 +594,7 @@ class World:
     def _command(self, action: do.Action) -> None:
         match action:
             case do.Equip(node):
-                self.fleet.command(node, lambda server: server.equip(REPLICATION))
+                self.fleet.command(node, lambda server, identity=self.replication: server.equip(identity))
             case do.Follow(node, primary):
                 host = self.fleet.node(primary).host
                 self.fleet.command(node, lambda server: server.follow(host, PORT))
@@ -519,11 +603,11 @@ class World:
             case do.Promote(node):
                 self.fleet.command(node, SimulatedNode.promote)
             case do.Pause(node):
-                self.fleet.command(node, lambda server: setattr(server, "paused", True))
+                self.fleet.command(node, SimulatedNode.pause)
             case do.Unpause(node):
                 self.fleet.command(node, lambda server: setattr(server, "paused", False))
             case do.Admit(node):
-                self.fleet.command(node, lambda server: setattr(server, "admitted", True))
+                self.fleet.command(node, lambda server: server.admit(None, NO_USERS[TENANTS]))
             case do.Shut(node):
                 self.fleet.command(node, SimulatedNode.shut)
             case do.KillScript(node):
@@ -531,8 +615,28 @@ class World:
             case _:
                 raise AssertionError(action)
 
+    def _configure(self, node: NodeId, settings: tuple[Setting, ...]) -> None:
+        """As `control.act` does it: one value after the other, until one is refused."""
+        try:
+            for setting in settings:
+                self.fleet.command(node, partial(self._set, setting=setting))
+        except SettingRefused as refusal:
+            self.memory[node].refused[refusal.name] = refusal.words
+
+    def _set(self, server: SimulatedNode, setting: Setting) -> None:
+        why = self.complaints.get(setting.name)
+        if setting.name == MAXMEMORY:
+            why = eviction(setting, server.holdings()) or why
+        if why is not None:
+            raise SettingRefused(setting.name, why)
+        server.configure(setting)
+
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
+        if not self.floating:
+            for address, holder in wanted.items():
+                self.fleet.lead(address, holder)
+            return
         living = [n for n in self.fleet.nodes.values() if n.condition is not Condition.GONE]
         for node in living:
             kept = {a for a in node.bound if a == node.host or wanted.get(a) == node.id}

@@ -114,7 +114,7 @@ async def test_a_node_is_born_fenced() -> None:
     reply = runtime.fleet.client_write(address(runtime, A), "x", PORT)
 
     assert reply is Reply.NOT_ADMITTED
-    assert (link.connected, link.equipped, link.admitted) == (True, False, False)
+    assert (link.connected, link.equipped_as(IDENTITY), link.admitted) == (True, False, False)
     assert link.bound == {address(runtime, A)}
 
 
@@ -251,7 +251,7 @@ async def test_another_server_at_the_address_shows_another_run_id() -> None:
     assert placed is not None
     assert link.run_id != before
     assert link.process_id != placed.process_id
-    assert (link.equipped, link.admitted) == (False, False)
+    assert (link.equipped_as(IDENTITY), link.admitted) == (False, False)
     assert runtime.placement(A) == placed
 
 

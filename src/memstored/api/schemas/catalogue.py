@@ -1,6 +1,6 @@
 """Answers of the catalogue routes (API.md 3)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ __all__ = [
     "EngineRow",
     "FlavorList",
     "FlavorRow",
+    "PasswordKeyDocument",
     "QuotaList",
     "QuotaRow",
     "SecurityGroupList",
@@ -109,6 +110,14 @@ class EngineList(Document):
     """All programs found."""
 
     engines: list[EngineRow]
+
+
+class PasswordKeyDocument(Document):
+    """The key to encrypt passwords with; `publicKey` is a SubjectPublicKeyInfo in PEM."""
+
+    key_id: str
+    algorithm: Literal["RSA-OAEP-256"]
+    public_key: str
 
 
 class QuotaRow(Document):

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from memstored.domain.backup import Backup
-from memstored.domain.engine import family_of
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import Source
-from memstored.domain.requests.order import Offer, Order
+from memstored.domain.parameters import usual_memory
+from memstored.domain.requests.order import Offer, Order, wanted_memory
 from memstored.domain.words import BackupState
 
 __all__ = ["Found", "Missing", "Sought", "backup_source", "unloadable"]
@@ -72,6 +73,7 @@ def unloadable(found: Found, order: Order, offer: Offer, misread: Collection[str
     field = order.restore.field
     if "version" not in misread and order.version in offer.versions:
         yield from _too_new(found, field, order.version, offer)
+        yield from _uncheckable(field, order.version, offer)
     if "flavorId" not in misread:
         yield from _too_large(found.source, field, order, offer)
 
@@ -88,6 +90,13 @@ def _too_new(found: Found, field: str, wanted: str, offer: Offer) -> Iterator[De
             f"The data has RDB format {found.format}; Redis {wanted} loads up to {loads}: order a newer."
         )
         yield Detail(field, "data_too_new", message)
+
+
+def _uncheckable(field: str, wanted: str, offer: Offer) -> Iterator[Detail]:
+    """An engine that believes what it loads gets only what a newer one took before (H25)."""
+    if not any(capabilities_of(version).sanitizing for version in (wanted, *offer.versions)):
+        message = f"Redis {wanted} does not check what it loads, and no newer one is here to do so."
+        yield Detail(field, "data_uncheckable", message)
 
 
 def _numbers(version: str | None) -> tuple[int, ...] | None:
@@ -108,3 +117,22 @@ def _too_large(source: Source, field: str, order: Order, offer: Offer) -> Iterat
             "order a larger flavor."
         )
         yield Detail(field, "data_too_large", message)
+    elif (most := _most_of_group(order, offer)) is not None and needed > most:
+        message = (
+            f"The data takes {needed} bytes; with the maxmemory of the parameter group up to {most} may: "
+            "order a larger flavor, or another group."
+        )
+        yield Detail(field, "data_too_large", message)
+
+
+def _most_of_group(order: Order, offer: Offer) -> int | None:
+    """How much may be loaded where the group has less `maxmemory` than the default one; else None.
+
+    Nothing of it must be evicted, so the same part of `maxmemory` is kept free as of the default one.
+    """
+    flavor, given = offer.catalogue.flavor(order.flavor_id), wanted_memory(order, offer)
+    if flavor is None or given is None:
+        return None
+    usual = usual_memory(flavor.memory)
+    part, whole = MOST
+    return given * (flavor.memory * GIB * part // whole) // usual if given < usual else None

@@ -1,17 +1,18 @@
 """Links to simulated nodes. Every look lets the fleet do one turn; commands may meet with mishaps."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, Link, LinkTrouble, Target
+from memstored.domain.model import Setting, TenantUser
+from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.simulated_node import Condition, SimulatedNode
 
 if TYPE_CHECKING:
-    from memstored.domain.facts import ReplicationFacts
+    from memstored.domain.facts import ReadSettings, ReplicationFacts
 
 __all__ = ["FakeLink", "FakeWire"]
 
@@ -34,9 +35,10 @@ class FakeLink:
         self.process_id: int | None = None
         self.replication: ReplicationFacts | None = None
         self.read_at = 0.0
-        self.equipped = False
         self.admitted = False
+        self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
+        self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
         self.probe()
 
@@ -44,6 +46,10 @@ class FakeLink:
     def paused(self) -> bool:
         """Whether this link holds the node's writes back."""
         return self._runtime.clock.monotonic() < self._paused_until
+
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node had this replication identity at the last look."""
+        return self._identity == replication
 
     def probe(self) -> None:
         """Let the fleet do a turn and look; a silent node is counted, a refusal is not silence."""
@@ -68,15 +74,13 @@ class FakeLink:
     async def equip(self, replication: Identity) -> None:
         """See `Link.equip`."""
         await self._carry_out("equip", lambda node: node.equip(replication))
-        self.equipped = True
+        self._identity = replication
 
     async def admit(self, user: TenantUser | None) -> None:
         """See `Link.admit`."""
-
-        def act(node: SimulatedNode) -> None:
-            node.admitted, node.user = True, user
-
-        await self._carry_out("admit", act)
+        password = self._target.password
+        tenants = None if password is None else Identity(user=TENANTS, secret=password)
+        await self._carry_out("admit", lambda node: node.admit(user, tenants))
         self.admitted = True
 
     async def shut(self) -> None:
@@ -95,11 +99,17 @@ class FakeLink:
     async def take_in(self, host: str, port: int, identity: Identity) -> None:
         """See `Link.take_in`."""
         await self._carry_out("take_in", lambda node: node.take_in(host, port, identity))
-        self.equipped = False
+        self._identity = None
 
     async def holdings(self) -> Holdings:
         """See `Link.holdings`."""
         return await self._carry_out("holdings", SimulatedNode.holdings)
+
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """See `Link.configure`."""
+        for setting in settings:
+            await self._carry_out("configure", partial(SimulatedNode.configure, setting=setting))
+        self._look()
 
     async def promote(self) -> None:
         """See `Link.promote`."""
@@ -182,7 +192,9 @@ class FakeLink:
     def _learn(self, node: SimulatedNode) -> None:
         self.run_id, self.process_id = node.run_id, node.process_id
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
-        self.equipped, self.admitted, self.bound = node.equipped, node.admitted, node.bound
+        self._identity = node.identity if node.guest is None else None
+        self.admitted, self.bound = node.admitted, node.bound
+        self.settings = tuple(sorted(node.settings.items()))
 
     def _reading(self) -> tuple[object, ...]:
         return (
@@ -191,9 +203,10 @@ class FakeLink:
             self.loading,
             self.run_id,
             self.replication,
-            self.equipped,
+            self._identity,
             self.admitted,
             self.bound,
+            self.settings,
         )
 
     def _ended(self, node_id: NodeId) -> None:
