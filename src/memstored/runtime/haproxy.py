@@ -40,7 +40,7 @@ CONNECTIONS = 20_000
 """What a primary and a reader take together before they refuse (`maxclients`), if the machine grants it."""
 SPARE_FILES = 64
 """Descriptors of HAProxy that carry no connection; each connection costs two."""
-DRAIN = 0.5
+DRAIN = 1.0
 """Seconds within which those who came through an address are cut off, or there is something in the way."""
 REMOVED = " (deleted)"
 """What the kernel writes after the name of a folder that was removed."""
