@@ -35,10 +35,12 @@ from harness import (
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
+from memstored.control.authorities import Authorities
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -48,6 +50,7 @@ from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -128,7 +131,9 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
-    sets = SetRepository(database, clock, Cipher(Fernet.generate_key().decode()))
+    cipher = Cipher(Fernet.generate_key().decode())
+    sets = SetRepository(database, clock, cipher)
+    authorities = Authorities(AuthorityRepository(database, cipher), clock, SETTINGS.tls)
     backups = BackupRepository(database, clock, sets)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     objects = Objects.open(ObjectSettings(), default=storage)
@@ -149,6 +154,7 @@ async def api(
     app.state.services = Services(
         settings=SETTINGS,
         sets=service,
+        authorities=AuthorityService(authorities),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=ordering.holdings),

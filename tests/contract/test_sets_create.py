@@ -95,6 +95,7 @@ GOOD: list[Changes] = [
     {"user": {"name": "default", "password": HASH}},
     {"user": {"name": "Memstored", "password": HASH}},
     {"user": None},
+    {"tlsEnabled": True},
     {"tlsEnabled": False},
     {"tlsEnabled": None},
     {"port": 2000},
@@ -329,7 +330,10 @@ UNMET: list[tuple[Changes, Pairs]] = [
     ({"parameterGroupId": PARAMETERS["6.2"]}, {("parameterGroupId", "parameter_group_family")}),
     ({"version": "7.2.7"}, {("version", "version_unavailable")}),
     ({"version": "7.0"}, {("version", "version_unavailable")}),
-    ({"tlsEnabled": True}, {("tlsEnabled", "tls_unavailable")}),
+    (
+        {"version": "6.2.5", "parameterGroupId": PARAMETERS["6.2"], "tlsEnabled": True},
+        {("tlsEnabled", "tls_unavailable")},
+    ),
     *(
         ({"user": {"name": "app", "password": password}}, {("user.password", "password_not_encrypted")})
         for password in ["", "hunter2", HASH[:-1], HASH + "0", "g" * 64, HASH + "\n", " " + HASH[1:]]

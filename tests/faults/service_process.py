@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
 from memstored.cli.purge import purge
@@ -264,6 +265,13 @@ class ServiceProcess:
         """Every set of the first project."""
         rows: list[dict[str, Any]] = self.client.get("/v1/instance-sets")["data"]
         return rows
+
+    def authorities(self) -> str:
+        """The certificates that clients are to trust, in PEM."""
+        answer = httpx.get(
+            f"{self.url}/v1/redis/ca-certificate", headers={"X-Auth-Token": self.client.new_token()}
+        )
+        return answer.raise_for_status().text
 
     # Its end
 

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
 
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
@@ -27,7 +28,7 @@ from memstored.domain.facts import ReplicationFacts
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Identity, Target
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
@@ -35,6 +36,7 @@ from memstored.redis.link import RedisLink
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
@@ -117,7 +119,9 @@ class RealHouse:
         self.engine = engine
         self.detours = Detours()
         self.rules = FailoverSettings(**{"failure_detection": 1.0, "probe_interval": 0.25} | rules)
-        self.sets = TellingSets(database, self.clock, Cipher.from_file(place / "key"))
+        cipher = Cipher.from_file(place / "key")
+        self.sets = TellingSets(database, self.clock, cipher)
+        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
         self.subnet = f"127.{random.SystemRandom().randint(64, 95)}.{random.SystemRandom().randint(0, 255)}"
         self.place = place
         self.root = place / "runtime"
@@ -154,6 +158,7 @@ class RealHouse:
             objects=self.objects,
             doors=LoadingDoor,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=self.rules,
         )

@@ -16,6 +16,7 @@ from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
 from memstored.cli.settings import USAGE
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
@@ -31,6 +32,7 @@ from memstored.redis.link import RedisWire
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
 from memstored.runtime.process import ProcessRuntime
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -41,6 +43,7 @@ from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -106,8 +109,11 @@ async def open_house(
         )
     database = await parts.open_store(folder.store_url)
     try:
-        sets = SetRepository(database, clock, Cipher.from_file(folder.key_file))
+        cipher = Cipher.from_file(folder.key_file)
+        sets = SetRepository(database, clock, cipher)
         await sets.check_key()
+        authorities = Authorities(AuthorityRepository(database, cipher), clock, settings.tls)
+        await authorities.load()
         place = parts.furnish(
             Place(
                 runtime=runtime,
@@ -116,6 +122,7 @@ async def open_house(
                 objects=objects,
                 doors=LoadingDoor,
                 door_host=_LOCAL,
+                authorities=authorities,
                 clock=clock,
                 rules=settings.failover,
             )
@@ -138,6 +145,7 @@ async def open_house(
                 _Rooms(
                     database=database,
                     sets=sets,
+                    authorities=authorities,
                     backups=backups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
@@ -169,6 +177,7 @@ class _Rooms:
 
     database: Database
     sets: SetRepository
+    authorities: Authorities
     backups: BackupRepository
     files: Files
     fleet: Fleet
@@ -201,6 +210,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     return Services(
         settings=settings,
         sets=sets,
+        authorities=AuthorityService(rooms.authorities),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

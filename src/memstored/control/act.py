@@ -4,21 +4,27 @@ Raises `LinkTrouble`, `LaunchFailed`, or `OSError` when this machine refuses (a 
 waits a moment, looks and decides again.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from memstored.control.authorities import Issued
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
-from memstored.domain.model import InstanceSet
+from memstored.domain.facts import RenewalFacts
+from memstored.domain.model import InstanceSet, Node
 from memstored.domain.ports import Identity, Link, LinkTrouble
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
-from memstored.runtime.protocol import LaunchFailed, LaunchOrder
+from memstored.runtime.protocol import Files, LaunchFailed, LaunchOrder
 
 __all__ = ["Actor", "lane"]
 
 PAUSE = 3000
 """Milliseconds that writes are held back at most in a planned promotion: it ends by itself."""
+
+RENEWAL_PAUSES = (60.0, 300.0, 900.0, 3600.0)
+"""Seconds before a renewal is begun by itself after so many that failed; the last one repeats."""
 
 ENDPOINTS = NodeId("endpoints")
 
@@ -57,6 +63,8 @@ class Actor:
             case do.Load():
                 loader = Loader(watch=self.watch, replication=self.replication)
                 await loader.load(instance_set, action)
+            case do.Renew():
+                await self._renew(instance_set, action)
             case do.Stamp():
                 self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
             case _:
@@ -115,7 +123,10 @@ class Actor:
                 memory_gib=instance_set.memory,
                 control=self.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                tls=instance_set.tls_enabled,
             ),
+            tls=instance_set.tls_enabled,
+            files=self._first_files(instance_set, node) if instance_set.tls_enabled else None,
         )
         self.watch.launching(node_id, under_way=True)
         error: str | None = "the launch was interrupted"
@@ -126,6 +137,60 @@ class Actor:
             error = str(failed)
         finally:
             self.watch.launching(node_id, under_way=False, error=error)
+
+    def _first_files(self, instance_set: InstanceSet, node: Node) -> Callable[[str], Files]:
+        """What makes the files of a node that is launched, once its address is known."""
+
+        def files(address: str) -> Files:
+            issued = self._issue(instance_set, node, address)
+            self.watch.renewed(node.id, RenewalFacts(issued=issued.certificate))
+            return issued.files
+
+        return files
+
+    def _issue(self, instance_set: InstanceSet, node: Node, address: str) -> Issued:
+        """A certificate for the node under every address that it may be reached at."""
+        vips = instance_set.vips
+        shared = (vips.primary, vips.reader) if vips is not None else ()
+        addresses = [address, *(each for each in shared if each is not None)]
+        return self.watch.place.authorities.issue(node.name, addresses)
+
+    async def _renew(self, instance_set: InstanceSet, action: do.Renew) -> None:
+        """Give the node another certificate; whatever comes in between, it goes on with the one it has.
+
+        A try that the operation knows the outcome of is not made again.
+        """
+        before = self.watch.renewal(action.node)
+        if before.operation == action.operation and before.error is not None:
+            return
+        try:
+            issued = await self._replace_certificate(instance_set, action.node)
+        except (LinkTrouble, LaunchFailed, OSError) as trouble:
+            self.watch.renewed(action.node, self._not_renewed(before, action, str(trouble)))
+            raise
+        self.watch.renewed(action.node, RenewalFacts(issued=issued.certificate, operation=action.operation))
+
+    async def _replace_certificate(self, instance_set: InstanceSet, node_id: NodeId) -> Issued:
+        node, link = instance_set.node(node_id), self._link(node_id)
+        if node is None or node.address is None:
+            raise LinkTrouble(f"node {node_id} has no address")
+        issued = self._issue(instance_set, node, node.address)
+        async with self.watch.place.runtime.replaced_files(node_id, issued.files):
+            await link.take_certificate()
+            if link.certificate != issued.certificate.fingerprint:
+                raise LinkTrouble(f"{node.name} shows another certificate than it was given")
+        return issued
+
+    def _not_renewed(self, before: RenewalFacts, action: do.Renew, error: str) -> RenewalFacts:
+        failures = before.failures + 1
+        pause = RENEWAL_PAUSES[min(failures, len(RENEWAL_PAUSES)) - 1]
+        return replace(
+            before,
+            operation=action.operation,
+            error=error,
+            failures=failures,
+            retry_at=self.watch.place.clock.monotonic() + pause,
+        )
 
     async def _on_node(self, instance_set: InstanceSet, action: do.NodeCommand) -> None:
         link = self._link(action.node)

@@ -98,21 +98,22 @@ class Verifier:
             raise _NoEngine(f"no Redis of version {backup.version} or later is here to load it.")
         node = NodeId(str(uuid4()))
         with self._guests.hosted(node, use.id) as set_id:
-            async with self._launched(node, set_id, engine.version) as link:
-                held = await self._load(backup, node, link, meter)
+            async with self._launched(node, set_id, engine) as link:
+                held = await self._load(backup, node, link, meter, tls=engine.tls)
         if held.evicted:
             raise _Damaged(f"Of its keys {held.evicted} did not fit when it was loaded.")
         if backup.keys is not None and held.keys != backup.keys:
             raise _Damaged(f"Loaded it has {held.keys} keys; {backup.keys} were saved.")
 
-    async def _load(self, backup: Backup, node: NodeId, link: Link, meter: Meter) -> Holdings:
+    async def _load(self, backup: Backup, node: NodeId, link: Link, meter: Meter, *, tls: bool) -> Holdings:
         """Hand the data over and count it while the node is still a replica (H29).
 
         Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
         """
         host = self._place.door_host
+        papers = self._place.authorities.door_papers(host) if tls else None
         try:
-            async with self._place.doors(host, size=backup.size, deadline=STILL) as door:
+            async with self._place.doors(host, size=backup.size, deadline=STILL, papers=papers) as door:
                 await link.take_in(host, door.port, door.identity)
                 async with aclosing(self._means.objects.get(backup.key)) as chunks:
                     await door.feed(chunks, lambda fed: meter.reach(backup.size + fed))
@@ -124,8 +125,14 @@ class Verifier:
             raise LinkTrouble(f"it could not be loaded for a trial: {trouble}") from trouble
 
     @asynccontextmanager
-    async def _launched(self, node: NodeId, set_id: SetId, version: str) -> AsyncIterator[Link]:
-        """A node for the length of the block, and a link that is connected to it."""
+    async def _launched(self, node: NodeId, set_id: SetId, engine: Engine) -> AsyncIterator[Link]:
+        """A node for the length of the block, and a link that is connected to it.
+
+        Over TLS wherever its program has that: whatever the data's own set had, it is not less (H24).
+        """
+        version, authorities = engine.version, self._place.authorities
+        if engine.tls:
+            await authorities.require()
         control = Identity(user="memstored-control", secret=secrets.token_hex(32))
         order = LaunchOrder(
             node=node,
@@ -140,12 +147,22 @@ class Verifier:
                 failure_detection=self._place.rules.failure_detection,
                 # As much memory as it takes: what is proved is that all of it loads.
                 parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
+                tls=engine.tls,
             ),
+            tls=engine.tls,
+            files=(lambda address: authorities.issue(node, [address]).files) if engine.tls else None,
         )
         try:
             placement = await self._place.runtime.launch(order)
             assert placement.address is not None, "a node that was launched has an address"
-            target = Target(node=node, host=placement.address, port=PORT, version=version, control=control)
+            target = Target(
+                node=node,
+                host=placement.address,
+                port=PORT,
+                version=version,
+                control=control,
+                tls=authorities if engine.tls else None,
+            )
             async with _linked(self._place, target) as link:
                 yield link
         finally:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["BackupSettings", "FailoverSettings", "ObjectSettings", "QuotaSettings", "Quotas", "Settings"]
+__all__ = [
+    "BackupSettings",
+    "FailoverSettings",
+    "ObjectSettings",
+    "QuotaSettings",
+    "Quotas",
+    "Settings",
+    "TlsSettings",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,19 @@ class ObjectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """For how many days certificates hold: the authority's, and those of the nodes.
+
+    Each is renewed when two thirds of its life have passed. A new authority is made known for `overlap_days`
+    before anything is signed by it: as often as that, clients must fetch whom to trust.
+    """
+
+    authority_days: int = 3650
+    certificate_days: int = 365
+    overlap_days: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -77,3 +98,4 @@ class Settings:
     failover: FailoverSettings = FailoverSettings()
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
+    tls: TlsSettings = TlsSettings()

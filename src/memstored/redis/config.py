@@ -8,10 +8,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from memstored.domain.engine import family_of
-from memstored.domain.ports import Identity
+from memstored.domain.ports import AUTHORITIES_FILE, CERTIFICATE_FILE, KEY_FILE, NODE_FILES, Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
+from memstored.redis.tls import CIPHERS
 
-__all__ = ["directives", "maxmemory"]
+__all__ = ["TLS", "TLS_FILES", "directives", "maxmemory"]
+
+TLS_FILES: tuple[tuple[str, str], ...] = (
+    ("tls-cert-file", f"{NODE_FILES}/{CERTIFICATE_FILE}"),
+    ("tls-key-file", f"{NODE_FILES}/{KEY_FILE}"),
+    ("tls-ca-cert-file", f"{NODE_FILES}/{AUTHORITIES_FILE}"),
+)
+"""The settings that name what a node shows and whom it trusts: relative to its own folder, never changed."""
+
+TLS: tuple[tuple[str, str], ...] = (
+    *TLS_FILES,
+    # Clients need no certificate. Between nodes the chain is verified, though not which node it is (H31).
+    ("tls-auth-clients", "no"),
+    ("tls-replication", "yes"),
+    ("tls-protocols", '"TLSv1.2 TLSv1.3"'),
+    ("tls-ciphers", CIPHERS),
+    ("tls-prefer-server-ciphers", "yes"),
+)
+"""The directives, beside the port, of a node that speaks TLS."""
 
 _GIB = 1024**3
 _MIB = 1024**2
@@ -76,12 +95,14 @@ def directives(
     control: Identity,
     failure_detection: float,
     parameters: Mapping[str, str] = MappingProxyType({}),
+    tls: bool = False,
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` replace the
     defaults that tenants may choose (`maxmemory`, `maxmemory-policy`, `timeout` …). Raises `ValueError` for
-    any other parameter and for a version that is not known here.
+    any other parameter and for a version that is not known here. With `tls` the node finds the files that
+    `TLS_FILES` names when it starts.
     """
     family_of(version)
     defaults = {**_PARAMETERS, "maxmemory": str(maxmemory(memory_gib))}
@@ -93,6 +114,7 @@ def directives(
         *_users(control),
         *_sized(memory_gib, failure_detection),
         *((name, _quoted(value)) for name, value in chosen.items()),
+        *(TLS if tls else ()),
     )
 
 

@@ -12,11 +12,13 @@ from functools import partial
 import hiredis
 
 from memstored.domain.clock import Clock
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.redis.acl import DEFAULT_USER, replication_rules, tenant_rules
+from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
 from memstored.redis.line import Line
 from memstored.redis.readings import (
@@ -29,6 +31,7 @@ from memstored.redis.readings import (
     Readings,
     holdings_of,
 )
+from memstored.redis.tls import handshake, shown_by
 
 __all__ = ["RedisLink", "RedisWire"]
 
@@ -81,7 +84,8 @@ class RedisLink:
         self._loading = False
         self._paused_until = 0.0
         self._pause_unknown = True
-        self._line = Line(target.host, target.port, self, deadline=_CONNECT)
+        self._certificate: str | None = None
+        self._line = Line(target.host, target.port, self, deadline=_CONNECT, tls=target.tls)
 
     @property
     def connected(self) -> bool:
@@ -147,6 +151,11 @@ class RedisLink:
     def bound(self) -> frozenset[str]:
         """The addresses the node listens at."""
         return self._readings.bound
+
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint of the certificate that the last handshake showed; None without TLS."""
+        return self._certificate
 
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; while that is unanswered, only count."""
@@ -250,6 +259,23 @@ class RedisLink:
         """End every client connection that came in through that address, subscribers too (H13)."""
         await self._do(_kill_through(address, port))
 
+    async def take_certificate(self) -> None:
+        """Set what names the files to what it is already: the node reads them anew, and takes all or nothing.
+
+        In one command where that is possible: else the first of them makes it read all (H31).
+        """
+        assert self._target.tls is not None, "only a node with TLS has a certificate"
+        several = capabilities_of(self._target.version).several_settings
+        names = TLS_FILES if several else TLS_FILES[:1]
+        await self._do(("CONFIG", "SET", *(word for setting in names for word in setting)))
+        try:
+            async with asyncio.timeout(self._deadline):
+                seen = await handshake(self._target.host, self._target.port, self._target.tls.authorities)
+        except OSError as trouble:  # TimeoutError is one
+            raise LinkTrouble(f"TLS handshake: {_words(trouble)}") from trouble
+        self._certificate = seen
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
 
@@ -267,6 +293,8 @@ class RedisLink:
 
     def up(self, connection: Connection) -> None:
         """Called by the line: introduce ourselves and ask for a full account."""
+        if self._target.tls is not None:
+            self._certificate = shown_by(connection.transport)
         control = self._target.control
         connection.ask(packed((("AUTH", control.user, control.secret),)), 1, self._greeted)
         connection.ask(packed((_NAME,)), 1, _ignored)
@@ -401,6 +429,10 @@ class RedisLink:
             answer.set_exception(LinkTrouble(f"{_name(commands[0])}: the connection ended before the answer"))
         else:
             answer.set_result(replies)
+
+
+def _words(error: OSError) -> str:
+    return "not done in time" if isinstance(error, TimeoutError) else str(error)
 
 
 def _ignored(_replies: list[Reply] | None) -> None:

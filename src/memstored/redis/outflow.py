@@ -16,6 +16,7 @@ from memstored.domain.ports import LinkTrouble, Target
 from memstored.redis.connection import Command, packed
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.readings import fields_of, keys_of
+from memstored.redis.tls import client_context
 
 __all__ = ["Outflow", "outflow"]
 
@@ -95,6 +96,9 @@ class _Talk:
         """Connect, as the control user."""
         control = self._target.control
         await self._dialogue.connect(self._target.host, self._target.port)
+        if self._target.tls is not None:
+            context = client_context(self._target.tls.authorities)
+            await self._dialogue.secure(context, host=self._target.host)
         await self.ask(("AUTH", control.user, control.secret))
 
     async def ask(self, command: Command) -> bytes:

@@ -5,13 +5,15 @@ Modelled on what 6.2 and 7.0 were measured to do (HAZARDS.md); it proves logic, 
 entry is applied whole or not at all.
 """
 
-from collections.abc import Callable, Collection
+import hashlib
+import ssl
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, LinkTrouble
+from memstored.domain.ports import CERTIFICATE_FILE, Holdings, Identity, LinkTrouble
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.simulated_stream import Entry, Feed, Phase, Snapshot
 
@@ -85,7 +87,8 @@ class SimulatedNode:
     process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
     `guest`: the one-time identity of the door that it takes its data in from, and logs in as, until it is
     equipped again. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
-    `mint` makes a replid never used before.
+    `mint` makes a replid never used before. `files` are what it was given, `certificate` the fingerprint of
+    the one that it shows: as they were when it read them.
     """
 
     id: NodeId
@@ -123,6 +126,8 @@ class SimulatedNode:
     maxmemory: int = 0
     evicted: int = 0
     log: list[str] = field(default_factory=list)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    certificate: str | None = None
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
@@ -157,6 +162,11 @@ class SimulatedNode:
     def syncing(self) -> bool:
         """Whether the file of a full sync is being received (`master_sync_in_progress`)."""
         return self.upstream is not None and self.upstream.phase is Phase.TRANSFER
+
+    def take_certificate(self) -> None:
+        """Read the files anew and show what is in them."""
+        pem = self.files[CERTIFICATE_FILE].decode()
+        self.certificate = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
     def facts(self) -> ReplicationFacts:
         """What the node says of its own replication (`INFO replication`)."""

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import BackupId, SetId
+from memstored.domain.words import AuthorityId, BackupId, SetId
 
-__all__ = ["Control", "Keeper"]
+__all__ = ["Authorities", "Control", "Keeper"]
 
 
 class Control(Protocol):
@@ -18,6 +18,18 @@ class Control(Protocol):
 
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now, without asking a node; empty when it is not watched (yet)."""
+        ...
+
+
+class Authorities(Protocol):
+    """Signs what nodes show over TLS."""
+
+    async def bundle(self) -> str:
+        """The certificates of all authorities that are trusted now, in PEM, newest first."""
+        ...
+
+    async def renew(self) -> AuthorityId:
+        """Make another authority, which takes over in time. Raises `InvalidRequest` while one does."""
         ...
 
 

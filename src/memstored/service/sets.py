@@ -15,6 +15,7 @@ from memstored.domain.clock import Clock
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.ports import Identity
+from memstored.domain.requests.certificates import renew_certificates
 from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
 from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
@@ -136,6 +137,7 @@ class SetService:
         return Offer(
             catalogue=self._catalogue.catalogue,
             versions=self._catalogue.versions(),
+            tls=self._catalogue.tls_versions(),
             quotas=self._catalogue.quotas.of(project_id),
             rdb_formats=_RDB_FORMATS,
         )
@@ -215,6 +217,10 @@ class SetService:
         return await self._change(
             caller, set_id, lambda before, call: set_recovery(before, call, enabled=enabled)
         )
+
+    async def renew_certificates(self, caller: Caller, set_id: str) -> SetId:
+        """Have every node of a set get another certificate."""
+        return await self._change(caller, set_id, renew_certificates)
 
     async def _change(
         self,

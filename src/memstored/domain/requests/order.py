@@ -66,11 +66,13 @@ class Order:
 class Offer:
     """What is to be had here: the catalogue, the engine versions, and the quotas of the project.
 
-    `rdb_formats` is the newest RDB format that each engine family loads.
+    `rdb_formats` is the newest RDB format that each engine family loads; `tls` are those of the versions
+    whose program has TLS.
     """
 
     catalogue: Catalogue
     versions: Collection[str]
+    tls: Collection[str]
     quotas: Quotas
     rdb_formats: Mapping[str, int]
 
@@ -159,9 +161,10 @@ def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
         yield Detail("parameterGroupId", "parameter_group_family", message)
 
 
-def _tls(order: Order, _offer: Offer) -> Iterator[Detail]:
-    if order.tls_enabled:
-        yield Detail("tlsEnabled", "tls_unavailable", "TLS is not to be had in this version; leave it off.")
+def _tls(order: Order, offer: Offer) -> Iterator[Detail]:
+    if order.tls_enabled and order.version in offer.versions and order.version not in offer.tls:
+        message = f"There is no TLS in the program of Redis {order.version} here; leave it off."
+        yield Detail("tlsEnabled", "tls_unavailable", message)
 
 
 def _password(order: Order, _offer: Offer) -> Iterator[Detail]:
@@ -188,7 +191,7 @@ _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset(), _security_groups),
     (frozenset({"replicas"}), _backups),
     (frozenset(), _password),
-    (frozenset(), _tls),
+    (frozenset({"version"}), _tls),
     (frozenset(), _parameter_group),
     (frozenset({"version"}), _parameter_family),
     (frozenset(), _version),

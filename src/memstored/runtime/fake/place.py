@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
-from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
+from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
 from memstored.runtime.simulated import SimulatedFleet
 from memstored.runtime.simulated_node import SimulatedNode
 
@@ -72,6 +73,9 @@ class FakeRuntime:
             order.node, host=address, port=order.port, version=order.version, set_id=order.set_id
         )
         node.maxmemory = int(dict(order.directives).get("maxmemory", "0").strip('"'))
+        if order.files is not None:
+            node.files = order.files(address)
+            node.take_certificate()
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
@@ -83,6 +87,19 @@ class FakeRuntime:
     def placements(self) -> Sequence[Placement]:
         """See `Runtime.placements`."""
         return [self._place(node) for node in self._placed]
+
+    @asynccontextmanager
+    async def replaced_files(self, node: NodeId, files: Files) -> AsyncIterator[None]:
+        """See `Runtime.replaced_files`."""
+        if node not in self._placed:
+            raise LaunchFailed(f"{node} is not here")
+        simulated = self.fleet.node(node)
+        before, simulated.files = simulated.files, files
+        try:
+            yield
+        except BaseException:
+            simulated.files = before
+            raise
 
     async def fence(self, node: NodeId) -> bool:
         """End the node; false without doing anything where its end can not be proven."""

@@ -37,6 +37,7 @@ class FakeLink:
         self.equipped = False
         self.admitted = False
         self.bound: frozenset[str] = frozenset()
+        self.certificate: str | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
         self.probe()
 
@@ -142,6 +143,16 @@ class FakeLink:
         assert port == self._target.port
         await self._carry_out("end_through", lambda node: node.end_through(address))
 
+    async def take_certificate(self) -> None:
+        """See `Link.take_certificate`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.take_certificate()
+            self.certificate = node.certificate
+
+        await self._carry_out("take_certificate", act)
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """See `Link.stamp`."""
         return await self._carry_out("stamp", SimulatedNode.stamp)
@@ -172,6 +183,8 @@ class FakeLink:
     def _look(self) -> None:
         node = self._runtime.fleet.node(self._target.node)
         before = self._reading()
+        if not self.connected:
+            self.certificate = node.certificate
         self.connected, self.unanswered = True, 0
         self.busy, self.loading = node.condition is Condition.BUSY, node.loading
         if not self.busy:

@@ -41,6 +41,7 @@ OFFER = Offer(
     catalogue=CATALOGUE,
     versions=["7.0.15", "6.2.5"],
     quotas=Quotas(),
+    tls=("7.0.15",),
     rdb_formats={"6.2": 9, "7.0": 10},
 )
 ORDER = Order(

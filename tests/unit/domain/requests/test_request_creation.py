@@ -109,6 +109,8 @@ def test_a_single_node_needs_no_replica() -> None:
     assert [n.role for n in planned.nodes] == [Role.PRIMARY]
 
 
+OLDER = {"version": "6.2.5", "parameter_group_id": PARAMETERS["6.2"]}
+"""An engine without TLS."""
 UNMET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"flavor_id": "none"}, [("flavorId", "unknown_flavor")]),
     ({"subnets": (SUBNET, "none", OTHER_SUBNET)}, [("subnets[1].id", "unknown_subnet")]),
@@ -125,17 +127,13 @@ UNMET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"parameter_group_id": "none"}, [("parameterGroupId", "unknown_parameter_group")]),
     ({"parameter_group_id": PARAMETERS["6.2"]}, [("parameterGroupId", "parameter_group_family")]),
     ({"version": "7.2.7"}, [("version", "version_unavailable")]),
-    ({"tls_enabled": True}, [("tlsEnabled", "tls_unavailable")]),
+    (OLDER | {"tls_enabled": True}, [("tlsEnabled", "tls_unavailable")]),
     ({"user": Login(name="app", password="hunter2")}, [("user.password", "password_not_encrypted")]),
     ({"user": Login(name="app", password="ab" * 31)}, [("user.password", "password_not_encrypted")]),
     ({"user": Login(name="app", password="ab" * 32 + "\n")}, [("user.password", "password_not_encrypted")]),
     (
         {"flavor_id": "none", "version": "1.0", "tls_enabled": True},
-        [
-            ("flavorId", "unknown_flavor"),
-            ("tlsEnabled", "tls_unavailable"),
-            ("version", "version_unavailable"),
-        ],
+        [("flavorId", "unknown_flavor"), ("version", "version_unavailable")],
     ),
 ]
 

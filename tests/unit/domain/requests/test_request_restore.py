@@ -173,7 +173,7 @@ def test_data_of_a_newer_engine_is_refused(
 
 def test_all_reasons_are_told_at_once() -> None:
     """Both numbers that collide, and what can not be had besides; as 400, where plain create says 422."""
-    order = replace(FROM_BACKUP, tls_enabled=True)
+    order = replace(FROM_BACKUP, tls_enabled=True, version="6.2.5", parameter_group_id=PARAMETERS["6.2"])
     found = Found(source=_file(version="7.2.6", used_memory=MOST + 1))
 
     fault = _refusal(order, found)
