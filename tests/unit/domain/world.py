@@ -9,13 +9,31 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from memstored.domain import actions as do
-from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.facts import (
+    EndpointFacts,
+    Life,
+    LoadFacts,
+    LoadFault,
+    NodeFacts,
+    RenewalFacts,
+    SetFacts,
+    Trust,
+)
+from memstored.domain.model import Certificate, EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.plan import decide
 from memstored.domain.ports import Identity, LinkTrouble
 from memstored.domain.settings import FailoverSettings
-from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.words import (
+    AuthorityId,
+    NodeId,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Role,
+    SetId,
+    SetState,
+)
 from memstored.runtime.simulated import SimulatedFleet
 from memstored.runtime.simulated_door import SimulatedDoor
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
@@ -32,9 +50,15 @@ CHUNK = 10
 """Bytes of saved data that are handed over in a turn."""
 LOAD_DEADLINE = 15.0
 """Seconds that a node may take for all of it."""
+FIRST_AUTHORITY = AuthorityId("authority 1")
+YEAR = 365 * 86400.0
+RENEWAL_PAUSE = 60.0
+"""Seconds before a renewal that failed is begun again by itself."""
 
 
-def planned_set(*, replicas: int, recovery_enabled: bool = True, source: Source | None = None) -> InstanceSet:
+def planned_set(
+    *, replicas: int, recovery_enabled: bool = True, source: Source | None = None, tls: bool = False
+) -> InstanceSet:
     """A set as the request to create it leaves it."""
     steps = (
         ("provision", "replicate", "open") if source is None else ("provision", "load", "replicate", "open")
@@ -60,7 +84,7 @@ def planned_set(*, replicas: int, recovery_enabled: bool = True, source: Source 
         flavor_id="f",
         memory=4,
         recovery_enabled=recovery_enabled,
-        tls_enabled=False,
+        tls_enabled=tls,
         subnets=("subnet",),
         security_groups=("group",),
         backup_schedule=None,
@@ -130,6 +154,7 @@ class Memory:
     reached: int = 0
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
+    renewal: RenewalFacts = field(default_factory=RenewalFacts)
 
 
 @dataclass(slots=True)
@@ -150,7 +175,8 @@ class World:
 
     `lose_replies`: so many commands from now on are carried out without the controller learning of it;
     `slow` nodes show the controller what they were a turn ago; `clock_error`: seconds by which the wall
-    clock is wrong.
+    clock is wrong. `refuse_renewals`: so many certificates are refused by nodes from now on; `trust`: whose
+    certificates count; `sign` makes one for a node of that name and address, which else is only said to be.
     """
 
     set: InstanceSet
@@ -170,16 +196,27 @@ class World:
     acts: list[do.Action] = field(default_factory=list)
     storage: Storage = field(default_factory=Storage)
     doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
+    refuse_renewals: int = 0
+    trust: Trust = field(default_factory=lambda: Trust(signer=FIRST_AUTHORITY, trusted=(FIRST_AUTHORITY,)))
+    sign: Callable[[str, str], Certificate] | None = None
+    signed: int = 0
 
     @classmethod
-    def of(cls, *, replicas: int = 3, recovery_enabled: bool = True, source: Source | None = None) -> "World":
+    def of(
+        cls,
+        *,
+        replicas: int = 3,
+        recovery_enabled: bool = True,
+        source: Source | None = None,
+        tls: bool = False,
+    ) -> "World":
         """A world in which a set was just asked for."""
-        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source))
+        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source, tls=tls))
 
     @classmethod
-    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True) -> "World":
+    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True, tls: bool = False) -> "World":
         """A world whose set is `Running` and has taken a write."""
-        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled)
+        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, tls=tls)
         world.turns()
         assert world.set.status is SetState.RUNNING, world.set
         assert world.write("first") is Reply.OK
@@ -207,6 +244,14 @@ class World:
         assert primary is not None
         held = set(self.fleet.node(primary.id).writes)
         return [write for write in self.fleet.acknowledged if write not in held]
+
+    def shown(self) -> dict[int, str | None]:
+        """The fingerprints that the servers show, by the numbers of their nodes; None without TLS."""
+        return {n.number: self.fleet.node(n.id).certificate for n in self.set.nodes}
+
+    def recorded(self) -> dict[int, str | None]:
+        """The fingerprints of the certificates that are recorded of the nodes."""
+        return {n.number: n.certificate and n.certificate.fingerprint for n in self.set.nodes}
 
     def replid_of_load(self) -> str | None:
         """The history that the load under way begins, None when none is under way."""
@@ -315,6 +360,7 @@ class World:
             operation_for=self._lasts("operation", present.operation and present.operation.id),
             promotion_for=self._lasts("promotion", present.lineage and present.lineage.promotion),
             standing_for=self._lasts("standing", (present.status, reason)),
+            trust=self.trust if present.tls_enabled else None,
             nodes={n.id: self._facts(n) for n in present.nodes},
             endpoints=EndpointFacts(
                 primary=VIP if self.reserved else None,
@@ -349,6 +395,7 @@ class World:
                 address=address,
                 reached=memory.reached,
                 load=memory.load,
+                renewal=memory.renewal,
                 remains=server is not None,
                 error=memory.error,
             )
@@ -372,6 +419,8 @@ class World:
             copy_at=memory.copy_at,
             reached=memory.reached,
             load=memory.load,
+            certificate=server.certificate,
+            renewal=memory.renewal,
             remains=True,
         )
 
@@ -402,15 +451,20 @@ class World:
             case do.Destroy(node):
                 self.fleet.remove(node)
             case do.Stamp(primary, replicas):
-                offset = self.fleet.command(primary, SimulatedNode.stamp)
-                for replica in replicas:
-                    self.memory[replica].stamp = offset
+                self._stamp(primary, replicas)
             case do.Point(primary, reader):
                 self._point(primary, reader)
             case do.Load(node, number):
                 self._begin_load(node, number)
+            case do.Renew(node, renewal):
+                self._renew(node, renewal)
             case _:
                 self._command(action)
+
+    def _stamp(self, primary: NodeId, replicas: tuple[NodeId, ...]) -> None:
+        offset = self.fleet.command(primary, SimulatedNode.stamp)
+        for replica in replicas:
+            self.memory[replica].stamp = offset
 
     def _launch(self, node: NodeId) -> None:
         if self.refuse_launches:
@@ -418,7 +472,56 @@ class World:
             self.memory.setdefault(node, Memory()).error = "no memory left"
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
-            self.fleet.launch(node, host=f"127.20.{number // 250 % 250}.{number % 250 + 1}", set_id=SET)
+            host = f"127.20.{number // 250 % 250}.{number % 250 + 1}"
+            server = self.fleet.launch(node, host=host, set_id=SET)
+            if self.set.tls_enabled:
+                issued = self._issue(node, host)
+                server.certificate = issued.fingerprint
+                self.memory.setdefault(node, Memory()).renewal = RenewalFacts(issued=issued)
+
+    # Certificates
+
+    def _issue(self, node: NodeId, host: str) -> Certificate:
+        assert self.set.vips is not None, "a certificate names the addresses of the set"
+        named = self.set.node(node)
+        assert named is not None
+        if self.sign is not None:
+            return self.sign(named.name, host)
+        self.signed += 1
+        wall = self.now + self.clock_error
+        return Certificate(
+            fingerprint=f"{self.signed:064x}",
+            authority=self.trust.signer,
+            not_before=wall - 3600.0,
+            not_after=wall + YEAR,
+            trusts=self.trust.trusted,
+        )
+
+    def _renew(self, node: NodeId, renewal: str) -> None:
+        """As `control.act` does it; one that is refused leaves the node as it was."""
+        memory = self.memory[node]
+        issued = self._issue(node, self.fleet.node(node).host)
+        try:
+            self._take_certificate(node, issued)
+        except LinkTrouble as trouble:
+            memory.renewal = RenewalFacts(
+                issued=memory.renewal.issued,
+                operation=renewal,
+                error=str(trouble),
+                failures=memory.renewal.failures + 1,
+                retry_at=self.now + RENEWAL_PAUSE,
+            )
+            return
+        memory.renewal = RenewalFacts(issued=issued, operation=renewal)
+
+    def _take_certificate(self, node: NodeId, issued: Certificate) -> None:
+        if self.refuse_renewals:
+            self.refuse_renewals -= 1
+            raise LinkTrouble("CONFIG SET: the certificate is refused")
+        self.fleet.command(node, lambda server: setattr(server, "certificate", issued.fingerprint))
+        if self.lose_replies:
+            self.lose_replies -= 1
+            raise LinkTrouble("CONFIG SET: no answer")
 
     # Loading, as `control.loading` does it, a chunk a turn
 
