@@ -45,6 +45,10 @@ class Opener:
     ) -> RedisLink:
         """A link to whatever answers at the address."""
         target = Target(node=NodeId(f"{host}:{port}"), host=host, port=port, version=version, control=control)
+        return self.to(target, deadline=deadline)
+
+    def to(self, target: Target, *, deadline: float = 2.0) -> RedisLink:
+        """A link to this target."""
         link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
         self.links.append(link)
         return link
