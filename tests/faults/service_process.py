@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 
 from memstored.cli.purge import purge
@@ -268,10 +267,7 @@ class ServiceProcess:
 
     def authorities(self) -> str:
         """The certificates that clients are to trust, in PEM."""
-        answer = httpx.get(
-            f"{self.url}/v1/redis/ca-certificate", headers={"X-Auth-Token": self.client.new_token()}
-        )
-        return answer.raise_for_status().text
+        return self.client.text("/v1/redis/ca-certificate")
 
     # Its end
 

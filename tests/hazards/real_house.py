@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import redis
 from detour import Detours
@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
 
-from memstored.control.authorities import Authorities
+from memstored.control.authorities import Authorities, Issued
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
@@ -111,8 +111,19 @@ class TellingSets(SetRepository):
         return kept
 
 
+class DetouredAuthorities(Authorities):
+    """Authorities whose certificates are for the controller's detours to the nodes as well."""
+
+    detours: Detours
+
+    def issue(self, name: str, addresses: Sequence[str]) -> Issued:
+        """Sign for the detour, too."""
+        detour = self.detours.between(CONTROLLER, addresses[0], PORT)
+        return super().issue(name, [*addresses, detour.host])
+
+
 class RealHouse:
-    """One set of one engine, and everything that is needed to have it."""
+    """One set of one engine, and everything that is needed to have it; with TLS where the engine has that."""
 
     def __init__(self, place: Path, engine: Engine, database: Database, **rules: float) -> None:
         self.clock = SystemClock()
@@ -121,7 +132,10 @@ class RealHouse:
         self.rules = FailoverSettings(**{"failure_detection": 1.0, "probe_interval": 0.25} | rules)
         cipher = Cipher.from_file(place / "key")
         self.sets = TellingSets(database, self.clock, cipher)
-        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
+        self.authorities = DetouredAuthorities(
+            AuthorityRepository(database, cipher), self.clock, TlsSettings()
+        )
+        self.authorities.detours = self.detours
         self.subnet = f"127.{random.SystemRandom().randint(64, 95)}.{random.SystemRandom().randint(0, 255)}"
         self.place = place
         self.root = place / "runtime"
@@ -132,9 +146,11 @@ class RealHouse:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, place: Path, engine: Program, rules: Mapping[str, float]) -> AsyncIterator[Self]:
+    async def opened(
+        cls, place: Path, engine: Program, rules: Mapping[str, float], *, tls: bool = False
+    ) -> AsyncIterator[Self]:
         """A house with an empty store, of which nothing is left in the end."""
-        program = Engine(version=engine.version, program=engine.program, tls=False, license="")
+        program = Engine(version=engine.version, program=engine.program, tls=tls, license="")
         database = await Database.open(f"sqlite:///{place / 'store.db'}")
         house = cls(place, program, database, **rules)
         try:
@@ -185,6 +201,7 @@ class RealHouse:
         """Order a set, one that begins with saved data where there is some."""
         identities = Identities(control=CONTROL, replication=REPLICATION)
         ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
+        ordered = replace(ordered, tls_enabled=self.engine.tls)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
 
@@ -258,8 +275,16 @@ class RealHouse:
     def at(self, host: str | None, **login: str) -> redis.Redis:
         """A plain client of whoever answers there."""
         assert host is not None
-        once = Retry(NoBackoff(), 0)
-        return redis.Redis(host, PORT, decode_responses=True, socket_timeout=5, retry=once, **login)
+        secure: dict[str, Any] = {"ssl": True, "ssl_ca_data": self.authorities.authorities}
+        return redis.Redis(
+            host,
+            PORT,
+            decode_responses=True,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            **(secure if self.engine.tls else {}),
+            **login,
+        )
 
     def control(self, node: Node) -> redis.Redis:
         """A client that may do everything, at a node's own address."""

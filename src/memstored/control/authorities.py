@@ -74,6 +74,11 @@ class Authorities:
         """Who signs and who is trusted; None before there is any."""
         return trust_of(self._kept)
 
+    @property
+    def taking_over(self) -> bool:
+        """Whether one authority is taking over from another."""
+        return len(self._kept) > 1
+
     async def require(self) -> None:
         """Make the first authority, unless there is one. Raises `StoreTrouble`."""
         async with self._one_at_a_time:
@@ -117,7 +122,7 @@ class Authorities:
         Raises `InvalidRequest` while one is taking over already, and `StoreTrouble`.
         """
         async with self._one_at_a_time:
-            if len(self._kept) > 1:
+            if self.taking_over:
                 message = "Another authority is taking over already; ask again when the old one is forgotten."
                 raise InvalidRequest(message, code="authority_taking_over")
             made = await self._make()

@@ -34,8 +34,8 @@ STALL = 1.0
 """Seconds late that mean that we ourselves stood still: then nobody's silence is counted."""
 ORPHANS = 60.0
 """Seconds between two searches for processes without a row."""
-AUTHORITIES = 60.0
-"""Seconds between two looks whether a certificate authority is to be renewed."""
+AUTHORITIES, TAKING_OVER = 60.0, 5.0
+"""Seconds between two looks whether an authority is to be renewed, and while one takes over from another."""
 LAUNCHES = 4
 """Launches at the same time, so that many new sets never delay a failover."""
 LOADS = 2
@@ -288,7 +288,7 @@ class Fleet:
             except StoreTrouble as trouble:
                 log.warning("store_trouble", trouble=str(trouble))
             with suppress(TimeoutError):
-                async with asyncio.timeout(AUTHORITIES):
+                async with asyncio.timeout(TAKING_OVER if authorities.taking_over else AUTHORITIES):
                     await authorities.stirred()
                     for worker in self._workers.values():
                         worker.wake()
