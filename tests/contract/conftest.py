@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from harness import (
     ENGINES,
+    FINDINGS,
     NO_PROJECT,
     NO_ROLE,
     OTHER_PROJECT,
@@ -29,6 +30,7 @@ from harness import (
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingSequence,
     StandingClock,
     catalogue,
 )
@@ -36,6 +38,7 @@ from harness import (
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
 from memstored.control.authorities import Authorities
+from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
@@ -45,8 +48,10 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
@@ -56,6 +61,8 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
 CALLERS = {
@@ -74,22 +81,29 @@ SETTINGS = Settings(quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_pe
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A store with everybody's credentials in it, to be copied, and the tokens that it knows."""
+    """A store with everybody's credentials in it, to be copied, and the tokens that it knows.
+
+    There is a key for passwords in it, too, and another pair to take its place.
+    """
 
     file: Path
     tokens: Mapping[str, str]
+    cipher: Cipher
+    next_pair: tuple[str, str]
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Made once for all tests of a process: making it takes longer than most tests."""
     file = tmp_path_factory.mktemp("contract") / "memstored.db"
-    return Prepared(file, asyncio.run(_prepare(file)))
+    cipher = Cipher(Fernet.generate_key().decode())
+    return Prepared(file, asyncio.run(_prepare(file, cipher)), cipher, key_pair())
 
 
-async def _prepare(file: Path) -> dict[str, str]:
-    database = await Database.open(f"sqlite:///{file}")
-    issuer = EmbeddedIssuer(CredentialRepository(database), StandingClock(), public_url=PUBLIC_URL)
+async def _prepare(file: Path, cipher: Cipher) -> dict[str, str]:
+    database, clock = await Database.open(f"sqlite:///{file}"), StandingClock()
+    issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
+    await PasswordKeys(PasswordKeyRepository(database, cipher), clock, period=1.0, make=key_pair).turn()
     tokens = {kind: await _token(issuer, *who) for kind, who in CALLERS.items()}
     await database.close()
     return {**tokens, "no_role": NO_ROLE, "no_project": NO_PROJECT}
@@ -131,15 +145,27 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
-    cipher = Cipher(Fernet.generate_key().decode())
-    sets = SetRepository(database, clock, cipher)
-    authorities = Authorities(AuthorityRepository(database, cipher), clock, SETTINGS.tls)
+    authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
+    sequence = RecordingSequence()
+    sets = SetRepository(database, clock, prepared.cipher)
+    keys = PasswordKeyRepository(database, prepared.cipher)
+    maker = PasswordKeys(
+        keys, clock, period=SETTINGS.user.password_key_period, make=lambda: prepared.next_pair
+    )
+    passwords = PasswordService(keys=keys, maker=maker, clock=clock)
     backups = BackupRepository(database, clock, sets)
+    groups = ParameterGroupRepository(database, clock)
+    finder = GroupFinder(catalogue=catalogue(), groups=groups)
+    holdings = Holdings(sets, groups)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     objects = Objects.open(ObjectSettings(), default=storage)
     files = Files(objects, Buckets(objects, catalogue().buckets))
     ordering = CatalogueService(
-        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=Holdings(sets)
+        catalogue=catalogue(),
+        engines=lambda: ENGINES,
+        findings=FINDINGS,
+        quotas=SETTINGS.quota,
+        holdings=holdings,
     )
     service = SetService(
         sets=sets,
@@ -147,7 +173,10 @@ async def api(
         files=files,
         events=EventRepository(database, clock),
         catalogue=ordering,
+        groups=finder,
+        passwords=passwords,
         control=control,
+        sequence=sequence,
         keeper=keeper,
         clock=clock,
     )
@@ -157,7 +186,16 @@ async def api(
         authorities=AuthorityService(authorities),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
-        parameter_groups=ParameterGroupService(catalogue=ordering.catalogue, holdings=ordering.holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=sets,
+            holdings=holdings,
+            quotas=SETTINGS.quota,
+            control=control,
+            sequence=sequence,
+            clock=clock,
+        ),
+        passwords=passwords,
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
@@ -171,11 +209,14 @@ async def api(
             tokens=prepared.tokens,
             clock=clock,
             control=control,
+            sequence=sequence,
             keeper=keeper,
             database=database,
             sets=sets,
             backups=backups,
+            groups=groups,
             objects=objects,
+            password_keys=maker,
         )
 
 

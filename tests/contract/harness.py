@@ -7,16 +7,20 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from memstored.control.password_keys import PasswordKeys
 from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
+from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import BackupId, SetId
+from memstored.domain.words import BackupId, GroupId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.objects.storage import Objects
+from memstored.runtime.engines import Finding
 from memstored.runtime.protocol import Engine
 from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
 from memstored.store.errors import StoreTrouble
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -31,6 +35,15 @@ GROUP_ID = "2d6a9c0e-7f0c-4f6e-9f53-3b1e6c1d2a55"
 ENGINES = (
     Engine(version="7.0.15", program="/usr/bin/redis-server", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="/opt/redis-server", tls=False, license="BSD-3-Clause"),
+    Engine(version="5.0.6", program="/opt/old/redis-server", tls=False, license="BSD-3-Clause"),
+)
+FINDINGS = (
+    *(Finding(engine=engine) for engine in ENGINES),
+    Finding(
+        engine=Engine(version="8.1.3", program="/opt/valkey-server", tls=True, license="BSD-3-Clause"),
+        product=Product.VALKEY,
+        obstacle="only Redis is offered",
+    ),
 )
 
 BUCKETS = (
@@ -74,10 +87,11 @@ class StandingClock:
 
 @dataclass(slots=True)
 class RecordingControl:
-    """Stands in for the control loop: remembers who was woken, tells the facts that are in `seen`."""
+    """Stands in for the control loop: remembers who was woken, tells what is in `seen` and `used`."""
 
     woken: list[SetId] = field(default_factory=list)
     seen: dict[SetId, SetFacts] = field(default_factory=dict)
+    used: dict[SetId, int] = field(default_factory=dict)
 
     def wake(self, set_id: SetId) -> None:
         """A set was written."""
@@ -86,6 +100,21 @@ class RecordingControl:
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now."""
         return self.seen.get(set_id, SetFacts(now=0.0, wall=NOW))
+
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the set's data takes: what is in `used`."""
+        return self.used.get(set_id)
+
+
+@dataclass(slots=True)
+class RecordingSequence:
+    """Stands in for what brings groups' values to sets: remembers which groups were written."""
+
+    woken: list[GroupId] = field(default_factory=list)
+
+    def wake(self, group_id: GroupId) -> None:
+        """A group, or a set that has it, was written."""
+        self.woken.append(group_id)
 
 
 @dataclass(slots=True)
@@ -163,11 +192,14 @@ class Api:
     tokens: Mapping[str, str]
     clock: StandingClock
     control: RecordingControl
+    sequence: RecordingSequence
     keeper: RecordingKeeper
     database: LosableDatabase
     sets: SetRepository
     backups: BackupRepository
+    groups: ParameterGroupRepository
     objects: Objects
+    password_keys: PasswordKeys
     project: str = PROJECT
 
     async def request(

@@ -219,7 +219,8 @@ async def test_a_sound_body_is_read_whatever_its_content_type_says(
 
     answer = await api.request("POST", GROUPS, content=body, headers=headers)
 
-    assert answer.json()["error"]["code"] == "parameter_groups_unavailable"
+    faults = {(d["field"], d["code"]) for d in answer.json()["error"]["details"]}
+    assert ("parameterGroupId", "missing") in faults
 
 
 async def test_every_forbidden_character_is_named_with_its_place(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""API.md 7: the default parameter groups; custom ones are refused cleanly in this version."""
+"""API.md 7: the list of parameter groups, and the default ones, which nobody changes."""
 
 import pytest
 from harness import GROUP_ID, Api
@@ -84,7 +84,7 @@ async def test_a_group_shows_its_parameters(api: Api) -> None:
         "defaultValue": "0",
         "type": "integer",
         "unit": "seconds",
-        "allowed": "0 to 2147483647",
+        "allowed": "0 (off), or 10 to 2147483647",
         "editable": True,
         "apply": "immediate",
     }
@@ -113,22 +113,30 @@ async def test_an_unknown_group_is_404(api: Api, method: str, group_id: str) -> 
     assert answer.json()["error"]["code"] == "parameter_group_unknown"
 
 
-async def test_custom_groups_are_refused_in_this_version(api: Api) -> None:
-    """Creating a group is refused with a code of its own, so that clients can tell."""
-    body = {"parameterGroupId": SEVEN, "name": "mine", "description": ""}
-
-    answer = await api.request("POST", PATH, json=body)
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "parameter_groups_unavailable"
-
-
 @pytest.mark.parametrize(
-    ("method", "body"), [("PATCH", b'{"parameters":{"timeout":"300"}}'), ("DELETE", None)]
+    ("method", "path", "body"),
+    [
+        ("PATCH", "", b'{"parameters":{"timeout":"300"}}'),
+        ("PATCH", "", b'{"description":"mine"}'),
+        ("POST", "/reset", b"{}"),
+        ("POST", "/rollback", None),
+        ("DELETE", "", None),
+    ],
 )
-async def test_default_groups_can_not_be_changed(api: Api, method: str, body: bytes | None) -> None:
+@pytest.mark.parametrize("group_id", [SEVEN, GROUP_ID])
+async def test_default_groups_can_not_be_changed(
+    api: Api, group_id: str, method: str, path: str, body: bytes | None
+) -> None:
     """Nobody edits or deletes a default group."""
-    answer = await api.request(method, f"{PATH}/{SEVEN}", content=body)
+    answer = await api.request(method, f"{PATH}/{group_id}{path}", content=body)
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "default_parameter_group"
+
+
+async def test_a_default_group_has_no_events(api: Api) -> None:
+    """It always was, and nothing happens to it."""
+    answer = await api.get(f"{PATH}/{SEVEN}/events")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"size": 0, "data": [], "next": None}

@@ -302,6 +302,7 @@ async def test_the_words_say_what_to_send(api: Api) -> None:
 
 
 SINGLE = sized(1)
+REDIS_6_2 = {"version": "6.2.5", "parameterGroupId": PARAMETERS["6.2"]}
 
 UNMET: list[tuple[Changes, Pairs]] = [
     ({"flavorId": "none"}, {("flavorId", "unknown_flavor")}),
@@ -330,10 +331,7 @@ UNMET: list[tuple[Changes, Pairs]] = [
     ({"parameterGroupId": PARAMETERS["6.2"]}, {("parameterGroupId", "parameter_group_family")}),
     ({"version": "7.2.7"}, {("version", "version_unavailable")}),
     ({"version": "7.0"}, {("version", "version_unavailable")}),
-    (
-        {"version": "6.2.5", "parameterGroupId": PARAMETERS["6.2"], "tlsEnabled": True},
-        {("tlsEnabled", "tls_unavailable")},
-    ),
+    (REDIS_6_2 | {"tlsEnabled": True}, {("tlsEnabled", "tls_unavailable")}),
     *(
         ({"user": {"name": "app", "password": password}}, {("user.password", "password_not_encrypted")})
         for password in ["", "hunter2", HASH[:-1], HASH + "0", "g" * 64, HASH + "\n", " " + HASH[1:]]

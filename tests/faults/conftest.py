@@ -1,8 +1,12 @@
 """Faults against the real service and its real servers."""
 
+from collections.abc import Generator
+
 import pytest
 
 pytest.register_assert_rewrite(
+    "keyspace",
+    "live_backup",
     "live_set",
     "returned",
     "service_fixtures",
@@ -19,5 +23,19 @@ from service_fixtures import (  # noqa: E402 - after what makes its assertions e
     service,
     version,
 )
+from service_process import ServiceProcess  # noqa: E402 - as above
 
-__all__ = ["alert_house", "alert_service", "house", "service", "version"]
+__all__ = ["alert_house", "alert_service", "house", "pytest_runtest_makereport", "service", "version"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed what its service recorded and said: there is no second chance to look."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for name, used in item.funcargs.items():
+            if isinstance(used, ServiceProcess):
+                report.sections.append((f"the service {name}", used.account()))
+    return report

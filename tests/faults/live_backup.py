@@ -31,14 +31,14 @@ class LiveBackup:
         row: Row = self.service.client.get(self.path)
         return row
 
-    def await_status(self, *states: str) -> Row:
+    def await_status(self, *states: str, deadline: float = DEADLINE) -> Row:
         """The backup, once it is in one of these states."""
 
         def look() -> Row | None:
             row = self.show()
             return row if row["status"] in states else None
 
-        return wait_for(look, deadline=DEADLINE, what=f"{' or '.join(states)}", instead=self.show)
+        return wait_for(look, deadline=deadline, what=f"{' or '.join(states)}", instead=self.show)
 
     def await_moving(self) -> Row:
         """The backup, once some of its data has moved; fails when it is through before that was seen."""

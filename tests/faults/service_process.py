@@ -10,11 +10,13 @@ import os
 import random
 import shutil
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +32,8 @@ T = TypeVar("T")
 PROGRAM = Path(sys.executable).with_name("memstored")
 PAUSE = 0.03
 """Seconds between two looks."""
+TOLD = 200
+"""Lines of a log that are shown with a test that failed."""
 START_DEADLINE = 60.0
 """Seconds; a start takes two on an idle machine."""
 # Not the seeded one: that gives workers which run the same test the same numbers.
@@ -86,16 +90,28 @@ def stopped(*servers: int) -> Iterator[None]:
                 os.kill(server, signal.SIGCONT)
 
 
+CLAIM = 65001
+"""A port above those that sets may have: who listens there has the range."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Three subnets, one a zone, out of a thousandth of 127.96.0.0/11 that nobody else is likely to use."""
+    """Three subnets, one a zone, out of a 512th of 127.96.0.0/11, nobody else's until given back."""
 
     base: str
+    claim: socket.socket
 
     @classmethod
     def fresh(cls) -> "Range":
-        """One of some 500 at random."""
-        return cls(f"127.{chance.randint(96, 127)}.{chance.randrange(0, 256, 16)}")
+        """One at random that no other test on this machine has."""
+        while True:
+            base = f"127.{chance.randint(96, 127)}.{chance.randrange(0, 256, 16)}"
+            with suppress(OSError):
+                return cls(base, socket.create_server((f"{base}.1", CLAIM)))
+
+    def give_back(self) -> None:
+        """Let others have it."""
+        self.claim.close()
 
     def catalogue(self) -> str:
         """The TOML of a catalogue with these subnets and the default of everything else."""
@@ -117,7 +133,8 @@ class ServiceProcess:
         self.catalogue = place / "catalogue.toml"
         self.settings = place / "settings.toml"
         self.log = place / "service.log"
-        self.catalogue.write_text(Range.fresh().catalogue())
+        self.range = Range.fresh()
+        self.catalogue.write_text(self.range.catalogue())
         self.settings.write_text(settings)
         self.process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
@@ -287,5 +304,20 @@ class ServiceProcess:
         shutil.rmtree(self.data_dir / "objects", ignore_errors=True)
         if (self.data_dir / "lock").exists():
             purge(self.data_dir, self.catalogue)
+        self.range.give_back()
         assert self.inhabitants() == []
         assert not self.data_dir.exists()
+
+    # What it tells of a failure
+
+    def account(self) -> str:
+        """Every event it recorded, and the end of its log, less what was only read."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        said = [line for line in lines if "method=GET" not in line][-TOLD:]
+        return "\n".join([*self._events(), "", *said])
+
+    def _events(self) -> Iterator[str]:
+        asked = "SELECT time, resource_name, name, message FROM events ORDER BY sequence"
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.data_dir / "memstored.db")) as store:
+            for at, of, name, message in store.execute(asked):
+                yield f"{at:.3f} {of}: {name}: {message}"

@@ -1,5 +1,6 @@
 """Routes that say what can be ordered (API.md 3)."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,10 +10,12 @@ from memstored.api.answers import Answer, answer, written
 from memstored.api.caller import AdminCaller, ReadingCaller, project_of
 from memstored.api.openapi import answers, writes
 from memstored.api.schemas.catalogue import (
+    EngineCapabilities,
     EngineList,
     EngineRow,
     FlavorList,
     FlavorRow,
+    PasswordKeyDocument,
     QuotaList,
     QuotaRow,
     SecurityGroupList,
@@ -23,8 +26,10 @@ from memstored.api.schemas.catalogue import (
 )
 from memstored.api.schemas.forms import NoQuery
 from memstored.domain.catalogue import SecurityGroup
+from memstored.runtime.engines import Finding
 from memstored.service.authorities import AuthorityService
 from memstored.service.catalogue import CatalogueService
+from memstored.service.passwords import PasswordService
 
 __all__ = ["router"]
 
@@ -87,12 +92,21 @@ async def list_security_groups(
 async def list_engines(
     request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
 ) -> Answer:
-    """Every Redis program that was found, where, and what it can do."""
-    rows = [
-        EngineRow(version=e.version, program=e.program, tls=e.tls, license=e.license)
-        for e in _service(request).engines()
-    ]
-    return answer(EngineList(engines=rows))
+    """Every Redis or Valkey program that was found, where, what it can do, and why it is not offered."""
+    return answer(EngineList(engines=[_engine(finding) for finding in _service(request).findings]))
+
+
+@router.get(
+    "/password-key",
+    summary="Show the key to encrypt passwords with",
+    responses=answers(PasswordKeyDocument, "The key that is in use now."),
+)
+async def show_password_key(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """RSA-OAEP with SHA-256 (for MGF1 too), no label. Another key takes over now and then: ask each time."""
+    key = await _passwords(request).key()
+    return answer(PasswordKeyDocument(key_id=key.id, algorithm="RSA-OAEP-256", public_key=key.public_key))
 
 
 @router.get(
@@ -140,6 +154,25 @@ def _service(request: Request) -> CatalogueService:
 def _authorities(request: Request) -> AuthorityService:
     service: AuthorityService = request.app.state.services.authorities
     return service
+
+
+def _passwords(request: Request) -> PasswordService:
+    service: PasswordService = request.app.state.services.passwords
+    return service
+
+
+def _engine(finding: Finding) -> EngineRow:
+    engine, can = finding.engine, finding.capabilities
+    return EngineRow(
+        engine=finding.product,
+        version=engine.version,
+        program=engine.program,
+        tls=engine.tls,
+        license=engine.license,
+        offered=finding.obstacle is None,
+        reason=finding.obstacle,
+        capabilities=EngineCapabilities(**asdict(can)) if can is not None else None,
+    )
 
 
 def _security_group(group: SecurityGroup) -> SecurityGroupRow:

@@ -1,41 +1,76 @@
-"""Routes of parameter groups (API.md 7). This version has the default groups, which nobody edits."""
+"""Routes of parameter groups, in the order of API.md section 7.
 
-from typing import Annotated, Any
+A path that names nothing of the caller's is answered before the body is looked at (API.md 1).
+"""
 
-from fastapi import APIRouter, Query, Request
+from typing import Annotated
 
-from memstored.api.answers import Answer, answer
-from memstored.api.body import json_body
-from memstored.api.caller import ReadingCaller, WritingCaller, project_of
-from memstored.api.openapi import answers, refusals
+from fastapi import APIRouter, Depends, Query, Request
+
+from memstored.api.answers import Answer, answer, created, written
+from memstored.api.body import json_body, without_nulls
+from memstored.api.caller import ReadingCaller, WritingCaller
+from memstored.api.openapi import answers, refusals, request_body, writes
+from memstored.api.reading import read_change, read_whole
 from memstored.api.schemas.forms import NoQuery
 from memstored.api.schemas.parameter_groups import (
+    GROUP_FIXED,
+    RESET_STAND_IN,
+    ChangeGroup,
+    CreateGroup,
     GroupDocument,
     GroupList,
     GroupQuery,
     GroupRow,
-    ParameterRow,
+    LinkedSetList,
+    LinkedSetRow,
+    ResetGroup,
 )
-from memstored.domain.parameters import Parameter
-from memstored.service.parameter_groups import GroupFilter, GroupView, ParameterGroupService
+from memstored.api.schemas.set_views import EventPage
+from memstored.api.schemas.sets import PageQuery
+from memstored.service.parameter_groups import GroupFilter, ParameterGroupService
+from memstored.service.sets import EventFilter
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/parameter-groups", tags=["parameter groups"])
 
+_CHANGED = writes("The id of the group; its values are brought to its sets.") | refusals(404)
+
+
+async def _service(request: Request) -> ParameterGroupService:
+    service: ParameterGroupService = request.app.state.services.parameter_groups
+    return service
+
+
+Groups = Annotated[ParameterGroupService, Depends(_service)]
+
+NoQueries = Annotated[NoQuery, Query()]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a parameter group",
+    responses=writes("The id of the new group.", 201) | refusals(404, 409),
+    openapi_extra=request_body(CreateGroup),
+)
+async def create_group(request: Request, caller: WritingCaller, groups: Groups, _query: NoQueries) -> Answer:
+    """Make a group of the project's own, with the values of a default or custom one."""
+    wanted = read_whole(CreateGroup, without_nulls(await json_body(request)))
+    return created(await groups.create(caller, wanted.terms()))
+
 
 @router.get("", summary="List the parameter groups", responses=answers(GroupList, "The groups that fit."))
-async def list_groups(
-    request: Request, caller: ReadingCaller, query: Annotated[GroupQuery, Query()]
-) -> Answer:
-    """The default group of each engine family, newest family first."""
+async def list_groups(caller: ReadingCaller, groups: Groups, query: Annotated[GroupQuery, Query()]) -> Answer:
+    """The default group of each engine family, newest family first, then the project's own, oldest first."""
     wanted = GroupFilter(
         engine_version=query.engine_version,
         type=query.parameter_group_type,
         cluster_mode=None if query.cluster_mode is None else query.cluster_mode == "true",
     )
-    views = await _service(request).fitting(project_of(caller), wanted)
-    return answer(GroupList(parameter_groups=[GroupRow(**_summary(view)) for view in views]))
+    views = await groups.fitting(caller, wanted)
+    return answer(GroupList(parameter_groups=[GroupRow.of(view) for view in views]))
 
 
 @router.get(
@@ -43,76 +78,93 @@ async def list_groups(
     summary="Show a parameter group",
     responses=answers(GroupDocument, "The group with its parameters.") | refusals(404),
 )
-async def show_group(
-    request: Request, group_id: str, caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
-) -> Answer:
+async def show_group(group_id: str, caller: ReadingCaller, groups: Groups, _query: NoQueries) -> Answer:
     """A group with all its parameters, by any of its ids."""
-    view = await _service(request).show(project_of(caller), group_id)
-    rows = [_parameter(parameter) for parameter in view.parameters]
-    return answer(GroupDocument(**_summary(view), parameters=rows))
-
-
-@router.post("", summary="Create a parameter group (not in this version)", response_class=Answer)
-async def create_group(
-    request: Request, _caller: WritingCaller, _query: Annotated[NoQuery, Query()]
-) -> Answer:
-    """Refused: this version has no custom groups."""
-    await json_body(request)
-    raise _service(request).refuse_custom()
+    return answer(GroupDocument.whole(await groups.show(caller, group_id)))
 
 
 @router.patch(
-    "/{group_id}", summary="Change a parameter group (not in this version)", responses=refusals(404)
+    "/{group_id}",
+    summary="Change a parameter group",
+    responses=_CHANGED,
+    openapi_extra=request_body(ChangeGroup),
 )
 async def change_group(
-    request: Request, group_id: str, caller: WritingCaller, _query: Annotated[NoQuery, Query()]
+    request: Request, group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
 ) -> Answer:
-    """Refused: default groups are never editable, and there are no others in this version."""
-    await _service(request).show(project_of(caller), group_id)
-    await json_body(request)
-    raise _service(request).refuse_change()
+    """Give parameters other values, or the group another description: all that is asked, or nothing."""
+    await groups.show(caller, group_id)
+    reading = read_change(ChangeGroup, await json_body(request), {}, fixed=GROUP_FIXED)
+    return written(await groups.change(caller, group_id, reading.form.wishes(), reading.misread))
+
+
+@router.post(
+    "/{group_id}/reset",
+    summary="Reset parameters",
+    responses=_CHANGED,
+    openapi_extra=request_body(ResetGroup),
+)
+async def reset_group(
+    request: Request, group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
+) -> Answer:
+    """Give the parameters that are named their defaults again; all, when none is named."""
+    await groups.show(caller, group_id)
+    reading = read_change(ResetGroup, await json_body(request), RESET_STAND_IN)
+    return written(await groups.reset(caller, group_id, reading.form.names, reading.misread))
+
+
+@router.post("/{group_id}/rollback", summary="Roll a parameter group back", responses=_CHANGED)
+async def roll_group_back(group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries) -> Answer:
+    """Give the group the values of the version before; the same again takes that back."""
+    return written(await groups.rollback(caller, group_id))
 
 
 @router.delete(
-    "/{group_id}", summary="Delete a parameter group (not in this version)", responses=refusals(404)
+    "/{group_id}",
+    summary="Delete a parameter group",
+    responses=writes("The id of the group.") | refusals(404),
 )
-async def delete_group(
-    request: Request, group_id: str, caller: WritingCaller, _query: Annotated[NoQuery, Query()]
+async def delete_group(group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries) -> Answer:
+    """Possible for a custom group that no set has."""
+    return written(await groups.delete(caller, group_id))
+
+
+@router.get(
+    "/{group_id}/events",
+    summary="List the events of a parameter group",
+    responses=answers(EventPage, "A page of events, newest first.") | refusals(404),
+)
+async def list_group_events(
+    request: Request,
+    group_id: str,
+    caller: ReadingCaller,
+    groups: Groups,
+    query: Annotated[PageQuery, Query()],
 ) -> Answer:
-    """Refused: default groups can not be deleted, and there are no others in this version."""
-    await _service(request).show(project_of(caller), group_id)
-    raise _service(request).refuse_change()
+    """What was done with the group; after its deletion they are among those of the project."""
+    found = (await groups.show(caller, group_id)).group
+    wanted = EventFilter(limit=query.limit, marker=query.marker, resource_id=found.id)
+    return answer(EventPage.of(await request.app.state.services.sets.events(caller, wanted)))
 
 
-def _service(request: Request) -> ParameterGroupService:
-    service: ParameterGroupService = request.app.state.services.parameter_groups
-    return service
+@router.get(
+    "/{group_id}/instance-sets",
+    summary="List the sets that have a parameter group",
+    responses=answers(LinkedSetList, "The sets, and how far the values have come.") | refusals(404),
+)
+async def list_linked_sets(group_id: str, caller: ReadingCaller, groups: Groups, _query: NoQueries) -> Answer:
+    """Each with how far the group's present values have come to it, in the order in which they come."""
+    linked = await groups.linked_sets(caller, group_id)
+    return answer(LinkedSetList(instance_sets=[LinkedSetRow.of(row) for row in linked]))
 
 
-def _summary(view: GroupView) -> dict[str, Any]:
-    group = view.group
-    return {
-        "id": group.id,
-        "name": group.name,
-        "description": f"The defaults of Redis {group.family}; they can not be changed.",
-        "type": "default",
-        "engine_family": group.family,
-        "cluster_mode": False,
-        "base_id": None,
-        "instance_set_count": view.set_count,
-        "created_at": None,
-        "updated_at": None,
-    }
-
-
-def _parameter(parameter: Parameter) -> ParameterRow:
-    return ParameterRow(
-        name=parameter.name,
-        value=parameter.default,
-        default_value=parameter.default,
-        type=parameter.type.value,
-        unit=parameter.unit,
-        allowed=parameter.allowed,
-        editable=parameter.editable,
-        apply=parameter.apply.value,
-    )
+@router.post(
+    "/{group_id}/instance-sets/{set_id}/retry",
+    summary="Apply a parameter group again",
+    responses=_CHANGED,
+)
+async def retry_set(
+    group_id: str, set_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
+) -> Answer:
+    """Bring the values again to a set that is `Error-Sync` or `Suspended`; then to those after it."""
+    return written(await groups.retry(caller, group_id, set_id))

@@ -13,7 +13,7 @@ __all__ = ["SetPages"]
 CAPACITY = 4096
 """Sets whose JSON is kept: about 1.5 KB each."""
 
-_Key = tuple[str, int, str, str]
+_Key = tuple[str, int, str, str, str]
 
 
 class SetPages:
@@ -29,7 +29,7 @@ class SetPages:
         return Json(f'{{"size":{len(page.rows)},"data":[{rows}],"next":{json.dumps(page.next)}}}')
 
     def _row(self, view: SetView) -> str:
-        key = (view.set.id, view.set.revision, view.license, view.parameter_group_name)
+        key = (view.set.id, view.set.revision, view.license, view.parameter_group_name, view.apply_status)
         written = self._written.get(key)
         if written is None:
             written = self._written[key] = SetDocument.of(view).model_dump_json(by_alias=True)

@@ -108,7 +108,7 @@ async def update_set(
 )
 async def list_instances(set_id: str, caller: ReadingCaller, sets: Sets, _query: NoQueries) -> Answer:
     """One row per node that is not `Terminated`; while healing they may differ from `replicas` in number."""
-    return answer(InstanceList.of(sets.view(await sets.get(caller, set_id))))
+    return answer(InstanceList.of(await sets.view(await sets.get(caller, set_id))))
 
 
 @router.delete(
@@ -216,7 +216,7 @@ async def renew_certificates(set_id: str, caller: WritingCaller, sets: Sets, _qu
 )
 async def show_set(set_id: str, caller: ReadingCaller, sets: Sets, _query: NoQueries) -> Answer:
     """Everything about a set: why it is not `Running`, where to connect, what is under way."""
-    return answer(SetDocument.of(sets.view(await sets.get(caller, set_id))))
+    return answer(SetDocument.of(await sets.view(await sets.get(caller, set_id))))
 
 
 @router.get(

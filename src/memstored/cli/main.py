@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, certificates, credentials
+from memstored.cli import backups, certificates, credentials, users
 from memstored.cli.errors import Stop
 from memstored.client.errors import ApiFault, Unreachable
 from memstored.telemetry.logs import LogForm, configure
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(backups.app, name="backup")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
+app.add_typer(users.app, name="user")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
@@ -86,6 +87,18 @@ def purge(
     typer.echo(f"Ended {done.nodes} nodes and removed {data_dir}.")
     if done.left:
         typer.echo(f"Left alone, as backups or not memstored's: {', '.join(done.left)}.")
+
+
+@app.command()
+def engines(
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file that the service is run with.")
+    ] = None,
+) -> None:
+    """Show every Redis program that is here, what it can do, and why it is not offered."""
+    from memstored.cli.engines import show  # noqa: PLC0415 - see the head of the file
+
+    show(settings)
 
 
 @app.command()

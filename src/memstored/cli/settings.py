@@ -10,12 +10,14 @@ from memstored.cli.errors import Stop
 from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
 from memstored.domain.settings import (
     BackupSettings,
+    EngineSettings,
     FailoverSettings,
     ObjectSettings,
     Quotas,
     QuotaSettings,
     Settings,
     TlsSettings,
+    UserSettings,
 )
 
 __all__ = ["read_catalogue", "read_settings"]
@@ -24,6 +26,8 @@ USAGE = 2
 _THIRDS = 3
 FLOOR = 1.0
 """The least `failure_detection`, in seconds: below it ordinary pauses look like deaths."""
+DAY = 24 * 3600.0
+"""The least `password_key_period`: for so long a key is tried after another took its place."""
 
 
 def read_catalogue(file: Path | None) -> Catalogue:
@@ -66,6 +70,8 @@ def _settings(table: Mapping[str, object]) -> Settings:
         backup=_backup(_table(table, "backup", "")),
         objects=_objects(_table(table, "objects", "")),
         tls=_tls(_table(table, "tls", "")),
+        user=_user(_table(table, "user", "")),
+        engines=_engines(_table(table, "engines", "")),
     )
 
 
@@ -121,6 +127,26 @@ def _days(value: object, name: str) -> int:
     """Whole days; only an overlap may have none: then a new authority signs as soon as all nodes know it."""
     none = name == "tls.overlap_days" and value == 0 and not isinstance(value, bool)
     return 0 if none else _whole(value, name)
+
+
+def _user(table: Mapping[str, object]) -> UserSettings:
+    _only(table, set(UserSettings.__dataclass_fields__), "user.")
+    settings = UserSettings(**{k: _seconds(v, f"user.{k}") for k, v in table.items()})
+    if settings.password_key_period < DAY:
+        raise ValueError(f"user.password_key_period must be at least a day ({DAY:.0f} s).")
+    return settings
+
+
+def _engines(table: Mapping[str, object]) -> EngineSettings:
+    _only(table, set(EngineSettings.__dataclass_fields__), "engines.")
+    folders = table.get("folders", [])
+    if not isinstance(folders, list) or not all(_absolute(folder) for folder in folders):
+        raise ValueError("engines.folders must be a list of absolute paths.")
+    return EngineSettings(folders=tuple(folders))
+
+
+def _absolute(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute() and value.isprintable()
 
 
 def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:

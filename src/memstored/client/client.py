@@ -1,5 +1,7 @@
 """Calls to a memstored service with an application credential; the token is fetched and renewed by itself.
 
+With nothing but a token it serves as long as that is valid.
+
 Raises `ApiFault` when the service refused (status, code, message, details), `Unreachable` when it did not
 answer.
 """
@@ -21,7 +23,7 @@ FIRST_REFUSAL = 400
 
 
 class Client:
-    """A caller with one application credential. Use as a context manager."""
+    """A caller with one application credential, or a token. Use as a context manager."""
 
     def __init__(
         self, *, url: str, auth_url: str, credential_id: str, secret: str, timeout: float = 30.0
@@ -44,6 +46,19 @@ class Client:
             secret=content["applicationCredentialSecret"],
             timeout=timeout,
         )
+
+    @classmethod
+    def with_token(cls, url: str, token: str, *, timeout: float = 30.0) -> Self:
+        """A client of the service at `url` with that token and no credential to fetch another with.
+
+        Raises `Unreachable` for what is no address.
+        """
+        try:
+            made = cls(url=url, auth_url="", credential_id="", secret="", timeout=timeout)
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{url} is no address of a service: {error}") from None
+        made._token = token
+        return made
 
     def __enter__(self) -> Self:
         """Keep connections open until the end of the block."""
@@ -93,7 +108,7 @@ class Client:
     ) -> httpx.Response:
         token = self._token or self.new_token()
         answer = self._send(method, path, query, body, token=token)
-        if answer.status_code == UNAUTHORIZED:
+        if answer.status_code == UNAUTHORIZED and self._credential_id:
             answer = self._send(method, path, query, body, token=self.new_token())
         if answer.status_code >= FIRST_REFUSAL:
             raise refusal(answer)

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from memstored.control.authorities import Issued
+from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import RenewalFacts
 from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Identity, Link, LinkTrouble
+from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
 from memstored.runtime.protocol import Files, LaunchFailed, LaunchOrder
+from memstored.store.sets import Identities
 
 __all__ = ["Actor", "lane"]
 
@@ -50,8 +53,7 @@ class Actor:
     """The hands for one set."""
 
     watch: Watch
-    control: Identity
-    replication: Identity
+    identities: Identities
 
     async def carry_out(self, instance_set: InstanceSet, action: do.Action) -> None:
         """Do one thing."""
@@ -61,14 +63,21 @@ class Actor:
             case do.Launch() | do.Fence() | do.Destroy():
                 await self._place(instance_set, action)
             case do.Load():
-                loader = Loader(watch=self.watch, replication=self.replication)
-                await loader.load(instance_set, action)
+                replication = replication_of(instance_set, self.identities)
+                await Loader(watch=self.watch, replication=replication).load(instance_set, action)
             case do.Renew():
                 await self._renew(instance_set, action)
             case do.Stamp():
-                self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
+                await self._stamp(instance_set, action)
             case _:
                 await self._on_node(instance_set, action)
+
+    async def _stamp(self, instance_set: InstanceSet, action: do.Stamp) -> None:
+        """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
+        if not capabilities_of(instance_set.version).diskless_load:
+            for replica in action.replicas:
+                self.watch.place.runtime.remove_copies(replica)
+        self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:
         link = self.watch.link(node)
@@ -83,7 +92,11 @@ class Actor:
                 first = instance_set.nodes[0]
                 with_reader = instance_set.replicas > 1
                 await endpoints.reserve(
-                    instance_set.id, first.subnet_id, instance_set.port, with_reader=with_reader
+                    instance_set.id,
+                    first.subnet_id,
+                    instance_set.port,
+                    version=instance_set.version,
+                    with_reader=with_reader,
                 )
             case do.Release():
                 await endpoints.release(instance_set.id)
@@ -121,12 +134,13 @@ class Actor:
             directives=directives(
                 instance_set.version,
                 memory_gib=instance_set.memory,
-                control=self.control,
+                control=self.identities.control,
                 failure_detection=self.watch.place.rules.failure_detection,
                 tls=instance_set.tls_enabled,
             ),
             tls=instance_set.tls_enabled,
             files=self._first_files(instance_set, node) if instance_set.tls_enabled else None,
+            on_disk=capabilities_of(instance_set.version).acl,
         )
         self.watch.launching(node_id, under_way=True)
         error: str | None = "the launch was interrupted"
@@ -196,7 +210,7 @@ class Actor:
         link = self._link(action.node)
         match action:
             case do.Equip():
-                await link.equip(self.replication)
+                await link.equip(replication_of(instance_set, self.identities))
             case do.Follow():
                 await self._follow(instance_set, action, link)
             case do.Detach():

@@ -68,6 +68,7 @@ class Fleet:
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
         await self._place.runtime.start()
+        await self._place.endpoints.start()
         stored = await self._sets.load_all()
         self._require_addresses(stored)
         await self._remove_orphans()
@@ -75,6 +76,7 @@ class Fleet:
             await self._take_on(instance_set)
         for duty in (
             self._hear_exits,
+            self._hear_endpoints,
             self._tick,
             self._search_orphans,
             self._welcome,
@@ -89,6 +91,7 @@ class Fleet:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._place.endpoints.close()
         await self._place.runtime.close()
 
     def _require_addresses(self, stored: Sequence[InstanceSet]) -> None:
@@ -122,6 +125,11 @@ class Fleet:
             return SetFacts(now=self._place.clock.monotonic(), wall=self._place.clock.wall())
         return worker.facts()
 
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
+        worker = self._workers.get(set_id)
+        return None if worker is None else await worker.used_memory()
+
     @property
     def sets(self) -> frozenset[SetId]:
         """The sets that are watched now."""
@@ -147,11 +155,11 @@ class Fleet:
             return
         watch = Watch(
             self._place,
-            identities.control,
-            changed=lambda node: self._stir(instance_set.id, node),
+            identities,
+            changed=lambda _node: self._stir(instance_set.id),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, control=identities.control, replication=identities.replication)
+        actor = Actor(watch=watch, identities=identities)
         worker = Worker(
             instance_set,
             watch=watch,
@@ -181,7 +189,7 @@ class Fleet:
             log.error("worker_failed", set_id=set_id, exc_info=fault)
             asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
 
-    def _stir(self, set_id: SetId, _node: NodeId) -> None:
+    def _stir(self, set_id: SetId) -> None:
         worker = self._workers.get(set_id)
         if worker is not None:
             worker.wake()
@@ -218,7 +226,11 @@ class Fleet:
         async for node in self._place.runtime.exits():
             placement = self._place.runtime.placement(node)
             if placement is not None:
-                self._stir(placement.set_id or self._owner(node), node)
+                self._stir(placement.set_id or self._owner(node))
+
+    async def _hear_endpoints(self) -> None:
+        async for set_id in self._place.endpoints.changes():
+            self._stir(set_id)
 
     def _owner(self, node: NodeId) -> SetId:
         """The set that has the node, where the place itself can not tell; empty when none has."""

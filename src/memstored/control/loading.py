@@ -16,10 +16,10 @@ from memstored.domain.actions import Load
 from memstored.domain.facts import LoadFacts, LoadFault
 from memstored.domain.loading import loaded_bytes
 from memstored.domain.model import InstanceSet, Source
+from memstored.domain.parameter_group import maxmemory_of
 from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Link, LinkTrouble
 from memstored.domain.words import NodeId
 from memstored.objects.storage import NoSuchObject, Objects, ObjectTrouble
-from memstored.redis.config import maxmemory
 
 __all__ = ["Loader"]
 
@@ -183,9 +183,8 @@ class _Load:
         seen = self.link.replication
         if seen is None or seen.is_master or seen.loading or not seen.link_up or seen.replid != door.replid:
             raise _Unproved("the node left before it held everything")
-        complaint = _complaint(
-            await self.link.holdings(), self.source.keys, maxmemory(self.instance_set.memory)
-        )
+        limit = maxmemory_of(self.instance_set)
+        complaint = _complaint(await self.link.holdings(), self.source.keys, limit)
         if complaint is not None:
             raise _Unproved(complaint)
 

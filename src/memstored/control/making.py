@@ -126,6 +126,7 @@ class Maker:
             port=instance_set.port,
             version=instance_set.version,
             control=identities.control,
+            password=identities.password,
             tls=self._tls if instance_set.tls_enabled else None,
         )
 

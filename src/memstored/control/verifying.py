@@ -18,6 +18,7 @@ from memstored.control.means import Means, Meter
 from memstored.control.watch import Place
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.course import checked, not_checked
+from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import NoSuchObject
@@ -151,6 +152,7 @@ class Verifier:
             ),
             tls=engine.tls,
             files=(lambda address: authorities.issue(node, [address]).files) if engine.tls else None,
+            on_disk=capabilities_of(version).acl,
         )
         try:
             placement = await self._place.runtime.launch(order)

@@ -8,14 +8,16 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 from memstored.control.authorities import Authorities
+from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
 from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Doors, Identity, Link, Target, Wire
+from memstored.domain.ports import Doors, Link, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
+from memstored.store.sets import Identities
 
 __all__ = ["Place", "Watch"]
 
@@ -98,7 +100,7 @@ class Watch:
     """
 
     place: Place
-    control: Identity
+    identities: Identities
     changed: Callable[[NodeId], None]
     held: Callable[[], bool]
     _operation: _Spell = field(default_factory=_Spell)
@@ -126,7 +128,7 @@ class Watch:
         return SetFacts(
             now=now,
             wall=self.place.clock.wall(),
-            nodes={n.id: self._facts(n, now) for n in instance_set.nodes},
+            nodes={n.id: self._facts(instance_set, n, now) for n in instance_set.nodes},
             endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
@@ -155,12 +157,13 @@ class Watch:
             host=address,
             port=instance_set.port,
             version=instance_set.version,
-            control=self.control,
+            control=self.identities.control,
+            password=self.identities.password,
             tls=self.place.authorities if instance_set.tls_enabled else None,
         )
         return self.place.wire.open(target, self.changed)
 
-    def _facts(self, node: Node, now: float) -> NodeFacts:
+    def _facts(self, instance_set: InstanceSet, node: Node, now: float) -> NodeFacts:
         sight = self._sights[node.id]
         placement = self.place.runtime.placement(node.id)
         life = self._life(node, sight, placement)
@@ -192,7 +195,7 @@ class Watch:
             run_id=link.run_id,
             replication=link.replication,
             read_at=link.read_at,
-            equipped=link.equipped,
+            equipped=link.equipped_as(replication_of(instance_set, self.identities)),
             admitted=link.admitted,
             paused=link.paused,
             bound=link.bound,

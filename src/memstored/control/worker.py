@@ -200,3 +200,14 @@ class Worker:
     def facts(self) -> SetFacts:
         """What is seen of the set now, for those who only read."""
         return self.watch.look(self.set)
+
+    async def used_memory(self) -> int | None:
+        """The bytes that the set's primary uses, asked now; None when it can not be asked."""
+        primary = self.set.primary
+        link = self.watch.link(primary.id) if primary is not None else None
+        if link is None:
+            return None
+        try:
+            return (await link.holdings()).used_memory
+        except LinkTrouble:
+            return None

@@ -26,6 +26,7 @@ from memstored.domain.words import (
 )
 
 __all__ = [
+    "DEFAULT_USER",
     "BackupSchedule",
     "Certificate",
     "Configuration",
@@ -89,6 +90,10 @@ class Source:
     keys: int | None = None
     etag: str | None = None
     refusals: tuple[str, ...] = ()
+
+
+DEFAULT_USER = "default"
+"""The user of everyone who gives no name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

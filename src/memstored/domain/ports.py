@@ -15,8 +15,10 @@ from memstored.domain.words import NodeId
 __all__ = [
     "AUTHORITIES_FILE",
     "CERTIFICATE_FILE",
+    "FENCE",
     "KEY_FILE",
     "NODE_FILES",
+    "TENANTS",
     "Door",
     "DoorTrouble",
     "Doors",
@@ -30,7 +32,10 @@ __all__ = [
     "Wire",
 ]
 
-
+FENCE, TENANTS = "fence", "tenants"
+"""Users of an engine that has none (`Capabilities.acl`): it takes one password at a time, and who knows which
+is their name. The fence's only the service knows; the tenants' serves tenants, replication and control (H19).
+"""
 NODE_FILES = "files"
 """The folder, within a node's own, of the files that it is given beside its configuration."""
 CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE = "node.crt", "node.key", "authorities.crt"
@@ -74,6 +79,7 @@ class Papers:
 class Target:
     """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`.
 
+    `password` is the tenants', where the engine has no users and so may ask it of us too; None elsewhere.
     With `tls` the port speaks TLS only, and the node must show a certificate for `host` that is trusted.
     """
 
@@ -82,6 +88,7 @@ class Target:
     port: int
     version: str
     control: Identity
+    password: str | None = field(default=None, repr=False)
     tls: TlsClient | None = None
 
 
@@ -145,9 +152,8 @@ class Link(Protocol):
         """Monotonic seconds at which `replication` was asked for (not answered): facts are no younger."""
         ...
 
-    @property
-    def equipped(self) -> bool:
-        """Whether the node has the set's replication identity."""
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node has this replication identity, for both ends of a link."""
         ...
 
     @property
@@ -179,7 +185,7 @@ class Link(Protocol):
         ...
 
     async def equip(self, replication: Identity) -> None:
-        """Make the replication user, and use it when following (`masteruser`, `masterauth`)."""
+        """Make the replication user, where there are users, and use it when following (`masterauth`)."""
         ...
 
     async def admit(self, user: TenantUser | None) -> None:

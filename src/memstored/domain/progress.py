@@ -237,7 +237,7 @@ def _standing(turn: Turn) -> Standing:
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
-    return standing or _members_trouble(turn) or RUNNING
+    return standing or _members_trouble(turn) or _last_of_healing(turn) or RUNNING
 
 
 def _failed(turn: Turn) -> Standing:
@@ -509,6 +509,20 @@ def _healing_standing(coming: list[str]) -> Standing:
         "A node was lost; another will take its place.",
         "removing what is left of it",
         "A new node is started.",
+    )
+
+
+def _last_of_healing(turn: Turn) -> Standing | None:
+    """Every node serves, and the addresses are about to lead to the new ones; then it is `Running`."""
+    operation = turn.under_way
+    if operation is None or operation.kind not in (OperationKind.FAILOVER, OperationKind.HEAL):
+        return None
+    return Standing(
+        SetState.SCALING_OUT,
+        "replacing_node",
+        "A node was lost; the one in its place serves already.",
+        "leading the addresses to it",
+        "The set is Running when they do.",
     )
 
 

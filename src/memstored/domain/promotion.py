@@ -1,11 +1,13 @@
 """A change of primary under way: carrying through what was recorded, planned or not (S7, S9, H8, H9).
 
-Planned: pause, old primary to nowhere (the write stop), its final offset, the target reaches it or the
-old primary becomes primary again, target `NO ONE`, re-point all, move the address. Until `NO ONE` may
+Planned: writes are held back (a pause, or the address taken away from where there is none, H12), old primary
+to nowhere (the write stop), its final offset, the target reaches it or the old primary becomes primary again,
+target `NO ONE`, re-point all, move the address. Until `NO ONE` may
 have been sent the change can be abandoned; after it there is only forward, or the heir proven gone.
 """
 
 from memstored.domain.actions import Detach, Fence, Pause, Point, Promote, Unpause
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import Life, ReplicationFacts
 from memstored.domain.failover import begin_promotion, primary_is_lost, watch_silent_primary
 from memstored.domain.model import Lineage, Node, Promotion
@@ -34,12 +36,35 @@ def begin_switchover(turn: Turn) -> None:
     elif _in_step(turn, target, primary):
         promotion = Promotion(heir=target.id, source=primary.id, sent=False, started_at=turn.facts.wall)
         turn.amend_lineage(promotion=promotion)
-        turn.do(Pause(primary.id))
+        _hold_writes(turn, primary)
         turn.look(AT_ONCE)
     elif _elapsed(turn, turn.facts.operation_for, target) > READY:
         abandon(turn, "The target is not in step with the primary; nothing was changed.")
     else:
         turn.look(SOON)
+
+
+def _hold_writes(turn: Turn, primary: Node) -> None:
+    """Keep writes from the primary, a courtesy to clients, before it is stopped (H8).
+
+    Where a pause would hold back us as well and can not be ended, the address is taken away instead (H12).
+    """
+    if capabilities_of(turn.set.version).write_pause:
+        turn.do(Pause(primary.id))
+    else:
+        _withdraw_address(turn, primary)
+
+
+def _let_writes(turn: Turn, primary: Node) -> None:
+    """End a pause; an address that was taken away is given back as soon as no change is under way."""
+    if capabilities_of(turn.set.version).write_pause:
+        turn.do(Unpause(primary.id))
+
+
+def _writes_held(turn: Turn, primary: Node) -> bool:
+    if capabilities_of(turn.set.version).write_pause:
+        return turn.seen(primary).paused
+    return turn.facts.endpoints.primary_at != primary.id
 
 
 def _elapsed(turn: Turn, seconds: float, node: Node) -> float:
@@ -167,8 +192,8 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
 
 
 def _withdraw_address(turn: Turn, stopped: Node) -> None:
-    """Take the primary's address from the node that takes no writes any more, while the target is promoted:
-    then it only has to be given (S8).
+    """Take the primary's address from the node that is to take no writes, or takes none any more: once the
+    target is promoted it only has to be given (S8).
     """
     ends = turn.facts.endpoints
     if ends.primary_at == stopped.id:
@@ -178,12 +203,12 @@ def _withdraw_address(turn: Turn, stopped: Node) -> None:
 def _before_stop(turn: Turn, primary: Node, target: Node, *, late: bool) -> None:
     if late:
         turn.amend_lineage(promotion=None)
-        turn.do(Unpause(primary.id))
+        _let_writes(turn, primary)
         abandon(turn, "The target did not catch up in time; nothing was changed.")
         return
     turn.defer = True
-    if not turn.seen(primary).paused:
-        turn.do(Pause(primary.id))
+    if not _writes_held(turn, primary):
+        _hold_writes(turn, primary)
     elif _caught_up(turn, primary, target):
         turn.do(Detach(primary.id))
 

@@ -9,22 +9,25 @@ from types import MappingProxyType
 
 __all__ = [
     "BackupSettings",
+    "EngineSettings",
     "FailoverSettings",
     "ObjectSettings",
     "QuotaSettings",
     "Quotas",
     "Settings",
     "TlsSettings",
+    "UserSettings",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Upper bounds: nodes of a set, replicas of a set, nodes of a project (API.md 3)."""
+    """Upper bounds: nodes of a set, replicas of a set, nodes and parameter groups of a project (API.md 3)."""
 
     nodes_per_set: int = 6
     replicas_per_set: int = 5
     nodes_per_project: int = 60
+    parameter_groups_per_project: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,20 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserSettings:
+    """The key that callers encrypt passwords with is replaced every `password_key_period` (30 days)."""
+
+    password_key_period: float = 30 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
+
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -99,3 +116,5 @@ class Settings:
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
     tls: TlsSettings = TlsSettings()
+    user: UserSettings = UserSettings()
+    engines: EngineSettings = EngineSettings()

@@ -7,14 +7,11 @@ never appear: Redis takes their SHA-256.
 import hashlib
 
 from memstored.domain.engine import family_of
-from memstored.domain.model import TenantUser
+from memstored.domain.model import DEFAULT_USER, TenantUser
 from memstored.domain.ports import Identity
 from memstored.redis.commands import allowed_commands
 
 __all__ = ["DEFAULT_USER", "control_rules", "replication_rules", "tenant_rules"]
-
-DEFAULT_USER = "default"
-"""The user of everyone who did not log in."""
 
 
 def tenant_rules(version: str, user: TenantUser | None) -> tuple[tuple[str, ...], ...]:

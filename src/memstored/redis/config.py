@@ -1,18 +1,20 @@
 """The redis.conf a node is born with: fenced (S1), and set so that it can be watched and followed.
 
-Each setting stands with the trap it avoids. Address, port, folder and log file belong to the place
-where the node lives and are added by the runtime.
+Each setting stands with the trap it avoids; those that users see are in `domain.parameters`. Address, port,
+folder and log file belong to the place where the node lives and are added by the runtime.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from memstored.domain.engine import family_of
+from memstored.domain.engine import Family, capabilities_of, family_of
+from memstored.domain.parameters import engine_values, parameters_of
 from memstored.domain.ports import AUTHORITIES_FILE, CERTIFICATE_FILE, KEY_FILE, NODE_FILES, Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
+from memstored.redis.renaming import renamings
 from memstored.redis.tls import CIPHERS
 
-__all__ = ["TLS", "TLS_FILES", "directives", "maxmemory"]
+__all__ = ["TLS", "TLS_FILES", "directives"]
 
 TLS_FILES: tuple[tuple[str, str], ...] = (
     ("tls-cert-file", f"{NODE_FILES}/{CERTIFICATE_FILE}"),
@@ -37,11 +39,8 @@ _MIB = 1024**2
 
 _FIXED: tuple[tuple[str, str], ...] = (
     # Born fenced, so nobody gets in by address alone (S1, H20).
-    ("protected-mode", "no"),
     ("acl-pubsub-default", "resetchannels"),
     # Memory is the only place of the data; the folder keeps nothing of it (H21).
-    ("save", '""'),
-    ("appendonly", "no"),
     ("rdb-del-sync-files", "yes"),
     ("stop-writes-on-bgsave-error", "no"),
     # A load streams into memory ten times faster than over a file, and only where nothing is lost (H27).
@@ -50,42 +49,39 @@ _FIXED: tuple[tuple[str, str], ...] = (
     # once-a-second ACK (H5). Admission switches to diskless: from then on there is data.
     ("repl-diskless-sync", "no"),
     ("repl-diskless-sync-delay", "0"),
-    # A primary without replicas keeps its replid (H4).
-    ("repl-backlog-ttl", "0"),
     ("repl-timeout", "20"),
     ("repl-ping-replica-period", "5"),
-    ("replica-read-only", "yes"),
     ("replica-serve-stale-data", "yes"),
-    # Ordinary commands do not block for long (H16); a crash is seen at once (H17).
-    ("lazyfree-lazy-eviction", "yes"),
-    ("lazyfree-lazy-expire", "yes"),
-    ("lazyfree-lazy-server-del", "yes"),
-    ("lazyfree-lazy-user-del", "yes"),
-    ("lazyfree-lazy-user-flush", "yes"),
-    ("replica-lazy-flush", "yes"),
+    # A crash is seen at once (H17).
     ("crash-memcheck-enabled", "no"),
     # A crafted RESTORE would crash every node that gets it (H25).
     ("sanitize-dump-payload", "clients"),
-    ("databases", "16"),
-    ("tcp-keepalive", "60"),
     ("daemonize", "no"),
 )
 
-_PARAMETERS: Mapping[str, str] = MappingProxyType(
+_BUFFER_LIMIT = "client-output-buffer-limit"
+_WORDS_OF_A_LIMIT = 4
+_UNKNOWN: Mapping[Family, frozenset[str]] = MappingProxyType(
     {
-        "maxclients": "10000",
-        "maxmemory-policy": "allkeys-lru",
-        "notify-keyspace-events": "",
-        "slowlog-log-slower-than": "10000",
-        "slowlog-max-len": "128",
-        "timeout": "0",
+        Family.V5_0: frozenset(
+            {
+                "acl-pubsub-default",
+                "crash-memcheck-enabled",
+                "rdb-del-sync-files",
+                "repl-diskless-load",
+                "sanitize-dump-payload",
+            }
+        )
     }
 )
+"""What an engine of the family does not start with."""
 
-
-def maxmemory(memory_gib: int) -> int:
-    """The bytes that tenants' data may take of a flavor's memory (GiB); the rest is for buffers."""
-    return memory_gib * _GIB * 65 // 100
+_OTHERWISE: Mapping[Family, Mapping[str, str]] = MappingProxyType(
+    {
+        # What a copy over the disk leaves there is not removed by this engine, so there never is one (H21).
+        Family.V5_0: {"repl-diskless-sync": "yes"}
+    }
+)
 
 
 def directives(
@@ -99,23 +95,55 @@ def directives(
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
-    `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` replace the
-    defaults that tenants may choose (`maxmemory`, `maxmemory-policy`, `timeout` …). Raises `ValueError` for
-    any other parameter and for a version that is not known here. With `tls` the node finds the files that
-    `TLS_FILES` names when it starts.
+    Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
+    `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` are values of
+    editable parameters as the engine takes them (`domain.parameters.engine_values`); the others have the
+    defaults of the family. Raises `ValueError` for any other parameter and for a version not known here. With
+    `tls` the node finds the files that `TLS_FILES` names when it starts.
     """
-    family_of(version)
-    defaults = {**_PARAMETERS, "maxmemory": str(maxmemory(memory_gib))}
+    family = family_of(version)
+    defaults = engine_values(family, (), memory_gib)
     if guarded := sorted(parameters.keys() - defaults.keys()):
         raise ValueError(f"not to be chosen: {', '.join(guarded)}")
-    chosen = {**defaults, **parameters}
     return (
-        *_FIXED,
-        *_users(control),
+        *_fixed(family),
+        *_shown(family),
+        *(_users(control) if capabilities_of(version).acl else _passwords(control)),
         *_sized(memory_gib, failure_detection),
-        *((name, _quoted(value)) for name, value in chosen.items()),
+        *_chosen({**defaults, **parameters}),
         *(TLS if tls else ()),
     )
+
+
+def _shown(family: str) -> Iterator[tuple[str, str]]:
+    """What the default parameter group shows and nobody edits."""
+    for parameter in parameters_of(family):
+        if not parameter.editable:
+            yield (parameter.name, _quoted(parameter.default))
+
+
+def _chosen(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if name == _BUFFER_LIMIT:
+            yield from ((name, limit) for limit in _limits(value))
+        else:
+            yield (name, _quoted(value))
+
+
+def _limits(value: str) -> Iterator[str]:
+    """One line a class of clients: before 7.0 the file knows no longer ones."""
+    words = value.split()
+    for i in range(0, len(words), _WORDS_OF_A_LIMIT):
+        yield " ".join(words[i : i + _WORDS_OF_A_LIMIT])
+
+
+def _fixed(family: Family) -> tuple[tuple[str, str], ...]:
+    unknown, otherwise = _UNKNOWN.get(family, frozenset()), _OTHERWISE.get(family, {})
+    return tuple((name, otherwise.get(name, value)) for name, value in _FIXED if name not in unknown)
+
+
+def _passwords(control: Identity) -> tuple[tuple[str, str], ...]:
+    return (("requirepass", _quoted(control.secret)), *renamings(control.secret))
 
 
 def _users(control: Identity) -> tuple[tuple[str, str], ...]:
@@ -138,7 +166,7 @@ def _sized(memory_gib: int, failure_detection: float) -> tuple[tuple[str, str], 
     buffer = max(256 * _MIB, memory // 10)
     return (
         ("repl-backlog-size", str(backlog)),
-        ("client-output-buffer-limit", f"replica {buffer} 0 0"),
+        (_BUFFER_LIMIT, f"replica {buffer} 0 0"),
         ("lua-time-limit", str(int(failure_detection * 500))),
     )
 

@@ -17,17 +17,15 @@ from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, Target
 from memstored.domain.words import NodeId
-from memstored.redis.acl import DEFAULT_USER, replication_rules, tenant_rules
 from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
+from memstored.redis.dialect import dialect_of
 from memstored.redis.line import Line
 from memstored.redis.readings import (
     BOUND,
     HOLDINGS,
     INFO_REPLICATION,
     REPLICATION,
-    SERVER,
-    USERS,
     Readings,
     holdings_of,
 )
@@ -39,7 +37,6 @@ _NAME: Command = ("CLIENT", "SETNAME", "memstored")
 _UNPAUSE: Command = ("CLIENT", "UNPAUSE")
 _KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
-_ACCOUNT: tuple[Command, ...] = (*SERVER, *REPLICATION, *BOUND, *USERS)
 _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
@@ -83,8 +80,10 @@ class RedisLink:
         self._busy = False
         self._loading = False
         self._paused_until = 0.0
-        self._pause_unknown = True
         self._certificate: str | None = None
+        self._dialect = dialect_of(target)
+        self._refusals = 0
+        self._pause_unknown = self._dialect.pauses
         self._line = Line(target.host, target.port, self, deadline=_CONNECT, tls=target.tls)
 
     @property
@@ -132,10 +131,9 @@ class RedisLink:
         """Monotonic seconds at which `replication` was asked for."""
         return self._readings.read_at
 
-    @property
-    def equipped(self) -> bool:
-        """Whether the node has the set's replication identity, for both ends of a link."""
-        return self._readings.equipped
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node has this replication identity, for both ends of a link."""
+        return self._readings.equipped_as(replication.user)
 
     @property
     def admitted(self) -> bool:
@@ -172,37 +170,24 @@ class RedisLink:
         await self._do(*REPLICATION)
 
     async def equip(self, replication: Identity) -> None:
-        """Make the replication user, and use it when following.
+        """Make the replication user, and use it when following. Takes effect without a restart (S1).
 
-        The user comes last: whoever sees it may rely on the rest. Takes effect without a restart (S1).
         What `take_in` changed is as it was at birth again.
         """
-        rules = replication_rules(replication)
-        await self._do(
-            _checking("clients"),
-            ("CONFIG", "SET", "masterauth", replication.secret),
-            ("CONFIG", "SET", "masteruser", replication.user),
-            ("ACL", "SETUSER", *rules),
-            *USERS,
-            secret=replication.secret,
-        )
+        dialect = self._dialect
+        await self._do(*dialect.equip(replication), *dialect.users, secret=replication.secret)
 
     async def admit(self, user: TenantUser | None) -> None:
         """Create the tenant's user with its commands.
 
         From now on there is data: later replicas are synced without a file of it on the disk (H21).
         """
-        rules = tenant_rules(self._target.version, user)
-        users = (("ACL", "SETUSER", *words) for words in rules)
-        await self._do(("CONFIG", "SET", "repl-diskless-sync", "yes"), *users, *USERS)
+        await self._do(*self._dialect.admit(user), *self._dialect.users)
 
     async def shut(self) -> None:
         """Switch all tenants' users off, then end their connections, subscribers too (H13)."""
-        await self._do(*USERS)
-        names = sorted({DEFAULT_USER, *self._readings.tenants})
-        off = (("ACL", "SETUSER", name, "off") for name in names)
-        kill = (("CLIENT", "KILL", "USER", name, "SKIPME", "yes") for name in names)
-        await self._do(*off, *kill, *USERS)
+        await self._do(*self._dialect.users)
+        await self._do(*self._dialect.shut(self._readings), *self._dialect.users)
 
     async def follow(self, host: str, port: int) -> None:
         """`REPLICAOF host port`; returns before anything is copied."""
@@ -214,13 +199,13 @@ class RedisLink:
         await self.follow(host, port)
 
     async def take_in(self, host: str, port: int, identity: Identity) -> None:
-        """Follow a loading door as its one-time user; every value that comes is checked in full (H25)."""
+        """Follow a loading door as its one-time user; every value that comes is checked in full, where the
+        engine can (H25).
+        """
         await self._do(
-            _checking("yes"),
-            ("CONFIG", "SET", "masterauth", identity.secret),
-            ("CONFIG", "SET", "masteruser", identity.user),
+            *self._dialect.take_in(identity),
             ("REPLICAOF", host, str(port)),
-            *USERS,
+            *self._dialect.users,
             *REPLICATION,
             secret=identity.secret,
         )
@@ -295,9 +280,9 @@ class RedisLink:
         """Called by the line: introduce ourselves and ask for a full account."""
         if self._target.tls is not None:
             self._certificate = shown_by(connection.transport)
-        control = self._target.control
-        connection.ask(packed((("AUTH", control.user, control.secret),)), 1, self._greeted)
-        connection.ask(packed((_NAME,)), 1, _ignored)
+        logins = self._dialect.logins
+        connection.ask(packed((logins[self._refusals % len(logins)],)), 1, self._greeted)
+        connection.ask(self._packed((_NAME,)), 1, _ignored)
         if self._pause_unknown:
             # A controller that ended in a promotion may have left a pause. It would hold back what a replica
             # is sent, and a replica whose primary dies meanwhile forgets how far it was.
@@ -330,7 +315,7 @@ class RedisLink:
         asked_at = self._clock.monotonic()
         if self._unsettled():
             commands = REPLICATION
-            connection.ask(packed(commands), len(commands), partial(self._probed, commands, asked_at))
+            connection.ask(self._packed(commands), len(commands), partial(self._probed, commands, asked_at))
         else:
             answered = partial(self._probed, (INFO_REPLICATION,), asked_at)
             connection.poll(_PROBE, answered, partial(self._probed_the_same, asked_at))
@@ -341,8 +326,11 @@ class RedisLink:
         return self._readings.loading or seen is None or not (seen.is_master or seen.link_up)
 
     def _greeted(self, replies: list[Reply] | None) -> None:
-        """The answer to `AUTH`: without our user we would read as anybody might."""
+        """The answer to `AUTH`: without our user we would read as anybody might. The next try is another way
+        in, where there is one.
+        """
         if replies is not None and isinstance(replies[0], hiredis.ReplyError):
+            self._refusals += 1
             self._probing = False
             self._line.renew(str(replies[0]))
 
@@ -353,10 +341,11 @@ class RedisLink:
         self._pause_unknown = False
         self._connected = True
         self._line.settle()
-        self._learn(_ACCOUNT, asked_at, replies)
+        self._learn(self._dialect.account, asked_at, replies)
 
     def _ask_account(self, connection: Connection, then: Callable[[float, list[Reply] | None], None]) -> None:
-        connection.ask(packed(_ACCOUNT), len(_ACCOUNT), partial(then, self._clock.monotonic()))
+        account = self._dialect.account
+        connection.ask(self._packed(account), len(account), partial(then, self._clock.monotonic()))
 
     def _probed(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply] | None) -> None:
         if replies is None:
@@ -374,12 +363,12 @@ class RedisLink:
 
     def _accounted(self, asked_at: float, replies: list[Reply] | None) -> None:
         if replies is not None:
-            self._learn(_ACCOUNT, asked_at, replies)
+            self._learn(self._dialect.account, asked_at, replies)
 
     def _learn(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply]) -> None:
         before = (self.busy, self.loading, self._readings)
         for command, reply in zip(commands, replies, strict=True):
-            self._readings = self._readings.learned(command, reply, asked_at)
+            self._readings = self._readings.learned(command, reply, asked_at, self._dialect.readers)
         if commands != _KILL_SCRIPT:
             # That one is answered while all else is refused: its answer tells nothing of how the node is.
             self._busy = any(_says(reply, "BUSY") for reply in replies)
@@ -394,12 +383,16 @@ class RedisLink:
             raise LinkTrouble(f"{self._target.host}:{self._target.port}: {self.trouble}")
         answer = asyncio.get_running_loop().create_future()
         answered = partial(self._answered, commands, self._clock.monotonic(), answer)
-        connection.ask(packed(commands), len(commands), answered)
+        connection.ask(self._packed(commands), len(commands), answered)
         replies = await self._awaited(connection, commands[0], answer)
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, hiredis.ReplyError):
-                raise LinkTrouble(_complaint(command, reply, secret))
+                raise LinkTrouble(f"{_name(command)}: {self._dialect.hidden(str(reply), secret)}")
         return replies
+
+    def _packed(self, commands: tuple[Command, ...]) -> bytes:
+        """The commands as this node knows them."""
+        return packed(tuple(map(self._dialect.spoken, commands)))
 
     async def _awaited(
         self, connection: Connection, first: Command, answer: "asyncio.Future[list[Reply]]"
@@ -443,11 +436,6 @@ def _says(reply: Reply, word: str) -> bool:
     return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(f"{word} ")
 
 
-def _checking(payloads: str) -> Command:
-    """Whose values are checked in full before they are taken: those of `clients`, or of a copy as well."""
-    return ("CONFIG", "SET", "sanitize-dump-payload", payloads)
-
-
 def _kill_through(address: str, port: int) -> Command:
     return ("CLIENT", "KILL", "LADDR", f"{address}:{port}", "SKIPME", "yes")
 
@@ -455,8 +443,3 @@ def _kill_through(address: str, port: int) -> Command:
 def _name(command: Command) -> str:
     """The command without what may be secret: `CONFIG SET`, `ACL SETUSER`."""
     return " ".join(command[:2])
-
-
-def _complaint(command: Command, error: hiredis.ReplyError, secret: str | None) -> str:
-    words = str(error) if secret is None else str(error).replace(secret, "…")
-    return f"{_name(command)}: {words}"

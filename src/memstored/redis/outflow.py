@@ -1,7 +1,9 @@
 """The data of a node as a stream: we ask for a copy as a replica would, and pass on what comes.
 
 The node writes nothing to its disk and nothing piles up in its memory: `REPLCONF rdb-only` makes it send the
-snapshot and no stream of writes after it (H26), as fast as we read. Meanwhile it lists us as a replica
+snapshot and no stream of writes after it (H26), as fast as we read. An engine without that keeps what is
+written meanwhile for us, up to its buffer's limit, and begins to send it once we acknowledge the snapshot,
+which we never do. Meanwhile it lists us as a replica
 without a port, which is never `online`: nobody counts us, and nobody waits for us.
 """
 
@@ -12,8 +14,10 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import LinkTrouble, Target
 from memstored.redis.connection import Command, packed
+from memstored.redis.dialect import dialect_of
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.readings import fields_of, keys_of
 from memstored.redis.tls import client_context
@@ -53,7 +57,8 @@ async def outflow(target: Target, *, deadline: float) -> AsyncIterator[Outflow]:
     by the node (`repl-timeout`).
     """
     async with _talk(target, deadline) as copy, _talk(target, deadline) as account:
-        await copy.ask(("REPLCONF", "rdb-only", "1"))
+        if capabilities_of(target.version).rdb_only:
+            await copy.ask(("REPLCONF", "rdb-only", "1"))
         await copy.ask(("REPLCONF", "capa", "eof", "capa", "psync2"))
         offset = await copy.begin()
         # A node refuses PSYNC while an answer waits for us, so we ask by another way, now that it has forked.
@@ -70,8 +75,9 @@ async def outflow(target: Target, *, deadline: float) -> AsyncIterator[Outflow]:
 
 def _keys(info: Mapping[str, str], offset: int) -> int | None:
     """The keys of the snapshot that began at `offset`: counted at the fork, as long as its child lives."""
-    if info["rdb_bgsave_in_progress"] == "1":
-        return int(info["current_save_keys_total"])
+    counted = info.get("current_save_keys_total")
+    if counted is not None and info["rdb_bgsave_in_progress"] == "1":
+        return int(counted)
     unchanged = int(info["master_repl_offset"]) == offset
     return keys_of(info) if unchanged else None
 
@@ -93,13 +99,19 @@ class _Talk:
         self._came = 0
 
     async def log_in(self) -> None:
-        """Connect, as the control user."""
-        control = self._target.control
+        """Connect, as the control user; by the last way in when the node takes none of the others."""
+        *others, last = dialect_of(self._target).logins
         await self._dialogue.connect(self._target.host, self._target.port)
         if self._target.tls is not None:
             context = client_context(self._target.tls.authorities)
             await self._dialogue.secure(context, host=self._target.host)
-        await self.ask(("AUTH", control.user, control.secret))
+        for login in others:
+            try:
+                await self.ask(login)
+            except LinkTrouble:
+                continue
+            return
+        await self.ask(last)
 
     async def ask(self, command: Command) -> bytes:
         """Send a command and return its answer, a line or a string."""

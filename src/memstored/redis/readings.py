@@ -16,11 +16,14 @@ from memstored.redis.connection import Command, Reply
 
 __all__ = [
     "BOUND",
+    "COMMON_READERS",
     "HOLDINGS",
     "INFO_REPLICATION",
     "REPLICATION",
     "SERVER",
     "USERS",
+    "USERS_READERS",
+    "Readers",
     "Readings",
     "fields_of",
     "holdings_of",
@@ -50,7 +53,8 @@ class Readings:
     """The last answers of one node. `read_at` (monotonic seconds) does not count as a difference.
 
     `follows_as` is the user it logs in as at its primary; `tenants` holds every user that is not the
-    service's own and whether it is on; `copiers` the users that may follow this node.
+    service's own and whether it is on; `copiers` the users that may follow this node, None where the engine
+    has no users.
     """
 
     run_id: str | None = None
@@ -61,12 +65,11 @@ class Readings:
     bound: frozenset[str] = frozenset()
     follows_as: str | None = None
     tenants: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
-    copiers: frozenset[str] = frozenset()
+    copiers: frozenset[str] | None = frozenset()
 
-    @property
-    def equipped(self) -> bool:
-        """Whether it can follow and be followed by the same replication user."""
-        return self.follows_as in self.copiers
+    def equipped_as(self, user: str) -> bool:
+        """Whether it can follow and be followed by that replication user."""
+        return self.follows_as == user and (self.copiers is None or user in self.copiers)
 
     @property
     def admitted(self) -> bool:
@@ -81,9 +84,14 @@ class Readings:
         """These readings when `INFO replication`, asked for at `asked_at`, answered the same again."""
         return replace(self, read_at=asked_at)
 
-    def learned(self, command: Command, reply: Reply, asked_at: float) -> Self:
-        """These readings with what the answer to `command` says; errors and other commands say nothing."""
-        read = _READERS.get(command)
+    def learned(
+        self, command: Command, reply: Reply, asked_at: float, readers: "Readers | None" = None
+    ) -> Self:
+        """These readings with what the answer to `command` says; errors and other commands say nothing.
+
+        `readers` are those of the node's dialect, by default of one with users.
+        """
+        read = (USERS_READERS if readers is None else readers).get(command)
         if read is None or isinstance(reply, hiredis.ReplyError):
             return self
         return replace(self, **read(self, reply, asked_at))
@@ -144,13 +152,12 @@ def _users(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
     return {"tenants": MappingProxyType(tenants), "copiers": frozenset(copiers)}
 
 
-_READERS: Mapping[Command, Callable[[Readings, Reply, float], dict[str, Any]]] = MappingProxyType(
-    {
-        _INFO_SERVER: _server,
-        _INFO_PERSISTENCE: _persistence,
-        INFO_REPLICATION: _replication,
-        _GET_BIND: _bind,
-        _GET_MASTERUSER: _masteruser,
-        _ACL_LIST: _users,
-    }
+Readers = Mapping[Command, Callable[[Readings, Reply, float], dict[str, Any]]]
+"""How the answer to a command changes the readings: the fields that it tells, by name."""
+
+COMMON_READERS: Readers = MappingProxyType(
+    {_INFO_SERVER: _server, _INFO_PERSISTENCE: _persistence, INFO_REPLICATION: _replication}
+)
+USERS_READERS: Readers = MappingProxyType(
+    {**COMMON_READERS, _GET_BIND: _bind, _GET_MASTERUSER: _masteruser, _ACL_LIST: _users}
 )

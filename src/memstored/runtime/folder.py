@@ -1,7 +1,7 @@
 """What a node leaves on disk: who it is, its configuration, whether it was started, its log.
 
     node.json     set, address, port; written first, removed last
-    redis.conf    mode 0600
+    redis.conf    mode 0600; not there when the server was told its configuration as it started
     started       made before the server is started, then holds its process id and start time (S2)
     files         a link to the folder, files-..., that holds the files it was given (each mode 0600)
     redis.log     the engine's own words
@@ -106,20 +106,25 @@ class NodeFolder:
         self.configuration = self.path / "redis.conf"
         self._record = self.path / "node.json"
         self._started = self.path / "started"
+        self._copy = self.path / "dump.rdb"
 
     def prepare(
         self,
         record: NodeRecord,
-        directives: tuple[tuple[str, str], ...],
+        directives: tuple[tuple[str, str], ...] | None,
         *,
         tls: bool = False,
         files: Files | None = None,
     ) -> None:
-        """Write all that the server needs; it may be done again until the server was started."""
+        """Write all that the server needs; it may be done again until the server was started.
+
+        Without directives no configuration is written: the server is to be told it.
+        """
         self.path.mkdir(mode=0o700, exist_ok=True)
         self.log.unlink(missing_ok=True)
         replace_file(self._record, json.dumps(asdict(record)))
-        write_private(self.configuration, configuration(directives, record, self, tls=tls))
+        if directives is not None:
+            write_private(self.configuration, configuration(directives, record, self, tls=tls))
         if files is not None:
             self.show(self.lay(files))
             self.keep_shown()
@@ -236,6 +241,10 @@ class NodeFolder:
             shown = (complaints or said)[-lines:]
             return " ".join(_STAMP.sub("", line).strip() for line in shown)[-length:]
         return ""
+
+    def remove_copy(self) -> None:
+        """Remove the file from which a copy of the data was loaded."""
+        self._copy.unlink(missing_ok=True)
 
     def remove_nameless(self) -> None:
         """Remove the folder if it is one whose making or removal was cut short: nothing is in it."""

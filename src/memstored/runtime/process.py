@@ -19,7 +19,7 @@ from memstored.domain.clock import Clock
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import AddressLedger, node_addresses, node_owner
 from memstored.runtime.files import DamagedFile
-from memstored.runtime.folder import NodeFolder, NodeRecord, this_boot
+from memstored.runtime.folder import NodeFolder, NodeRecord, configuration, this_boot
 from memstored.runtime.listening import accepts
 from memstored.runtime.processes import ProcessGroup, read_process
 from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
@@ -224,7 +224,8 @@ class ProcessRuntime:
         )
         # In this order: an address that is held for a node without a folder tells that it was removed.
         files = order.files(address) if order.files is not None else None
-        await asyncio.to_thread(resident.folder.prepare, record, order.directives, tls=order.tls, files=files)
+        written = order.directives if order.on_disk else None
+        await asyncio.to_thread(resident.folder.prepare, record, written, tls=order.tls, files=files)
         await self.addresses.save()
         async with self._spawning:
             # One a turn of the loop: each holds it up until the program is loaded.
@@ -232,7 +233,12 @@ class ProcessRuntime:
             if resident.fenced:
                 raise LaunchFailed(f"node {order.node} was fenced before it was started")
             resident.address, resident.port = address, order.port
-            self._watch(resident, _spawn(resident.folder, engine))
+            told = (
+                None
+                if order.on_disk
+                else configuration(order.directives, record, resident.folder, tls=order.tls)
+            )
+            self._watch(resident, _spawn(resident.folder, engine, told))
         await self._await_accepting(resident)
 
     async def _await_accepting(self, resident: Resident) -> None:
@@ -369,6 +375,12 @@ class ProcessRuntime:
         resident = self._residents.get(node)
         return resident.folder.last_words() if resident is not None else ""
 
+    def remove_copies(self, node: NodeId) -> None:
+        """Remove the node's `dump.rdb` (H21). Raises `OSError`."""
+        resident = self._residents.get(node)
+        if resident is not None:
+            resident.folder.remove_copy()
+
     def hold_back(self, node: NodeId) -> None:
         """Give the fork children that the server has now the least of the processor."""
         resident = self._residents.get(node)
@@ -438,15 +450,18 @@ class ProcessRuntime:
             self._exits.put_nowait(resident.node)
 
 
-def _spawn(folder: NodeFolder, engine: Engine) -> ProcessGroup:
-    """Start the server: detached, in the folder. Takes less than a millisecond; raises `OSError`."""
+def _spawn(folder: NodeFolder, engine: Engine, told: str | None) -> ProcessGroup:
+    """Start the server: detached, in the folder. Takes less than a millisecond; raises `OSError`.
+
+    With its configuration `told` instead of written, nobody can start it so again.
+    """
     folder.mark_started()
     with folder.log.open("ab") as log:
         server = subprocess.Popen(  # noqa: S603 - an engine's program with our own configuration
-            [engine.program, str(folder.configuration)],
+            [engine.program, str(folder.configuration) if told is None else "-"],
             cwd=folder.path,
             env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if told is None else subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -456,6 +471,8 @@ def _spawn(folder: NodeFolder, engine: Engine) -> ProcessGroup:
     with suppress(PermissionError, ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, server.pid, 0)
     try:
+        if told is not None:
+            _tell(server, told)
         group = _group_of(server.pid, folder)
     except OSError:
         server.kill()
@@ -464,6 +481,14 @@ def _spawn(folder: NodeFolder, engine: Engine) -> ProcessGroup:
     # It outlives us, and its group buries it: nothing is left to do for Popen, nor to warn of.
     server.returncode = 0
     return group
+
+
+def _tell(server: "subprocess.Popen[bytes]", configuration: str) -> None:
+    """Say it the configuration. It fits into a pipe, so nothing is waited for."""
+    assert server.stdin is not None
+    with server.stdin as told, suppress(BrokenPipeError):
+        # One that ended already says why in its log.
+        told.write(configuration.encode())
 
 
 def _group_of(number: int, folder: NodeFolder) -> ProcessGroup:

@@ -50,10 +50,11 @@ class Engine:
 class LaunchOrder:
     """What to start. `directives` are redis.conf lines (name, value) less those of the place itself.
 
-    The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. They hold secrets
-    only as hashes; still they are written with mode 0600. With `tls` the port speaks TLS only. `files`, told
-    the node's address (IPv4), makes the files that it is to find when it starts: they are for nobody else
-    (mode 0600) and go with the node.
+    The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. With `on_disk` they hold
+    secrets only as hashes; still they are written with mode 0600. Without, they hold secrets in clear and
+    never lie on a disk: the server is told them as it starts (H19). With `tls` the port speaks TLS only.
+    `files`, told the node's address (IPv4), makes the files that it is to find when it starts: they are for
+    nobody else (mode 0600) and go with the node.
     """
 
     node: NodeId
@@ -62,6 +63,7 @@ class LaunchOrder:
     version: str
     port: int
     directives: tuple[tuple[str, str], ...] = field(repr=False)
+    on_disk: bool = True
     tls: bool = False
     files: Callable[[str], Files] | None = None
 
@@ -139,6 +141,13 @@ class Runtime(Protocol):
         """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
         ...
 
+    def remove_copies(self, node: NodeId) -> None:
+        """Remove the file of tenants' data that an engine without diskless load leaves after a copy (H21).
+
+        Only what the node has loaded is to be removed. Raises `OSError`.
+        """
+        ...
+
     def hold_back(self, node: NodeId) -> None:
         """Let what the node does beside serving, as the child that makes a copy, go after everything else."""
         ...
@@ -155,8 +164,20 @@ class Runtime(Protocol):
 class Endpoints(Protocol):
     """Addresses that stay for a set's life and lead to whoever is its primary or its reader."""
 
-    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:
-        """Reserve the set's addresses; idempotent by set id. Raises `LaunchFailed` when none is free."""
+    async def start(self) -> None:
+        """Find again where they lead, once the runtime was started.
+
+        Raises `runtime.files.DamagedFile` when that can not be told.
+        """
+        ...
+
+    async def reserve(
+        self, set_id: SetId, subnet_id: str, port: int, *, version: str, with_reader: bool
+    ) -> Vips:
+        """Reserve the addresses of a set of that engine (`7.0.15`); idempotent by set id.
+
+        Raises `LaunchFailed` when none is free.
+        """
         ...
 
     def reserved(self, set_id: SetId) -> Vips | None:
@@ -188,5 +209,16 @@ class Endpoints(Protocol):
         ...
 
     async def release(self, set_id: SetId) -> None:
-        """Give the set's addresses back; each rests before another set gets it (H22)."""
+        """Give the set's addresses back; each rests before another set gets it (H22).
+
+        Raises `OSError` when that can not be done or proven; then it is to be tried again.
+        """
+        ...
+
+    def changes(self) -> AsyncIterator[SetId]:
+        """The sets whose addresses lead elsewhere without having been pointed: look again."""
+        ...
+
+    async def close(self) -> None:
+        """Stop watching; the addresses go on leading where they do."""
         ...

@@ -37,6 +37,7 @@ class SimulatedFleet:
         self.lapsed: set[str] = set()
         """Keys whose time is over: losing them is no loss."""
         self._doors: dict[NodeId, SimulatedDoor] = {}
+        self._led: dict[str, NodeId | None] = {}
         self._watchers: list[Callable[[NodeId], None]] = []
 
     def node(self, node_id: NodeId) -> SimulatedNode:
@@ -60,8 +61,12 @@ class SimulatedFleet:
         port: int = 6379,
         version: str = "7.0.15",
         set_id: SetId = ONLY_SET,
+        fence: Identity | None = None,
     ) -> SimulatedNode:
-        """Start a server: a master without data, fenced (S1), answering at its own address."""
+        """Start a server: a master without data, fenced (S1), answering at its own address.
+
+        One of an engine without users needs its `fence`.
+        """
         if node_id in self.nodes:
             raise ValueError(f"{node_id} was launched before (S2)")
         run_id, process_id = self._mint("run"), FIRST_PROCESS + self._minted
@@ -74,6 +79,7 @@ class SimulatedFleet:
             run_id=run_id,
             process_id=process_id,
             mint=self._replid,
+            fence=fence,
         )
         self.nodes[node_id] = node
         return node
@@ -122,7 +128,15 @@ class SimulatedFleet:
         """
         old = self.nodes.pop(node_id)
         old.end()
-        node = self.launch(node_id, host=old.host, port=old.port, version=old.version, set_id=old.set_id)
+        node = self.launch(
+            node_id,
+            host=old.host,
+            port=old.port,
+            version=old.version,
+            set_id=old.set_id,
+            # What was told to the first process lies nowhere: whoever starts another does not know it.
+            fence=old.fence and Identity(user=old.fence.user, secret=self._mint("fence")),
+        )
         node.ended = old.ended
         self._tell(node_id)
 
@@ -157,7 +171,10 @@ class SimulatedFleet:
         return speaks and self._passes(CONTROLLER, node_id)
 
     def listening(self, address: str, port: int) -> SimulatedNode | None:
-        """The server that holds this address, alive or hung."""
+        """The server that holds this address or that a proxy leads to from it, alive or hung."""
+        if address in self._led:
+            led = self.nodes.get(self._led[address] or NodeId(""))
+            return led if led is not None and led.condition is not Condition.GONE else None
         return next((n for n in self.nodes.values() if _holds(n, address, port)), None)
 
     def step(self) -> None:
@@ -225,8 +242,23 @@ class SimulatedFleet:
             raise LinkTrouble("BUSY Redis is busy running a script")
         return act(node)
 
+    def lead(self, address: str, node_id: NodeId | None) -> None:
+        """Have a proxy at the address lead to a server, or to none; sessions with the one before end."""
+        before = self.nodes.get(self._led.get(address) or NodeId(""))
+        if before is not None and before.id != node_id:
+            before.end_through(address)
+        self._led[address] = node_id
+
+    def led(self, address: str) -> NodeId | None:
+        """Where a proxy at the address leads, be it to a server that is gone."""
+        return self._led.get(address)
+
     def bind(self, node: SimulatedNode, addresses: Sequence[str]) -> None:
-        """`CONFIG SET bind`. Raises `LinkTrouble` when another server, even a hung one, holds an address."""
+        """`CONFIG SET bind`. Raises `LinkTrouble` when another server, even a hung one, holds an address, and
+        where an engine can not do it while it runs.
+        """
+        if not node.can.floating:
+            raise LinkTrouble("ERR Unsupported CONFIG parameter: bind")
         for address in addresses:
             holder = self.listening(address, node.port)
             if holder not in (None, node):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import TenantUser
 from memstored.domain.ports import CERTIFICATE_FILE, Holdings, Identity, LinkTrouble
@@ -87,8 +88,10 @@ class SimulatedNode:
     process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
     `guest`: the one-time identity of the door that it takes its data in from, and logs in as, until it is
     equipped again. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
-    `mint` makes a replid never used before. `files` are what it was given, `certificate` the fingerprint of
-    the one that it shows: as they were when it read them.
+    `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
+    until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
+    now. `files` are what it was given, `certificate` the fingerprint of the one that it shows: as they were
+    when it read them.
     """
 
     id: NodeId
@@ -115,6 +118,8 @@ class SimulatedNode:
     upstream: Feed | None = None
     downstream: list[Feed] = field(default_factory=list)
     identity: Identity | None = None
+    fence: Identity | None = None
+    asks: Identity | None = None
     guest: Identity | None = None
     admitted: bool = False
     user: TenantUser | None = None
@@ -132,6 +137,7 @@ class SimulatedNode:
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
         self.bound = self.bound or frozenset({self.host})
+        self.asks = self.fence
 
     @property
     def is_master(self) -> bool:
@@ -144,9 +150,13 @@ class SimulatedNode:
         return self.upstream is not None and self.upstream.up
 
     @property
-    def equipped(self) -> bool:
-        """Whether it has the set's replication identity, and logs in as it."""
-        return self.identity is not None and self.guest is None
+    def can(self) -> Capabilities:
+        """What its engine can do."""
+        return capabilities_of(self.version)
+
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether it has this replication identity, and logs in as it."""
+        return self.identity == replication and self.guest is None
 
     @property
     def login(self) -> Identity | None:
@@ -256,9 +266,23 @@ class SimulatedNode:
         if self.is_master:
             self._produce(PING_BYTES)
 
+    def admit(self, user: TenantUser | None, tenants: Identity | None = None) -> None:
+        """Let tenants in. Without users, by the identity that is replication's as well from then on."""
+        if self.fence is not None:
+            if tenants is None:
+                raise LinkTrouble("an engine without users admits nobody without a password")
+            self.asks = self.identity = tenants
+        self.admitted, self.user = True, user
+
+    def pause(self) -> None:
+        """`CLIENT PAUSE … WRITE`. Raises `LinkTrouble` where the engine has no such thing (H12)."""
+        if not self.can.write_pause:
+            raise LinkTrouble("ERR Unknown subcommand or wrong number of arguments for 'PAUSE'")
+        self.paused = True
+
     def shut(self) -> None:
         """Users off, and their connections ended (H13)."""
-        self.admitted, self.user = False, None
+        self.admitted, self.user, self.asks = False, None, self.fence
         for client in self.clients:
             client.closed = True
         self.clients.clear()
@@ -281,7 +305,8 @@ class SimulatedNode:
 
         Raises `LinkTrouble` where the real one refuses; the replica then keeps what it has (S1).
         """
-        if self.identity is None or self.identity != replica.login:
+        asked = self.identity if self.fence is None else self.asks
+        if asked is None or asked != replica.login:
             raise LinkTrouble("WRONGPASS invalid username-password pair or user is disabled.")
         if not self.is_master and not self.link_up:
             raise LinkTrouble("NOMASTERLINK Can't SYNC while not connected with my master")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import QuotaSettings
+from memstored.runtime.engines import Finding
 from memstored.runtime.protocol import Engine
 from memstored.service.holdings import Holdings
 from memstored.store.quota import nodes_counted
@@ -23,10 +24,11 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueService:
-    """`engines` tells which programs the runtime found, newest version first."""
+    """`engines` tells which programs can be ordered, newest version first; `findings` all that are here."""
 
     catalogue: Catalogue
     engines: Callable[[], Sequence[Engine]]
+    findings: Sequence[Finding]
     quotas: QuotaSettings
     holdings: Holdings
 
@@ -43,8 +45,12 @@ class CatalogueService:
         bounds = self.quotas.of(project_id)
         most = max([nodes_counted(s) for s in await self.holdings.sets_of(project_id)], default=0)
         used = await self.holdings.nodes_used(project_id)
+        groups = await self.holdings.parameter_groups_used(project_id)
         return [
             Quota(name="nodes_per_set", limit=bounds.nodes_per_set, used=most),
             Quota(name="replicas_per_set", limit=bounds.replicas_per_set, used=max(most - 1, 0)),
             Quota(name="nodes_per_project", limit=bounds.nodes_per_project, used=used),
+            Quota(
+                name="parameter_groups_per_project", limit=bounds.parameter_groups_per_project, used=groups
+            ),
         ]

@@ -1,8 +1,9 @@
-"""What a project has: its sets and the nodes that count against its quota."""
+"""What a project has: its sets, and what counts against its quotas."""
 
 from dataclasses import dataclass
 
 from memstored.domain.model import InstanceSet
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 
 __all__ = ["Holdings"]
@@ -15,6 +16,7 @@ class Holdings:
     """Reads all of a project's sets, page by page."""
 
     repository: SetRepository
+    groups: ParameterGroupRepository
 
     async def sets_of(self, project_id: str) -> list[InstanceSet]:
         """Every set of the project that is not `Terminated`, the oldest first."""
@@ -28,3 +30,7 @@ class Holdings:
     async def nodes_used(self, project_id: str) -> int:
         """How many nodes count against the project's quota."""
         return await self.repository.nodes_used(project_id)
+
+    async def parameter_groups_used(self, project_id: str) -> int:
+        """How many parameter groups of its own the project has."""
+        return await self.groups.count(project_id)

@@ -1,14 +1,49 @@
-"""The parameter groups that a project sees: the default group of each engine family (API.md 7)."""
+"""The use cases of parameter groups (API.md 7): what callers want is checked and recorded.
 
-from collections.abc import Sequence
+The values themselves are brought to the sets by `control`, which is woken.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from uuid import uuid4
 
 from memstored.domain.catalogue import Catalogue, DefaultGroup
-from memstored.domain.errors import InvalidRequest, NotFound
-from memstored.domain.parameters import Parameter, parameters_of
+from memstored.domain.clock import Clock
+from memstored.domain.errors import NotFound
+from memstored.domain.model import InstanceSet
+from memstored.domain.parameter_group import AnyGroup, ParameterGroup, Progress, progress_of, values_of
+from memstored.domain.parameters import Parameter, effective, parameters_of
+from memstored.domain.requests.change import Call, Misread, name_in_use, refused
+from memstored.domain.requests.parameter_groups import (
+    Draft,
+    GroupTitle,
+    GroupWishes,
+    Used,
+    concerned,
+    create,
+    default_group,
+    draft_change,
+    draft_reset,
+    draft_rollback,
+    in_use,
+    remove,
+    retry,
+    revise,
+    shrinking,
+)
+from memstored.domain.settings import QuotaSettings
+from memstored.domain.words import GroupId, SetId
+from memstored.identity.protocol import Caller
+from memstored.service.attempts import until_fresh
+from memstored.service.calls import call_of, project_of
+from memstored.service.group_finder import GroupFinder
 from memstored.service.holdings import Holdings
+from memstored.service.ports import Control
+from memstored.service.ports import Sequence as GroupSequence
+from memstored.store.errors import GroupInUse, NameTaken, QuotaExceeded
+from memstored.store.sets import SetRepository
 
-__all__ = ["GroupFilter", "GroupView", "ParameterGroupService"]
+__all__ = ["GroupFilter", "GroupTerms", "GroupView", "LinkedSet", "ParameterGroupService", "ParameterView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,61 +56,232 @@ class GroupFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupView:
-    """A group as one project sees it: with the number of the project's sets that use it."""
+class ParameterView:
+    """A parameter, and the value that a group gives it."""
 
-    group: DefaultGroup
-    set_count: int
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """What the group sets, by name."""
-        return parameters_of(self.group.family)
+    parameter: Parameter
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """A group as one project sees it: with the number of the project's sets that have it."""
+
+    group: AnyGroup
+    set_count: int
+
+    @property
+    def custom(self) -> ParameterGroup | None:
+        """The group, where it is the project's own."""
+        return self.group if isinstance(self.group, ParameterGroup) else None
+
+    @property
+    def parameters(self) -> list[ParameterView]:
+        """Every parameter with its value, by name."""
+        values = effective(self.group.family, values_of(self.group).settings)
+        known = parameters_of(self.group.family)
+        return [ParameterView(parameter=p, value=values.get(p.name, p.default)) for p in known]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedSet:
+    """A set that has a group, and how far the group's present values have come to it."""
+
+    set: InstanceSet
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTerms:
+    """What a new group is made out of (the id of a group), and what it is called."""
+
+    base_id: str
+    name: str
+    description: str | None
+
+
 class ParameterGroupService:
-    """Lists and shows groups. Custom groups do not exist in this version."""
+    """Everything callers can do with groups. A caller sees the default ones, and those of the own project."""
 
-    catalogue: Catalogue
-    holdings: Holdings
+    def __init__(
+        self,
+        *,
+        finder: GroupFinder,
+        sets: SetRepository,
+        holdings: Holdings,
+        quotas: QuotaSettings,
+        control: Control,
+        sequence: GroupSequence,
+        clock: Clock,
+    ) -> None:
+        self._finder = finder
+        self._groups = finder.groups
+        self._sets = sets
+        self._holdings = holdings
+        self._quotas = quotas
+        self._control = control
+        self._sequence = sequence
+        self._clock = clock
 
-    async def fitting(self, project_id: str, wanted: GroupFilter) -> list[GroupView]:
-        """The groups that fit, newest engine family first."""
-        groups = [group for group in self.catalogue.parameter_groups if _fits(group, wanted)]
-        return await self._seen_by(project_id, groups)
+    # Writing
 
-    async def show(self, project_id: str, group_id: str) -> GroupView:
-        """The group that has this as one of its ids; raises `NotFound`."""
-        group = self.catalogue.parameter_group(group_id)
-        if group is None:
-            raise NotFound(
-                "There is no such parameter group in this project.", code="parameter_group_unknown"
-            )
-        [view] = await self._seen_by(project_id, [group])
-        return view
+    async def create(self, caller: Caller, terms: GroupTerms) -> GroupId:
+        """Keep a new group with the values of another one.
 
-    def refuse_custom(self) -> InvalidRequest:
-        """The refusal of everything that needs custom groups."""
-        return InvalidRequest(
-            "This version has no custom parameter groups; use the default group of the engine family.",
-            code="parameter_groups_unavailable",
+        Raises `NotFound` for that one, `Conflict` for the name, `InvalidRequest` beyond the quota.
+        """
+        project_id = project_of(caller)
+        base = await self._require(project_id, terms.base_id)
+        if terms.name in {group.name for group in self._catalogue.parameter_groups}:
+            raise name_in_use("name", terms.name)
+        title = GroupTitle(
+            id=GroupId(str(uuid4())),
+            project_id=project_id,
+            name=terms.name,
+            description=terms.description,
         )
+        new = create(base, title, self._call(caller))
+        quota = self._quotas.of(project_id).parameter_groups_per_project
+        try:
+            await self._groups.add(new.group, new.events, quota=quota)
+        except QuotaExceeded as full:
+            message = f"This project may have {full.limit} parameter groups and has {full.used}; delete some."
+            raise refused("", "quota_exceeded", message) from full
+        except NameTaken as taken:
+            raise name_in_use("name", terms.name) from taken
+        return title.id
 
-    def refuse_change(self) -> InvalidRequest:
-        """The refusal of a change: default groups are never editable (API.md 7)."""
-        return InvalidRequest("A default parameter group can not be changed.", code="default_parameter_group")
+    async def change(self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread) -> GroupId:
+        """Give parameters other values, or the group another description: all that is asked, or nothing."""
+        return await self._revise(caller, group_id, lambda group: draft_change(group, wishes, misread))
 
-    async def _seen_by(self, project_id: str, groups: Sequence[DefaultGroup]) -> list[GroupView]:
-        used = [s.parameter_group_id for s in await self.holdings.sets_of(project_id)]
+    async def reset(self, caller: Caller, group_id: str, names: list[str], misread: Misread) -> GroupId:
+        """Give these parameters their defaults again; all, when none is named."""
+        return await self._revise(caller, group_id, lambda group: draft_reset(group, names, misread))
+
+    async def rollback(self, caller: Caller, group_id: str) -> GroupId:
+        """Take back the values of the version before."""
+
+        async def attempt() -> GroupId:
+            group = await self._require_custom(caller, group_id)
+            draft = draft_rollback(group, await self._groups.settings_before(group))
+            return await self._commit(caller, group, draft)
+
+        return self._woken(await until_fresh(attempt))
+
+    async def _revise(
+        self, caller: Caller, group_id: str, judge: Callable[[ParameterGroup], Draft]
+    ) -> GroupId:
+        async def attempt() -> GroupId:
+            group = await self._require_custom(caller, group_id)
+            return await self._commit(caller, group, judge(group))
+
+        return self._woken(await until_fresh(attempt))
+
+    async def _commit(self, caller: Caller, group: ParameterGroup, draft: Draft) -> GroupId:
+        users = concerned(group, draft, await self._users_of(project_of(caller), group))
+        used = await self._used(shrinking(draft.settings, users))
+        change = revise(group, draft, self._call(caller), users, used)
+        if change.events:
+            await self._groups.commit(group, change.after, change.events)
+        return group.id
+
+    async def _used(self, sets: Iterable[InstanceSet]) -> Used:
+        return {it.id: await self._control.used_memory(it.id) for it in sets}
+
+    def _woken(self, group_id: GroupId) -> GroupId:
+        self._sequence.wake(group_id)
+        return group_id
+
+    async def delete(self, caller: Caller, group_id: str) -> GroupId:
+        """Let a group go that no set has."""
+
+        async def attempt() -> GroupId:
+            group = await self._require_custom(caller, group_id)
+            users = len(await self._users_of(project_of(caller), group))
+            try:
+                await self._groups.remove(group, remove(group, self._call(caller), users))
+            except GroupInUse:
+                raise in_use(1) from None
+            return group.id
+
+        return await until_fresh(attempt)
+
+    async def retry(self, caller: Caller, group_id: str, set_id: str) -> GroupId:
+        """Bring the group's values again to a set where that failed or waits behind a failure."""
+        group = await self._require(project_of(caller), group_id)
+
+        async def attempt() -> None:
+            users = {it.id: it for it in await self._users_of(project_of(caller), group)}
+            found = users.get(SetId(set_id))
+            if found is None:
+                message = "There is no such instance set with this parameter group in this project."
+                raise NotFound(message, code="instance_set_unknown")
+            change = retry(found, group, self._call(caller))
+            await self._sets.commit(found, change.after, change.events)
+
+        await until_fresh(attempt)
+        self._control.wake(SetId(set_id))
+        return self._woken(GroupId(group.id))
+
+    def _call(self, caller: Caller) -> Call:
+        return call_of(caller, self._clock)
+
+    # Reading
+
+    async def fitting(self, caller: Caller, wanted: GroupFilter) -> list[GroupView]:
+        """The groups that fit: the default ones, newest family first, then the project's, oldest first."""
+        project_id = project_of(caller)
+        known: list[AnyGroup] = [*self._catalogue.parameter_groups]
+        known += await self._groups.of_project(project_id)
+        used = [it.parameter_group_id for it in await self._holdings.sets_of(project_id)]
         return [
-            GroupView(group=group, set_count=sum(i in (group.id, *group.further_ids) for i in used))
-            for group in groups
+            GroupView(group=group, set_count=sum(i in _ids(group) for i in used))
+            for group in known
+            if _fits(group, wanted)
         ]
 
+    async def show(self, caller: Caller, group_id: str) -> GroupView:
+        """The group that has this as one of its ids; raises `NotFound`."""
+        group = await self._require(project_of(caller), group_id)
+        return GroupView(group=group, set_count=len(await self._users_of(project_of(caller), group)))
 
-def _fits(group: DefaultGroup, wanted: GroupFilter) -> bool:
+    async def linked_sets(self, caller: Caller, group_id: str) -> list[LinkedSet]:
+        """The project's sets that have the group, in the order in which its values come to them."""
+        project_id = project_of(caller)
+        group = await self._require(project_id, group_id)
+        users = await self._users_of(project_id, group)
+        return [LinkedSet(set=it, progress=progress_of(it, group)) for it in users]
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self._finder.catalogue
+
+    async def _require(self, project_id: str, group_id: str) -> AnyGroup:
+        found = await self._finder.find(project_id, group_id)
+        if found is None:
+            message = "There is no such parameter group in this project."
+            raise NotFound(message, code="parameter_group_unknown")
+        return found
+
+    async def _require_custom(self, caller: Caller, group_id: str) -> ParameterGroup:
+        found = await self._require(project_of(caller), group_id)
+        if not isinstance(found, ParameterGroup):
+            raise default_group()
+        return found
+
+    async def _users_of(self, project_id: str, group: AnyGroup) -> list[InstanceSet]:
+        """The project's sets that have the group, the oldest first."""
+        return [it for it in await self._holdings.sets_of(project_id) if it.parameter_group_id in _ids(group)]
+
+
+def _ids(group: AnyGroup) -> tuple[str, ...]:
+    return (group.id, *group.further_ids) if isinstance(group, DefaultGroup) else (group.id,)
+
+
+def _fits(group: AnyGroup, wanted: GroupFilter) -> bool:
     version = wanted.engine_version
     if version is not None and version != group.family and not version.startswith(f"{group.family}."):
         return False
-    return wanted.type in (None, "default") and wanted.cluster_mode is not True
+    kind = "default" if isinstance(group, DefaultGroup) else "custom"
+    return wanted.type in (None, kind) and wanted.cluster_mode is not True

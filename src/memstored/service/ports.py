@@ -4,9 +4,9 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import AuthorityId, BackupId, SetId
+from memstored.domain.words import AuthorityId, BackupId, GroupId, SetId
 
-__all__ = ["Authorities", "Control", "Keeper"]
+__all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
 
 
 class Control(Protocol):
@@ -18,6 +18,18 @@ class Control(Protocol):
 
     def facts(self, set_id: SetId) -> SetFacts:
         """What is seen of a set now, without asking a node; empty when it is not watched (yet)."""
+        ...
+
+    async def used_memory(self, set_id: SetId) -> int | None:
+        """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
+        ...
+
+
+class Sequence(Protocol):
+    """Brings the values of parameter groups to their sets, one set after the other."""
+
+    def wake(self, group_id: GroupId) -> None:
+        """A group, or a set that has it, was written: look at its sets soon."""
         ...
 
 
@@ -42,4 +54,12 @@ class Keeper(Protocol):
 
     def progress(self, backup_id: BackupId) -> Progress | None:
         """How far the making or using of a backup is; None when nothing is moved for it now."""
+        ...
+
+
+class KeyMaker(Protocol):
+    """Makes the keys that passwords are encrypted with."""
+
+    async def made(self) -> None:
+        """Return once there is a key: at once, but for the first moments of a new service."""
         ...

@@ -11,6 +11,7 @@ from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.parameter_groups import ParameterGroupService
+from memstored.service.passwords import PasswordService
 from memstored.service.readiness import Unready
 from memstored.service.sets import SetService
 
@@ -31,6 +32,7 @@ class Services:
     backups: BackupService
     catalogue: CatalogueService
     parameter_groups: ParameterGroupService
+    passwords: PasswordService
     gatekeeper: Gatekeeper
     issuer: EmbeddedIssuer | None
     credentials: CredentialService | None

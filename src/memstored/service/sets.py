@@ -6,14 +6,16 @@ it is read and judged anew: what was allowed a moment ago may not be so now (`se
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from uuid import uuid4
 
 from memstored.domain.backup import BackupUse
 from memstored.domain.clock import Clock
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
+from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
 from memstored.domain.requests.certificates import renew_certificates
 from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
@@ -21,13 +23,14 @@ from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
 from memstored.domain.requests.order import Offer, Order
+from memstored.domain.requests.parameter_groups import Used, shrinking
 from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.readiness import Readiness, readiness
 from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.requests.restore import Sought, backup_source
 from memstored.domain.requests.update import Wishes, update
-from memstored.domain.words import NodeId, SetId, SetState, UseKind
+from memstored.domain.words import ApplyStatus, GroupId, NodeId, SetId, SetState, UseKind
 from memstored.identity.protocol import Caller
 from memstored.redis.rdb import RDB_FORMATS
 from memstored.runtime.protocol import Engine
@@ -35,7 +38,10 @@ from memstored.service.attempts import until_fresh
 from memstored.service.calls import call_of, project_of
 from memstored.service.catalogue import CatalogueService
 from memstored.service.files import Files
+from memstored.service.group_finder import GroupFinder
+from memstored.service.passwords import PasswordService
 from memstored.service.ports import Control, Keeper
+from memstored.service.ports import Sequence as GroupSequence
 from memstored.store.backups import BackupRepository
 from memstored.store.errors import MarkerUnknown, NameTaken, QuotaExceeded
 from memstored.store.events import Event, EventRepository
@@ -53,11 +59,14 @@ _RDB_FORMATS = {str(family): newest for family, newest in RDB_FORMATS.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetView:
-    """A set with what is known of it elsewhere: its engine's SPDX licence, its parameter group's name."""
+    """A set with what is known of it elsewhere: its engine's SPDX licence, the name of its parameter group,
+    and how far that group's present values have come to it.
+    """
 
     set: InstanceSet
     license: str
     parameter_group_name: str
+    apply_status: ApplyStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +102,10 @@ class SetService:
         files: Files,
         events: EventRepository,
         catalogue: CatalogueService,
+        groups: GroupFinder,
+        passwords: PasswordService,
         control: Control,
+        sequence: GroupSequence,
         keeper: Keeper,
         clock: Clock,
     ) -> None:
@@ -102,7 +114,10 @@ class SetService:
         self._files = files
         self._events = events
         self._catalogue = catalogue
+        self._groups = groups
+        self._passwords = passwords
         self._control = control
+        self._sequence = sequence
         self._keeper = keeper
         self._clock = clock
 
@@ -110,22 +125,25 @@ class SetService:
 
     async def create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
         """Keep a new set as ordered. Raises as `requests.creation.create`, and `Conflict` for its name."""
+        if order.user is not None:
+            order = replace(order, user=await self._passwords.read(order.user))
         set_id = await until_fresh(lambda: self._create(caller, order, misread))
         self._control.wake(set_id)
         return set_id
 
     async def _create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
         project_id, call, set_id = project_of(caller), self._call(caller), SetId(str(uuid4()))
-        offer = self._offer(project_id)
+        custom = await self._groups.custom(project_id, order.parameter_group_id)
+        offer = self._offer(project_id, custom)
         sought = await self._sought(project_id, order, misread)
         change = create(order, offer, call, set_id, project_id=project_id, misread=misread, sought=sought)
         try:
             await self._sets.add(
                 change.after,
-                _fresh_identities(),
+                _fresh_identities(order),
                 change.events,
                 node_quota=offer.quotas.nodes_per_project,
-                further=self._restore_use(change.after, call),
+                further=[*self._restore_use(change.after, call), *self._group_link(custom)],
             )
         except QuotaExceeded as full:
             raise unmeetable(order, [_no_room(full)]) from full
@@ -133,13 +151,14 @@ class SetService:
             raise name_in_use("instanceSetName", order.name) from taken
         return set_id
 
-    def _offer(self, project_id: str) -> Offer:
+    def _offer(self, project_id: str, custom: ParameterGroup | None) -> Offer:
         return Offer(
             catalogue=self._catalogue.catalogue,
             versions=self._catalogue.versions(),
             tls=self._catalogue.tls_versions(),
             quotas=self._catalogue.quotas.of(project_id),
             rdb_formats=_RDB_FORMATS,
+            custom=custom,
         )
 
     async def _sought(self, project_id: str, order: Order, misread: Misread) -> Sought | None:
@@ -165,6 +184,10 @@ class SetService:
         )
         return [self._backups.used(use, project_id=new.project_id)]
 
+    def _group_link(self, custom: ParameterGroup | None) -> list[Further]:
+        """That the project's own group, which the set is to have, is still there."""
+        return [self._groups.groups.linked(custom)] if custom else []
+
     async def delete(self, caller: Caller, set_id: str, *, keep_automatic_backups: bool | None) -> SetId:
         """Let a set go, and its automatic backups or not; harmless when it is on its way already."""
 
@@ -181,10 +204,27 @@ class SetService:
 
     async def update(self, caller: Caller, set_id: str, wishes: Wishes, misread: Misread) -> SetId:
         """Change a set in place: everything that is wished, or nothing."""
-        catalogue = self._catalogue.catalogue
-        return await self._change(
-            caller, set_id, lambda before, call: update(before, wishes, call, catalogue, misread)
-        )
+        catalogue, wanted = self._catalogue.catalogue, wishes.parameter_group_id
+
+        async def attempt() -> SetId:
+            before = await self.get(caller, set_id)
+            group = None if wanted is None else await self._groups.find(before.project_id, wanted)
+            custom = group if isinstance(group, ParameterGroup) else None
+            used = await self._used(before, group)
+            change = update(before, wishes, self._call(caller), catalogue, misread, custom=custom, used=used)
+            return await self._commit(before, change, further=self._group_link(custom))
+
+        changed = await until_fresh(attempt)
+        if wanted is not None:
+            self._sequence.wake(GroupId(wanted))
+        return changed
+
+    async def _used(self, instance_set: InstanceSet, group: AnyGroup | None) -> Used:
+        """What the set's data takes, if this group would leave it less memory than it has now."""
+        if group is None or group.family != family_of(instance_set.version):
+            return {}
+        less = shrinking(values_of(group).settings, [instance_set])
+        return {it.id: await self._control.used_memory(it.id) for it in less}
 
     async def delete_node(self, caller: Caller, set_id: str, node_id: str) -> SetId:
         """Take one node out of a set; raises `NotFound` when it has none such."""
@@ -262,13 +302,19 @@ class SetService:
             raise NotFound("There is no such instance set in this project.", code="instance_set_unknown")
         return found
 
-    def view(self, instance_set: InstanceSet) -> SetView:
+    async def view(self, instance_set: InstanceSet) -> SetView:
         """The set with what is known of it elsewhere."""
-        group = self._catalogue.catalogue.parameter_group(instance_set.parameter_group_id)
+        group = await self._groups.find(instance_set.project_id, instance_set.parameter_group_id)
+        return self._view(instance_set, group)
+
+    def _view(self, instance_set: InstanceSet, group: AnyGroup | None) -> SetView:
+        """Of a group that nobody knows any more, as of a further id that was dropped, what is recorded."""
+        recorded = configured(instance_set).status
         return SetView(
             set=instance_set,
             license=_license(self._catalogue.engines(), instance_set.version),
             parameter_group_name=group.name if group else "",
+            apply_status=shown_status(instance_set, values_of(group)) if group else recorded,
         )
 
     async def page(self, caller: Caller, wanted: SetFilter) -> Page[SetView]:
@@ -283,7 +329,9 @@ class SetService:
             )
         except MarkerUnknown:
             _refuse_marker()
-        return Page(rows=tuple(self.view(row) for row in found.rows), next=found.next)
+        groups = await self._groups.of_sets(project_of(caller), found.rows)
+        rows = (self._view(row, groups.get(row.parameter_group_id)) for row in found.rows)
+        return Page(rows=tuple(rows), next=found.next)
 
     async def operations(self, set_id: SetId, *, limit: int, marker: str | None) -> Page[Operation]:
         """A set's operations, newest first."""
@@ -320,10 +368,13 @@ def _node_of(instance_set: InstanceSet, node_id: str) -> Node:
     return node
 
 
-def _fresh_identities() -> Identities:
+def _fresh_identities(order: Order) -> Identities:
+    """Identities for this set alone; what the tenants' password is, only where the engine takes no hash."""
+    clear = None if order.user is None or capabilities_of(order.version).acl else order.user.clear
     return Identities(
         control=Identity(user="memstored-control", secret=secrets.token_hex(32)),
         replication=Identity(user="memstored-replication", secret=secrets.token_hex(32)),
+        password=clear,
     )
 
 

@@ -10,10 +10,11 @@
 
     StoreRefusal          the database works, but this change may not be made
     ├── BackupUnderWay    a backup of the set waits or is being made
+    ├── GroupInUse        a set has the parameter group
     ├── MarkerUnknown     the marker of a page is none that we gave
     ├── NameTaken         the name is in use in this project
     ├── NoSuchSet         the set is not in the store (any more)
-    ├── QuotaExceeded     more nodes than the project may have
+    ├── QuotaExceeded     more nodes, or parameter groups, than the project may have
     └── Stale             it was changed by somebody else since it was read
 
 The layer above turns the first tree into `Unavailable` and the second into refusals of the API.
@@ -21,6 +22,7 @@ The layer above turns the first tree into `Unavailable` and the second into refu
 
 __all__ = [
     "BackupUnderWay",
+    "GroupInUse",
     "MarkerUnknown",
     "NameTaken",
     "NoSuchSet",
@@ -73,12 +75,16 @@ class BackupUnderWay(StoreRefusal):
     """A backup of the set is `Pending` or `Creating`: there is one at a time."""
 
 
+class GroupInUse(StoreRefusal):
+    """A set has the parameter group, so it can not be removed."""
+
+
 class MarkerUnknown(StoreRefusal):
     """The marker is none that an earlier page ended with."""
 
 
 class NameTaken(StoreRefusal):
-    """The name is in use by another of the project's sets, or of its backups."""
+    """The name is in use by another of the project's sets, of its backups, or of its parameter groups."""
 
 
 class NoSuchSet(StoreRefusal):
@@ -86,13 +92,13 @@ class NoSuchSet(StoreRefusal):
 
 
 class QuotaExceeded(StoreRefusal):
-    """The project may have `limit` nodes and has `used` of them, before this change."""
+    """The project may have `limit` nodes, or parameter groups, and has `used` of them, before this change."""
 
     def __init__(self, limit: int, used: int) -> None:
-        super().__init__(f"The project may have {limit} nodes and uses {used}.")
+        super().__init__(f"The project may have {limit} and uses {used}.")
         self.limit = limit
         self.used = used
 
 
 class Stale(StoreRefusal):
-    """A set or backup was changed by somebody else since it was read: read it again and decide anew (S7)."""
+    """A set, backup or group was changed since it was read: read it again and decide anew (S7)."""

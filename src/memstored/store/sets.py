@@ -6,7 +6,7 @@ whole; of a change only what differs is written, with the events that tell of it
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tuple_, update
@@ -61,10 +61,14 @@ Further = Callable[[Connection], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identities:
-    """The service's own users on the nodes of a set; kept sealed."""
+    """The service's own users on the nodes of a set; kept sealed.
+
+    `password` is the tenants', in clear, only where the engine has no ACL and takes no hash of it (H19).
+    """
 
     control: Identity
     replication: Identity
+    password: str | None = field(default=None, repr=False)
 
 
 class SetRepository:

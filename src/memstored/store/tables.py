@@ -236,9 +236,8 @@ parameter_group_versions = Table(
     Column("group_id", String(36), ForeignKey("parameter_groups.id", ondelete="CASCADE"), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     # What differs from the family's defaults, as rows of name and value.
-    _must("values", _JSON),
+    _must("settings", _JSON),
     _must("created_at", Double),
-    _must("actor", Text),
 )
 
 authorities = Table(

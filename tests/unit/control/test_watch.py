@@ -17,6 +17,7 @@ from memstored.domain.words import NodeId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire, ManualClock
 from memstored.runtime.protocol import LaunchOrder
+from memstored.store.sets import Identities
 
 FIRST, SECOND = node_id(SET, 1), node_id(SET, 2)
 DETECTION = 5.0
@@ -42,8 +43,11 @@ class Ground:
             clock=self.clock,
             rules=FailoverSettings(failure_detection=DETECTION),
         )
-        control = Identity(user="memstored-control", secret="c")
-        self.watch = Watch(place, control, changed=lambda _: None, held=lambda: self.all_silent)
+        identities = Identities(
+            control=Identity(user="memstored-control", secret="c"),
+            replication=Identity(user="memstored-replication", secret="r"),
+        )
+        self.watch = Watch(place, identities, changed=lambda _: None, held=lambda: self.all_silent)
 
     async def launch(self) -> None:
         """Start the servers and look once, so that there are links."""

@@ -36,15 +36,20 @@ class Histories(RuleBasedStateMachine):
     world: World
 
     @initialize(
-        replicas=st.integers(1, 4), recovery=st.booleans(), saved=st.sampled_from((False, False, True))
+        replicas=st.integers(1, 4),
+        recovery=st.booleans(),
+        saved=st.sampled_from((False, False, True)),
+        version=st.sampled_from(("7.0.15", "6.2.5", "5.0.6")),
     )
-    def begin(self, replicas: int, recovery: bool, saved: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def begin(self, replicas: int, recovery: bool, saved: bool, version: str) -> None:  # noqa: FBT001 - drawn by hypothesis
         """A set in use, or one that is just being made of saved data."""
         recovery = recovery and replicas > 1
         if saved:
-            self.world = World.of(replicas=replicas, recovery_enabled=recovery, source=SOURCE)
+            self.world = World.of(
+                replicas=replicas, recovery_enabled=recovery, source=SOURCE, version=version
+            )
         else:
-            self.world = World.running(replicas=replicas, recovery_enabled=recovery)
+            self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version)
         self.counter = 0
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
 

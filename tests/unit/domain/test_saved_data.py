@@ -47,7 +47,7 @@ def test_a_loading_node_is_left_as_the_load_wants_it() -> None:
     world.turns_until(lambda: not loading(world))
 
     assert {type(act) for act in world.acts} == {do.Load}
-    assert world.server(1).equipped
+    assert world.server(1).equipped_as(world.replication)
 
 
 def test_what_expired_meanwhile_is_gone_and_that_is_no_failure() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from memstored.domain import actions as do
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
     EndpointFacts,
     Life,
@@ -22,7 +23,7 @@ from memstored.domain.facts import (
 from memstored.domain.model import Certificate, EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.plan import decide
-from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import (
     AuthorityId,
@@ -42,6 +43,7 @@ PORT = 6379
 SET = SetId("6f9d7a52-5d0d-4c0e-9a69-0d0b1f7e7a11")
 VIP, READER = "127.20.255.1", "127.20.255.2"
 REPLICATION = Identity(user="memstored-replication", secret="s")
+NO_USERS = {name: Identity(user=name, secret=f"{name} password") for name in (FENCE, TENANTS)}
 RULES = FailoverSettings(brake_count=1000)
 STEP_SECONDS = 0.025
 SAVED = ("saved one", "saved two", "saved three")
@@ -57,7 +59,12 @@ RENEWAL_PAUSE = 60.0
 
 
 def planned_set(
-    *, replicas: int, recovery_enabled: bool = True, source: Source | None = None, tls: bool = False
+    *,
+    replicas: int,
+    recovery_enabled: bool = True,
+    source: Source | None = None,
+    version: str = "7.0.15",
+    tls: bool = False,
 ) -> InstanceSet:
     """A set as the request to create it leaves it."""
     steps = (
@@ -91,7 +98,7 @@ def planned_set(
         user=None,
         parameter_group_id="g",
         port=PORT,
-        version="7.0.15",
+        version=version,
         creator="admin",
         created_at=0.0,
         updated_at=0.0,
@@ -208,15 +215,27 @@ class World:
         replicas: int = 3,
         recovery_enabled: bool = True,
         source: Source | None = None,
+        version: str = "7.0.15",
         tls: bool = False,
     ) -> "World":
         """A world in which a set was just asked for."""
-        return cls(planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source, tls=tls))
+        return cls(
+            planned_set(
+                replicas=replicas, recovery_enabled=recovery_enabled, source=source, version=version, tls=tls
+            )
+        )
 
     @classmethod
-    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True, tls: bool = False) -> "World":
+    def running(
+        cls,
+        *,
+        replicas: int = 3,
+        recovery_enabled: bool = True,
+        version: str = "7.0.15",
+        tls: bool = False,
+    ) -> "World":
         """A world whose set is `Running` and has taken a write."""
-        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, tls=tls)
+        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, version=version, tls=tls)
         world.turns()
         assert world.set.status is SetState.RUNNING, world.set
         assert world.write("first") is Reply.OK
@@ -281,6 +300,7 @@ class World:
         if decision.defer:
             assert all(
                 isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                or (isinstance(act, do.Point) and act.primary is None)
                 for act in decision.actions
             )
         elif decision.after != self.set:
@@ -289,6 +309,7 @@ class World:
                 self.fleet.acknowledged.extend(SAVED)
             self.events.extend(decision.events)
             self.commits += 1
+            self._check_at_rest()
         for action in decision.actions[:acts]:
             self.acts.append(action)
             self._attempt(action)
@@ -296,6 +317,12 @@ class World:
         if forget:
             self.restart()
         return len(decision.actions)
+
+    def _check_at_rest(self) -> None:
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9)."""
+        operation = self.set.operation
+        if self.set.status is SetState.RUNNING and operation is not None:
+            assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
         """Carry an act out; whether it worked is seen in the next look. An answer may be lost on its way."""
@@ -372,8 +399,22 @@ class World:
         )
 
     def _holder(self, address: str) -> NodeId | None:
+        if not self.floating:
+            return self.fleet.led(address)
         node = self.fleet.listening(address, PORT)
         return node.id if node is not None and self.fleet.answers(node.id) else None
+
+    @property
+    def floating(self) -> bool:
+        """Whether the nodes hold the addresses themselves."""
+        return capabilities_of(self.set.version).floating
+
+    @property
+    def replication(self) -> Identity:
+        """By which identity replicas follow now."""
+        if capabilities_of(self.set.version).acl:
+            return REPLICATION
+        return NO_USERS[TENANTS if self.set.opened else FENCE]
 
     def _facts(self, node: Node) -> NodeFacts:
         memory = self.memory.setdefault(node.id, Memory(since=self.now))
@@ -410,7 +451,7 @@ class World:
             run_id=server.run_id,
             replication=seen,
             read_at=self.now,
-            equipped=server.equipped,
+            equipped=server.equipped_as(self.replication),
             admitted=server.admitted,
             paused=server.paused,
             bound=server.bound,
@@ -473,7 +514,13 @@ class World:
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
             host = f"127.20.{number // 250 % 250}.{number % 250 + 1}"
-            server = self.fleet.launch(node, host=host, set_id=SET)
+            server = self.fleet.launch(
+                node,
+                host=host,
+                set_id=SET,
+                version=self.set.version,
+                fence=None if capabilities_of(self.set.version).acl else NO_USERS[FENCE],
+            )
             if self.set.tls_enabled:
                 issued = self._issue(node, host)
                 server.certificate = issued.fingerprint
@@ -604,7 +651,7 @@ class World:
 
     def _release(self, node: NodeId) -> None:
         self.fleet.command(node, SimulatedNode.detach)
-        self.fleet.command(node, lambda server: server.equip(REPLICATION))
+        self.fleet.command(node, lambda server, identity=self.replication: server.equip(identity))
 
     def _close_door(self, node: NodeId) -> None:
         door, _ = self.doors.pop(node)
@@ -613,7 +660,7 @@ class World:
     def _command(self, action: do.Action) -> None:
         match action:
             case do.Equip(node):
-                self.fleet.command(node, lambda server: server.equip(REPLICATION))
+                self.fleet.command(node, lambda server, identity=self.replication: server.equip(identity))
             case do.Follow(node, primary):
                 host = self.fleet.node(primary).host
                 self.fleet.command(node, lambda server: server.follow(host, PORT))
@@ -622,11 +669,11 @@ class World:
             case do.Promote(node):
                 self.fleet.command(node, SimulatedNode.promote)
             case do.Pause(node):
-                self.fleet.command(node, lambda server: setattr(server, "paused", True))
+                self.fleet.command(node, SimulatedNode.pause)
             case do.Unpause(node):
                 self.fleet.command(node, lambda server: setattr(server, "paused", False))
             case do.Admit(node):
-                self.fleet.command(node, lambda server: setattr(server, "admitted", True))
+                self.fleet.command(node, lambda server: server.admit(None, NO_USERS[TENANTS]))
             case do.Shut(node):
                 self.fleet.command(node, SimulatedNode.shut)
             case do.KillScript(node):
@@ -636,6 +683,10 @@ class World:
 
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
+        if not self.floating:
+            for address, holder in wanted.items():
+                self.fleet.lead(address, holder)
+            return
         living = [n for n in self.fleet.nodes.values() if n.condition is not Condition.GONE]
         for node in living:
             kept = {a for a in node.bound if a == node.host or wanted.get(a) == node.id}

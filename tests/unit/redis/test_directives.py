@@ -41,10 +41,10 @@ def test_buffers_grow_with_the_flavor(memory: int, backlog: int, buffer: int) ->
     """Small flavors keep a useful backlog, large ones one that is not out of proportion; what is written
     during a copy has a tenth of the memory, and no soft limit cuts off a copy for its length.
     """
-    written = lines(memory_gib=memory)
+    written = directives("7.0.15", memory_gib=memory, control=CONTROL, failure_detection=5.0)
 
-    assert written["repl-backlog-size"] == str(backlog)
-    assert written["client-output-buffer-limit"] == f"replica {buffer} 0 0"
+    assert ("repl-backlog-size", str(backlog)) in written
+    assert ("client-output-buffer-limit", f"replica {buffer} 0 0") in written
 
 
 def test_scripts_answer_busy_before_silence_is_death() -> None:
@@ -61,9 +61,9 @@ def test_no_directive_is_given_twice() -> None:
             memory_gib=4,
             control=CONTROL,
             failure_detection=5.0,
-            parameters={"timeout": "60", "maxmemory": "1gb"},
+            parameters={"timeout": "60", "maxmemory": "1073741824"},
         )
-        if name != "user"
+        if name not in {"user", "client-output-buffer-limit"}
     ]
 
     assert len(names) == len(set(names))

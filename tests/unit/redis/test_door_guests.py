@@ -87,7 +87,7 @@ async def test_it_is_over_only_when_the_node_says_so() -> None:
         ("PSYNC", "?", "-1"),
         ("SYNC",),
         ("REPLCONF", "capa", "eof"),
-        ("AUTH", "secret"),
+        ("AUTH",),
         ("HELLO", "3"),
         (),
         ("GET", "x" * 600),
@@ -124,6 +124,21 @@ async def test_h24_a_wrong_login_is_turned_away(wrong: str) -> None:
         assert answer in (b"-WRONGPASS invalid username-password pair or user is disabled.\r\n", b"")
         async with Caller.at(door) as node:
             await node.log_in(door)
+
+
+async def test_a_node_without_users_says_the_secret_alone() -> None:
+    """It has no name to say; the secret is long enough to be the whole proof (H24)."""
+    async with door_for() as door:
+        async with Caller.at(door) as stranger:
+            stranger.say("AUTH", "0" * 64)
+            assert (
+                await stranger.rest() == b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+            )
+        async with Caller.at(door) as node:
+            node.say("AUTH", door.identity.secret)
+            assert await node.line() == "+OK"
+
+        assert door.turned_away == 1
 
 
 @pytest.mark.parametrize("junk", [b"*1000000000\r\n", b"*-1\r\n", b"$5\r\n", b"x" * 300_000, b"\x00\xff\r\n"])

@@ -88,10 +88,12 @@ def test_a_node_is_equipped_when_it_follows_as_a_user_that_may_copy() -> None:
     users = [b"user default off -@all", b"user memstored-replication on #ab -@all +psync +replconf +ping"]
     itself = (GET_MASTERUSER, [b"masteruser", b"memstored-replication"])
 
-    assert learned((ACL_LIST, users), itself).equipped
-    assert not learned((ACL_LIST, users)).equipped
-    assert not learned((ACL_LIST, users[:1]), itself).equipped
-    assert not learned((ACL_LIST, users), (GET_MASTERUSER, [b"masteruser", b""])).equipped
+    assert learned((ACL_LIST, users), itself).equipped_as("memstored-replication")
+    assert not learned((ACL_LIST, users)).equipped_as("memstored-replication")
+    assert not learned((ACL_LIST, users[:1]), itself).equipped_as("memstored-replication")
+    assert not learned((ACL_LIST, users), (GET_MASTERUSER, [b"masteruser", b""])).equipped_as(
+        "memstored-replication"
+    )
 
 
 def test_an_error_teaches_nothing() -> None:

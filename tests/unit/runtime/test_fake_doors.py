@@ -65,7 +65,7 @@ async def test_a_node_takes_in_what_the_door_gives() -> None:
         assert link.replication is not None
         assert (link.replication.link_up, link.replication.replid) == (True, door.replid)
         assert link.replication.agrees
-        assert not link.equipped
+        assert not link.equipped_as(REPLICATION)
         assert await link.holdings() == Holdings(keys=3, evicted=0, used_memory=180, maxmemory=0)
     assert progress == [3, 5]
 
@@ -116,7 +116,7 @@ async def test_the_data_stays_when_the_door_closes_and_the_node_is_equipped_agai
     await other.follow(runtime.fleet.node(NODE).host, 6379)
     runtime.fleet.settle()
 
-    assert link.equipped
+    assert link.equipped_as(REPLICATION)
     assert runtime.fleet.node(NodeId("b")).writes == list(KEYS)
 
 

@@ -220,7 +220,9 @@ class SetDocument(Document):
     def of(cls, view: SetView) -> Self:
         """The set in the words of the API."""
         it = view.set
-        group = GroupLink(id=it.parameter_group_id, name=view.parameter_group_name, apply_status="In-Sync")
+        group = GroupLink(
+            id=it.parameter_group_id, name=view.parameter_group_name, apply_status=view.apply_status
+        )
         return cls(
             object_id=it.id,
             instance_set_name=it.name,

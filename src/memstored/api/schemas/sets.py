@@ -36,6 +36,7 @@ __all__ = [
     "AddReplica",
     "CreateSet",
     "DeleteSetQuery",
+    "Description",
     "EventQuery",
     "Id",
     "ObjectPath",
@@ -212,7 +213,12 @@ class NewUser(Form):
         ),
     ]
     password: Annotated[
-        str, Field(repr=False, description="Give the SHA-256 of the password as 64 hexadecimal digits.")
+        str,
+        Field(
+            repr=False,
+            description="Give the SHA-256 of the password as 64 hexadecimal digits, or the password "
+            "encrypted with the key of GET /v1/redis/password-key.",
+        ),
     ]
 
 

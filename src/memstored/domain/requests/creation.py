@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memstored.domain.errors import CannotBeMet, Detail, Fault, Forbidden
-from memstored.domain.model import InstanceSet, TenantUser
+from memstored.domain.model import Configuration, InstanceSet, TenantUser
 from memstored.domain.requests.change import Call, Change, Misread, begun, event, reason, refusal
 from memstored.domain.requests.growth import STEPS, planned_node
 from memstored.domain.requests.order import Login, Offer, Order, unmet
@@ -67,6 +67,7 @@ def _unfit(sought: Sought | None, order: Order, offer: Offer, misread: Misread) 
 def _planned(order: Order, offer: Offer, call: Call, set_id: SetId) -> InstanceSet:
     flavor = offer.catalogue.flavor(order.flavor_id)
     assert flavor is not None, "an order for an unknown flavor can not be met"
+    custom = offer.custom
     bare = InstanceSet(
         id=set_id,
         project_id=order.project_id,
@@ -83,6 +84,7 @@ def _planned(order: Order, offer: Offer, call: Call, set_id: SetId) -> InstanceS
         schedule_since=call.at if order.backup_schedule else None,
         user=_tenant(order.user),
         parameter_group_id=order.parameter_group_id,
+        configuration=Configuration(values=custom.values(), since=call.at) if custom else None,
         port=order.port,
         version=order.version,
         creator=call.actor,

@@ -9,21 +9,37 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.engine import family_of
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail
-from memstored.domain.model import BackupSchedule
+from memstored.domain.model import DEFAULT_USER, BackupSchedule
+from memstored.domain.parameter_group import AnyGroup, ParameterGroup, values_of
+from memstored.domain.parameters import MAXMEMORY, engine_values, most_memory
 from memstored.domain.requests.change import of_sound_fields
 from memstored.domain.settings import Quotas
 
-__all__ = ["Login", "Offer", "Order", "RestoreWish", "unknown_security_groups", "unmet"]
+__all__ = [
+    "SHA_256",
+    "Login",
+    "Offer",
+    "Order",
+    "RestoreWish",
+    "unknown_security_groups",
+    "unmet",
+    "wanted_memory",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """The user that is to be made, with the password in the form it was sent in."""
+    """The user that is to be made.
+
+    `password` is the SHA-256 of the password in hex; anything else is what was sent and could not be read.
+    `clear` is the password itself (1 to 128 bytes of UTF-8), known only when it was sent encrypted.
+    """
 
     name: str
     password: str = field(repr=False)
+    clear: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +83,7 @@ class Offer:
     """What is to be had here: the catalogue, the engine versions, and the quotas of the project.
 
     `rdb_formats` is the newest RDB format that each engine family loads; `tls` are those of the versions
-    whose program has TLS.
+    whose program has TLS. `custom` is the parameter group that is ordered, where it is the project's own.
     """
 
     catalogue: Catalogue
@@ -75,10 +91,20 @@ class Offer:
     tls: Collection[str]
     quotas: Quotas
     rdb_formats: Mapping[str, int]
+    custom: ParameterGroup | None = None
+
+    def parameter_group(self, group_id: str) -> AnyGroup | None:
+        """The parameter group that is ordered; None when there is none such."""
+        return self.catalogue.parameter_group(group_id) or self.custom
 
 
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}")
 """The form of a password that Redis itself stores: its SHA-256 in hex (API.md 5)."""
+
+_HOW_TO_SEND = (
+    "Send the SHA-256 of the password as 64 hexadecimal digits, or the password (1 to 128 bytes of UTF-8) "
+    "encrypted with the present key of GET /v1/redis/password-key (RSA-OAEP with SHA-256) in base64."
+)
 
 FEWEST_WITH_REPLICA = 2
 
@@ -146,19 +172,37 @@ def _version(order: Order, offer: Offer) -> Iterator[Detail]:
 
 
 def _parameter_group(order: Order, offer: Offer) -> Iterator[Detail]:
-    if offer.catalogue.parameter_group(order.parameter_group_id) is None:
+    if offer.parameter_group(order.parameter_group_id) is None:
         message = "Take a parameter group from GET /v1/parameter-groups."
         yield Detail("parameterGroupId", "unknown_parameter_group", message)
 
 
 def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
-    group = offer.catalogue.parameter_group(order.parameter_group_id)
+    group = offer.parameter_group(order.parameter_group_id)
     if group is None or order.version not in offer.versions:
         return
     family = family_of(order.version)
     if group.family != family:
         message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
         yield Detail("parameterGroupId", "parameter_group_family", message)
+
+
+def _parameter_memory(order: Order, offer: Offer) -> Iterator[Detail]:
+    """The `maxmemory` of a group may be more bytes than one of the flavors takes."""
+    flavor = offer.catalogue.flavor(order.flavor_id)
+    most = most_memory(flavor.memory) if flavor else None
+    wanted = wanted_memory(order, offer)
+    if most is not None and wanted is not None and wanted > most:
+        message = f"The flavor takes a {MAXMEMORY} of up to {most} bytes; the group has {wanted}."
+        yield Detail("parameterGroupId", "maxmemory_too_large", message)
+
+
+def wanted_memory(order: Order, offer: Offer) -> int | None:
+    """The bytes of data that the nodes take in; None when flavor or parameter group are not known."""
+    flavor, group = offer.catalogue.flavor(order.flavor_id), offer.parameter_group(order.parameter_group_id)
+    if flavor is None or group is None:
+        return None
+    return int(engine_values(group.family, values_of(group).settings, flavor.memory)[MAXMEMORY])
 
 
 def _tls(order: Order, offer: Offer) -> Iterator[Detail]:
@@ -169,8 +213,24 @@ def _tls(order: Order, offer: Offer) -> Iterator[Detail]:
 
 def _password(order: Order, _offer: Offer) -> Iterator[Detail]:
     if order.user is not None and not SHA_256.fullmatch(order.user.password):
-        message = "Send the SHA-256 of the password as 64 hexadecimal digits, never the password itself."
-        yield Detail("user.password", "password_not_encrypted", message)
+        yield Detail("user.password", "password_not_encrypted", _HOW_TO_SEND)
+
+
+def _only_user(order: Order, offer: Offer) -> Iterator[Detail]:
+    """An engine without ACL has one password and no names: it guards the set and is needed in clear (H19)."""
+    if order.version not in offer.versions or capabilities_of(order.version).acl:
+        return
+    engine = f"Redis {order.version} knows no users"
+    if order.user is None:
+        message = f"{engine}, only a password, and needs one: give a user with the name {DEFAULT_USER}."
+        yield Detail("user", "user_required", message)
+        return
+    if order.user.name != DEFAULT_USER:
+        message = f"{engine}: give the name {DEFAULT_USER}."
+        yield Detail("user.name", "named_user_unavailable", message)
+    if order.user.clear is None and SHA_256.fullmatch(order.user.password):
+        message = f"{engine} and no hashes: encrypt the password with the key of GET /v1/redis/password-key."
+        yield Detail("user.password", "password_hash_unavailable", message)
 
 
 def _quota(order: Order, offer: Offer) -> Iterator[Detail]:
@@ -191,9 +251,11 @@ _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset(), _security_groups),
     (frozenset({"replicas"}), _backups),
     (frozenset(), _password),
+    (frozenset({"version"}), _only_user),
     (frozenset({"version"}), _tls),
     (frozenset(), _parameter_group),
     (frozenset({"version"}), _parameter_family),
+    (frozenset({"flavorId"}), _parameter_memory),
     (frozenset(), _version),
 )
 """Each rule, and the fields it needs to be sound beside those that it says something of."""

@@ -11,7 +11,8 @@ from memstored.domain.backup import Backup
 from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import Source
-from memstored.domain.requests.order import Offer, Order
+from memstored.domain.parameters import usual_memory
+from memstored.domain.requests.order import Offer, Order, wanted_memory
 from memstored.domain.words import BackupState
 
 __all__ = ["Found", "Missing", "Sought", "backup_source", "unloadable"]
@@ -108,3 +109,22 @@ def _too_large(source: Source, field: str, order: Order, offer: Offer) -> Iterat
             "order a larger flavor."
         )
         yield Detail(field, "data_too_large", message)
+    elif (most := _most_of_group(order, offer)) is not None and needed > most:
+        message = (
+            f"The data takes {needed} bytes; with the maxmemory of the parameter group up to {most} may: "
+            "order a larger flavor, or another group."
+        )
+        yield Detail(field, "data_too_large", message)
+
+
+def _most_of_group(order: Order, offer: Offer) -> int | None:
+    """How much may be loaded where the group has less `maxmemory` than the default one; else None.
+
+    Nothing of it must be evicted, so the same part of `maxmemory` is kept free as of the default one.
+    """
+    flavor, given = offer.catalogue.flavor(order.flavor_id), wanted_memory(order, offer)
+    if flavor is None or given is None:
+        return None
+    usual = usual_memory(flavor.memory)
+    part, whole = MOST
+    return given * (flavor.memory * GIB * part // whole) // usual if given < usual else None

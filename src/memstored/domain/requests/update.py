@@ -1,11 +1,20 @@
 """Changing a set in place (API.md 2.3): all that is asked, or nothing."""
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.engine import family_of
 from memstored.domain.errors import Detail
-from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet
+from memstored.domain.model import BackupSchedule, Configuration, EventDraft, InstanceSet
+from memstored.domain.parameter_group import (
+    AnyGroup,
+    ParameterGroup,
+    configured,
+    on_nodes,
+    settled,
+    values_of,
+)
 from memstored.domain.requests.change import (
     Call,
     Change,
@@ -18,7 +27,8 @@ from memstored.domain.requests.change import (
 )
 from memstored.domain.requests.gate import PATH_FIELD, hindrance
 from memstored.domain.requests.order import unknown_security_groups
-from memstored.domain.words import EventName, OperationKind, SetState
+from memstored.domain.requests.parameter_groups import Used, memory_faults
+from memstored.domain.words import ApplyStatus, EventName, OperationKind, SetState
 
 __all__ = ["DEFAULT_RETENTION", "ScheduleWish", "Wishes", "update"]
 
@@ -49,31 +59,51 @@ class Wishes:
 
 
 def update(
-    instance_set: InstanceSet, wishes: Wishes, call: Call, catalogue: Catalogue, misread: Misread
+    instance_set: InstanceSet,
+    wishes: Wishes,
+    call: Call,
+    catalogue: Catalogue,
+    misread: Misread,
+    *,
+    custom: ParameterGroup | None = None,
+    used: Used = MappingProxyType({}),
 ) -> Change:
-    """Fulfil all wishes, or raise `InvalidRequest` with everything that stands against them."""
-    found = _faults(instance_set, wishes, catalogue)
+    """Fulfil all wishes, or raise `InvalidRequest` with everything that stands against them.
+
+    `custom` is the parameter group that is wished for, where it is one of the project's own; `used` tells
+    what the set's data takes, where the group leaves it less memory than before.
+    """
+    group = _group(wishes, catalogue, custom)
+    found = _faults(instance_set, wishes, catalogue, group, used)
     faults = [*misread.faults, *of_sound_fields(found, misread.fields)]
     if not faults and wishes == Wishes():
         faults = [Detail("", "nothing_to_change", "Give at least one field that is to change.")]
     faults = faults or _hindrances(instance_set, wishes)
     if faults:
         raise refusal(faults)
-    after = _fulfilled(instance_set, wishes, call)
+    after = _fulfilled(instance_set, wishes, call, group)
     return Change(after=after, events=tuple(_events(wishes, call)))
 
 
-def _faults(instance_set: InstanceSet, wishes: Wishes, catalogue: Catalogue) -> list[Detail]:
+def _group(wishes: Wishes, catalogue: Catalogue, custom: ParameterGroup | None) -> AnyGroup | None:
+    """The group that is wished for, where there is one."""
+    if wishes.parameter_group_id is None:
+        return None
+    return catalogue.parameter_group(wishes.parameter_group_id) or custom
+
+
+def _faults(
+    instance_set: InstanceSet, wishes: Wishes, catalogue: Catalogue, group: AnyGroup | None, used: Used
+) -> list[Detail]:
     faults = list(unknown_security_groups(wishes.security_groups or (), catalogue))
     if wishes.parameter_group_id is not None:
-        faults += _parameter_group_faults(instance_set, wishes.parameter_group_id, catalogue)
+        faults += _parameter_group_faults(instance_set, group, used)
     if wishes.backup_schedule is not None:
         faults += _schedule_faults(instance_set, wishes.backup_schedule)
     return faults
 
 
-def _parameter_group_faults(instance_set: InstanceSet, group_id: str, catalogue: Catalogue) -> list[Detail]:
-    group = catalogue.parameter_group(group_id)
+def _parameter_group_faults(instance_set: InstanceSet, group: AnyGroup | None, used: Used) -> list[Detail]:
     family = family_of(instance_set.version)
     if group is None:
         message = "Take a parameter group from GET /v1/parameter-groups."
@@ -81,7 +111,7 @@ def _parameter_group_faults(instance_set: InstanceSet, group_id: str, catalogue:
     if group.family != family:
         message = f"Take a parameter group for Redis {family}; {group.name} is for {group.family}."
         return [Detail("parameterGroupId", "parameter_group_family", message)]
-    return []
+    return memory_faults(values_of(group).settings, [instance_set], used, "parameterGroupId")
 
 
 def _schedule_faults(instance_set: InstanceSet, wish: ScheduleWish) -> list[Detail]:
@@ -111,17 +141,29 @@ def _ending(instance_set: InstanceSet) -> list[Detail]:
     return [Detail(PATH_FIELD, "wrong_state", message)]
 
 
-def _fulfilled(instance_set: InstanceSet, wishes: Wishes, call: Call) -> InstanceSet:
+def _fulfilled(instance_set: InstanceSet, wishes: Wishes, call: Call, group: AnyGroup | None) -> InstanceSet:
     after = replace(instance_set, updated_at=call.at)
     if wishes.description is not None:
         after = replace(after, description=wishes.description or None)
     if wishes.backup_schedule is not None:
         after = _rescheduled(after, wishes.backup_schedule, call)
-    if wishes.parameter_group_id is not None:
-        after = replace(after, parameter_group_id=wishes.parameter_group_id)
+    if wishes.parameter_group_id is not None and group is not None:
+        after = replace(_linked(after, group, call), parameter_group_id=wishes.parameter_group_id)
     if wishes.security_groups is not None:
         after = _modifying(replace(after, security_groups=wishes.security_groups), call)
     return after
+
+
+def _linked(instance_set: InstanceSet, group: AnyGroup, call: Call) -> InstanceSet:
+    """Values of a group that make a difference are brought to the nodes afterwards; all others are there."""
+    if not settled(instance_set):
+        return instance_set
+    values = values_of(group)
+    if on_nodes(instance_set, values) == on_nodes(instance_set):
+        return replace(instance_set, configuration=Configuration(values=values, since=call.at))
+    recorded = configured(instance_set).values
+    waiting = Configuration(values=recorded, status=ApplyStatus.PENDING, since=call.at)
+    return replace(instance_set, configuration=waiting)
 
 
 def _rescheduled(instance_set: InstanceSet, wish: ScheduleWish, call: Call) -> InstanceSet:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
+from memstored.domain.ports import FENCE, Identity
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
 from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
@@ -29,7 +30,8 @@ class Mishap(StrEnum):
 
 
 class FakeRuntime:
-    """A `Runtime` of simulated nodes; `orders` holds what each was launched with, `held_back` who was.
+    """A `Runtime` of simulated nodes; `orders` holds what each was launched with, `held_back` who was, and
+    `cleared` whose copies on the disk were removed.
 
     `unprovable` are nodes whose end can not be proven, as on a machine that is lost: for them `fence`
     says no, and their exit is never told.
@@ -41,6 +43,7 @@ class FakeRuntime:
         self.orders: dict[NodeId, LaunchOrder] = {}
         self.unprovable: set[NodeId] = set()
         self.held_back: list[NodeId] = []
+        self.cleared: list[NodeId] = []
         self._engines = tuple(engines)
         self._placed: dict[NodeId, tuple[str, int]] = {}
         self._destroyed: set[NodeId] = set()
@@ -69,10 +72,17 @@ class FakeRuntime:
             return known
         self._check(order)
         address = self.next_address(order.subnet_id)
+        told = {name: value.strip('"') for name, value in order.directives}
+        fence = None if order.on_disk else Identity(user=FENCE, secret=told["requirepass"])
         node = self.fleet.launch(
-            order.node, host=address, port=order.port, version=order.version, set_id=order.set_id
+            order.node,
+            host=address,
+            port=order.port,
+            version=order.version,
+            set_id=order.set_id,
+            fence=fence,
         )
-        node.maxmemory = int(dict(order.directives).get("maxmemory", "0").strip('"'))
+        node.maxmemory = int(told.get("maxmemory", "0"))
         if order.files is not None:
             node.files = order.files(address)
             node.take_certificate()
@@ -134,6 +144,10 @@ class FakeRuntime:
         known = self.fleet.nodes.get(node)
         return known.log[-1] if known is not None and known.log else ""
 
+    def remove_copies(self, node: NodeId) -> None:
+        """Simulated nodes have no folder; remembers whose was to be cleared."""
+        self.cleared.append(node)
+
     def hold_back(self, node: NodeId) -> None:
         """Simulated nodes have no children; remembers who was asked."""
         self.held_back.append(node)
@@ -177,7 +191,7 @@ class FakeRuntime:
 
     def hold_writes(self, node: SimulatedNode, milliseconds: int) -> None:
         """Begin a pause that ends by itself."""
-        node.paused = True
+        node.pause()
         self._pauses[node.id] = self.clock.monotonic() + milliseconds / 1000
 
     def turn(self) -> None:

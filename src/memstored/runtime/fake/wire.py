@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, Link, LinkTrouble, Target
+from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.simulated_node import Condition, SimulatedNode
@@ -34,8 +34,8 @@ class FakeLink:
         self.process_id: int | None = None
         self.replication: ReplicationFacts | None = None
         self.read_at = 0.0
-        self.equipped = False
         self.admitted = False
+        self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
         self.certificate: str | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
@@ -45,6 +45,10 @@ class FakeLink:
     def paused(self) -> bool:
         """Whether this link holds the node's writes back."""
         return self._runtime.clock.monotonic() < self._paused_until
+
+    def equipped_as(self, replication: Identity) -> bool:
+        """Whether the node had this replication identity at the last look."""
+        return self._identity == replication
 
     def probe(self) -> None:
         """Let the fleet do a turn and look; a silent node is counted, a refusal is not silence."""
@@ -69,15 +73,13 @@ class FakeLink:
     async def equip(self, replication: Identity) -> None:
         """See `Link.equip`."""
         await self._carry_out("equip", lambda node: node.equip(replication))
-        self.equipped = True
+        self._identity = replication
 
     async def admit(self, user: TenantUser | None) -> None:
         """See `Link.admit`."""
-
-        def act(node: SimulatedNode) -> None:
-            node.admitted, node.user = True, user
-
-        await self._carry_out("admit", act)
+        password = self._target.password
+        tenants = None if password is None else Identity(user=TENANTS, secret=password)
+        await self._carry_out("admit", lambda node: node.admit(user, tenants))
         self.admitted = True
 
     async def shut(self) -> None:
@@ -96,7 +98,7 @@ class FakeLink:
     async def take_in(self, host: str, port: int, identity: Identity) -> None:
         """See `Link.take_in`."""
         await self._carry_out("take_in", lambda node: node.take_in(host, port, identity))
-        self.equipped = False
+        self._identity = None
 
     async def holdings(self) -> Holdings:
         """See `Link.holdings`."""
@@ -195,7 +197,8 @@ class FakeLink:
     def _learn(self, node: SimulatedNode) -> None:
         self.run_id, self.process_id = node.run_id, node.process_id
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
-        self.equipped, self.admitted, self.bound = node.equipped, node.admitted, node.bound
+        self._identity = node.identity if node.guest is None else None
+        self.admitted, self.bound = node.admitted, node.bound
 
     def _reading(self) -> tuple[object, ...]:
         return (
@@ -204,7 +207,7 @@ class FakeLink:
             self.loading,
             self.run_id,
             self.replication,
-            self.equipped,
+            self._identity,
             self.admitted,
             self.bound,
         )

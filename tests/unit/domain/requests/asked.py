@@ -39,9 +39,9 @@ CALL = Call(actor="mia", request_id="request-1", at=NOW)
 HASH = "AB" * 32
 OFFER = Offer(
     catalogue=CATALOGUE,
-    versions=["7.0.15", "6.2.5"],
+    versions=["7.0.15", "6.2.5", "5.0.6"],
+    tls=["7.0.15"],
     quotas=Quotas(),
-    tls=("7.0.15",),
     rdb_formats={"6.2": 9, "7.0": 10},
 )
 ORDER = Order(

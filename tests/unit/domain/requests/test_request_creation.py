@@ -109,8 +109,9 @@ def test_a_single_node_needs_no_replica() -> None:
     assert [n.role for n in planned.nodes] == [Role.PRIMARY]
 
 
-OLDER = {"version": "6.2.5", "parameter_group_id": PARAMETERS["6.2"]}
-"""An engine without TLS."""
+REDIS_6_2 = {"version": "6.2.5", "parameter_group_id": PARAMETERS["6.2"]}
+REDIS_5_0 = {"version": "5.0.6", "parameter_group_id": PARAMETERS["5.0"]}
+
 UNMET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"flavor_id": "none"}, [("flavorId", "unknown_flavor")]),
     ({"subnets": (SUBNET, "none", OTHER_SUBNET)}, [("subnets[1].id", "unknown_subnet")]),
@@ -127,13 +128,34 @@ UNMET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"parameter_group_id": "none"}, [("parameterGroupId", "unknown_parameter_group")]),
     ({"parameter_group_id": PARAMETERS["6.2"]}, [("parameterGroupId", "parameter_group_family")]),
     ({"version": "7.2.7"}, [("version", "version_unavailable")]),
-    (OLDER | {"tls_enabled": True}, [("tlsEnabled", "tls_unavailable")]),
+    (REDIS_6_2 | {"tls_enabled": True}, [("tlsEnabled", "tls_unavailable")]),
     ({"user": Login(name="app", password="hunter2")}, [("user.password", "password_not_encrypted")]),
     ({"user": Login(name="app", password="ab" * 31)}, [("user.password", "password_not_encrypted")]),
     ({"user": Login(name="app", password="ab" * 32 + "\n")}, [("user.password", "password_not_encrypted")]),
     (
         {"flavor_id": "none", "version": "1.0", "tls_enabled": True},
         [("flavorId", "unknown_flavor"), ("version", "version_unavailable")],
+    ),
+    (
+        REDIS_6_2 | {"flavor_id": "none", "tls_enabled": True},
+        [("flavorId", "unknown_flavor"), ("tlsEnabled", "tls_unavailable")],
+    ),
+    (REDIS_5_0 | {"user": None}, [("user", "user_required")]),
+    (
+        REDIS_5_0 | {"user": Login(name="default", password=HASH)},
+        [("user.password", "password_hash_unavailable")],
+    ),
+    (
+        REDIS_5_0 | {"user": Login(name="app", password=HASH, clear="x")},
+        [("user.name", "named_user_unavailable")],
+    ),
+    (
+        REDIS_5_0 | {"user": Login(name="Default", password=HASH)},
+        [("user.name", "named_user_unavailable"), ("user.password", "password_hash_unavailable")],
+    ),
+    (
+        REDIS_5_0 | {"user": Login(name="app", password="hunter2")},
+        [("user.password", "password_not_encrypted"), ("user.name", "named_user_unavailable")],
     ),
 ]
 
@@ -148,6 +170,21 @@ def test_everything_that_can_not_be_had_is_named(
 
     assert [(d.field, d.code) for d in refusal.value.details] == expected
     assert all(d.message.endswith(".") for d in refusal.value.details)
+
+
+def test_an_engine_without_users_takes_the_default_one_with_an_encrypted_password() -> None:
+    """The one form in which it can be had: its password is needed in clear (API.md 5, H19)."""
+    login = Login(name="default", password=HASH, clear="open sesame")
+
+    planned = _create(replace(ORDER, **REDIS_5_0, user=login)).after
+
+    assert planned.user == TenantUser(name="default", password_hash="ab" * 32)
+    assert "sesame" not in repr((login, planned))
+
+
+def test_an_engine_with_tls_takes_an_order_for_it() -> None:
+    """Whether the program has it decides, not its version."""
+    assert _create(replace(ORDER, tls_enabled=True)).after.tls_enabled
 
 
 @pytest.mark.parametrize(("quotas", "most"), [(Quotas(nodes_per_set=2), 2), (Quotas(replicas_per_set=1), 2)])

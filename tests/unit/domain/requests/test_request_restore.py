@@ -173,7 +173,7 @@ def test_data_of_a_newer_engine_is_refused(
 
 def test_all_reasons_are_told_at_once() -> None:
     """Both numbers that collide, and what can not be had besides; as 400, where plain create says 422."""
-    order = replace(FROM_BACKUP, tls_enabled=True, version="6.2.5", parameter_group_id=PARAMETERS["6.2"])
+    order = replace(FROM_BACKUP, security_groups=("none",))
     found = Found(source=_file(version="7.2.6", used_memory=MOST + 1))
 
     fault = _refusal(order, found)
@@ -181,7 +181,7 @@ def test_all_reasons_are_told_at_once() -> None:
     assert sorted(_codes(fault)) == [
         (NAME, "data_too_large"),
         (NAME, "data_too_new"),
-        ("tlsEnabled", "tls_unavailable"),
+        ("securityGroups[0].id", "unknown_security_group"),
     ]
 
 

@@ -52,9 +52,8 @@ def _create_groups() -> None:
         "parameter_group_versions",
         sa.Column("group_id", sa.String(36), nullable=False),
         sa.Column("version", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("values", sa.JSON, nullable=False),
+        sa.Column("settings", sa.JSON, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("group_id", "version", name="pk_parameter_group_versions"),
         sa.ForeignKeyConstraint(
             ["group_id"],
