@@ -8,14 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from memstored.control.authorities import Issued
+from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import RenewalFacts
-from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Link, LinkTrouble
+from memstored.domain.model import InstanceSet, Node, Setting
+from memstored.domain.parameter_group import on_nodes
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.ports import Link, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
 from memstored.runtime.protocol import Files, LaunchFailed, LaunchOrder
@@ -54,6 +58,7 @@ class Actor:
 
     watch: Watch
     identities: Identities
+    guests: Guests
 
     async def carry_out(self, instance_set: InstanceSet, action: do.Action) -> None:
         """Do one thing."""
@@ -64,7 +69,10 @@ class Actor:
                 await self._place(instance_set, action)
             case do.Load():
                 replication = replication_of(instance_set, self.identities)
-                await Loader(watch=self.watch, replication=replication).load(instance_set, action)
+                loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
+                await loader.load(instance_set, action)
+            case do.Configure():
+                await self._configure(instance_set, action)
             case do.Renew():
                 await self._renew(instance_set, action)
             case do.Stamp():
@@ -136,6 +144,7 @@ class Actor:
                 memory_gib=instance_set.memory,
                 control=self.identities.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                parameters=on_nodes(instance_set, birth_values(instance_set, node_id)),
                 tls=instance_set.tls_enabled,
             ),
             tls=instance_set.tls_enabled,
@@ -233,3 +242,18 @@ class Actor:
         if primary is None or primary.address is None:
             raise LinkTrouble(f"the primary {action.primary} has no address")
         await link.follow(primary.address, instance_set.port)
+
+    async def _configure(self, instance_set: InstanceSet, action: do.Configure) -> None:
+        """A refusal is no trouble of the act: what comes of it is decided, so it is only remembered."""
+        link = self._link(action.node)
+        try:
+            for setting in action.settings:
+                await _set(link, setting)
+        except SettingRefused as refusal:
+            self.watch.turned_down(instance_set, action.node, refusal)
+
+
+async def _set(link: Link, setting: Setting) -> None:
+    if setting.name == MAXMEMORY and (why := eviction(setting, await link.holdings())):
+        raise SettingRefused(MAXMEMORY, why)
+    await link.configure((setting,))

@@ -15,6 +15,10 @@ NOWHERE = ("127.0.0.1", 1)
 """Following this address is following nobody: data, replid and offset stay, writes are refused (H1)."""
 
 
+ReadSettings = tuple[tuple[str, str], ...]
+"""Parameters of an engine with their values, by name, in the words of `CONFIG GET`. It can be hashed fast."""
+
+
 class Life(StrEnum):
     """Whether a node lives. Only `GONE` is a proof: its whole process group is empty (H7, H15).
 
@@ -176,6 +180,8 @@ class NodeFacts:
     a master, kept when it dies. `load`: how the load of saved data into it goes, None when none was begun.
     `certificate`: the fingerprint of the certificate that it really shows, seen by a handshake; None without
     TLS and while nothing is seen. `renewal`: what was done about that certificate.
+    `settings`: what it says of its parameters, None until it was asked. `refused`: the parameters that it did
+    not take since the set's configuration changed, each with the engine's own words.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
@@ -197,6 +203,8 @@ class NodeFacts:
     load: LoadFacts | None = None
     certificate: str | None = None
     renewal: RenewalFacts = _NOT_RENEWED
+    settings: ReadSettings | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     launching: bool = False
     remains: bool = False
     error: str | None = None

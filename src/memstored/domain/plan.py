@@ -7,6 +7,7 @@ For a healthy set it decides nothing.
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
 from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
+from memstored.domain.configuring import bring_values, halt_apply, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
     begin_promotion,
@@ -28,6 +29,7 @@ from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
 from memstored.domain.pointing import address_moves, keep_pointed
 from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
+from memstored.domain.replacing import renew_members
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
 from memstored.domain.words import EventName, SetState
@@ -71,6 +73,7 @@ def _advance(turn: Turn) -> None:
     record_members(turn)
     record_certificates(turn)
     equip_members(turn)
+    introduce_members(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:
@@ -88,6 +91,8 @@ def _advance(turn: Turn) -> None:
 def _without_primary(turn: Turn) -> None:
     if promotion_wanted(turn):
         stop_renewal(turn)
+    else:
+        halt_apply(turn, "The primary was lost before every node had the values.")
     succeed(turn)
     if turn.set.opened and not promotion_wanted(turn):
         admit_members(turn)
@@ -144,6 +149,8 @@ def _keep(turn: Turn) -> None:
     assert primary is not None
     if not turn.up(primary):
         watch_silent_primary(turn, primary)
+        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
+            halt_apply(turn, f"{primary.name} does not answer")
         if not promotion_wanted(turn):
             renew_certificates(turn)
         return
@@ -170,6 +177,8 @@ def _keep_members(turn: Turn, primary: Node) -> None:
     _unpause_members(turn)
     begin_switchover(turn)
     renew_certificates(turn)
+    if bring_values(turn, primary):
+        renew_members(turn, primary)
 
 
 def _unpause_members(turn: Turn) -> None:

@@ -45,6 +45,7 @@ class Ground:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
+        self.database = database
         cipher = Cipher.from_file(folder / "key")
         self.sets = SetRepository(database, self.clock, cipher)
         self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())

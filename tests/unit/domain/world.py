@@ -7,8 +7,10 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
     EndpointFacts,
@@ -20,10 +22,24 @@ from memstored.domain.facts import (
     SetFacts,
     Trust,
 )
-from memstored.domain.model import Certificate, EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import (
+    Certificate,
+    Configuration,
+    EventDraft,
+    GroupValues,
+    InstanceSet,
+    Node,
+    Operation,
+    Setting,
+    Source,
+    Step,
+)
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.plan import decide
-from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble
+from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, SettingRefused
+from memstored.domain.sequence import begin_apply
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import (
     AuthorityId,
@@ -147,6 +163,16 @@ def ask_replica(world: "World") -> None:
     )
 
 
+def ask_values(world: "World", **values: str) -> None:
+    """What the sequence begins: an apply of another version of the set's group; `_` stands for `-`."""
+    known = configured(world.set)
+    settings = tuple(Setting(name=name.replace("_", "-"), value=value) for name, value in values.items())
+    latest = known.wanted or known.values
+    wanted = GroupValues(group_id="g", version=latest.version + 1, settings=settings)
+    begun = begin_apply(world.set, wanted, world.now)
+    world.set = replace(begun, revision=world.set.revision + 1)
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -162,6 +188,7 @@ class Memory:
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
     renewal: RenewalFacts = field(default_factory=RenewalFacts)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -207,6 +234,8 @@ class World:
     trust: Trust = field(default_factory=lambda: Trust(signer=FIRST_AUTHORITY, trusted=(FIRST_AUTHORITY,)))
     sign: Callable[[str, str], Certificate] | None = None
     signed: int = 0
+    complaints: dict[str, str] = field(default_factory=dict)
+    configuration: Configuration | None = None
 
     @classmethod
     def of(
@@ -299,7 +328,7 @@ class World:
         self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
                 or (isinstance(act, do.Point) and act.primary is None)
                 for act in decision.actions
             )
@@ -319,9 +348,13 @@ class World:
         return len(decision.actions)
 
     def _check_at_rest(self) -> None:
-        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9)."""
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9), but for an apply of
+        parameters and a renewal of certificates, of which the operation tells alone (API.md 2.3, 6).
+        """
         operation = self.set.operation
-        if self.set.status is SetState.RUNNING and operation is not None:
+        if self.set.status is not SetState.RUNNING or operation is None:
+            return
+        if operation.kind not in (OperationKind.APPLY_PARAMETERS, OperationKind.RENEW_CERTIFICATES):
             assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
@@ -380,6 +413,10 @@ class World:
     def look(self) -> SetFacts:
         """What a controller sees now."""
         present = self.set
+        if present.configuration != self.configuration:
+            self.configuration = present.configuration
+            for memory in self.memory.values():
+                memory.refused.clear()
         reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
@@ -462,6 +499,8 @@ class World:
             load=memory.load,
             certificate=server.certificate,
             renewal=memory.renewal,
+            settings=tuple(sorted(server.settings.items())),
+            refused=dict(memory.refused),
             remains=True,
         )
 
@@ -481,10 +520,8 @@ class World:
     def act(self, action: do.Action) -> None:
         """Carry out one act on the simulated servers."""
         match action:
-            case do.Reserve():
-                self.reserved = True
-            case do.Release():
-                self.reserved = False
+            case do.Reserve() | do.Release():
+                self.reserved = isinstance(action, do.Reserve)
             case do.Launch(node):
                 self._launch(node)
             case do.Fence(node):
@@ -499,6 +536,8 @@ class World:
                 self._begin_load(node, number)
             case do.Renew(node, renewal):
                 self._renew(node, renewal)
+            case do.Configure(node, settings):
+                self._configure(node, settings)
             case _:
                 self._command(action)
 
@@ -525,6 +564,7 @@ class World:
                 issued = self._issue(node, host)
                 server.certificate = issued.fingerprint
                 self.memory.setdefault(node, Memory()).renewal = RenewalFacts(issued=issued)
+            server.settings.update(on_nodes(self.set, birth_values(self.set, node)))
 
     # Certificates
 
@@ -680,6 +720,22 @@ class World:
                 self.fleet.kill_script(node)
             case _:
                 raise AssertionError(action)
+
+    def _configure(self, node: NodeId, settings: tuple[Setting, ...]) -> None:
+        """As `control.act` does it: one value after the other, until one is refused."""
+        try:
+            for setting in settings:
+                self.fleet.command(node, partial(self._set, setting=setting))
+        except SettingRefused as refusal:
+            self.memory[node].refused[refusal.name] = refusal.words
+
+    def _set(self, server: SimulatedNode, setting: Setting) -> None:
+        why = self.complaints.get(setting.name)
+        if setting.name == MAXMEMORY:
+            why = eviction(setting, server.holdings()) or why
+        if why is not None:
+            raise SettingRefused(setting.name, why)
+        server.configure(setting)
 
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
