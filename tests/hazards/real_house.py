@@ -21,6 +21,7 @@ from old_client import control_client, old_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
+from servers import engines as programs
 
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
@@ -144,7 +145,16 @@ class RealHouse:
 
     def _runtime(self) -> ProcessRuntime:
         subnets = {"subnet": f"{self.subnet}.0/24"}
-        return ProcessRuntime(root=self.root, subnets=subnets, engines=(self.engine,), clock=self.clock)
+        engines = (self.engine, *self._checking)
+        return ProcessRuntime(root=self.root, subnets=subnets, engines=engines, clock=self.clock)
+
+    @property
+    def _checking(self) -> tuple[Engine, ...]:
+        """The newest engine of this machine, where the house's own believes whatever it loads (H25)."""
+        newest = programs()[0]
+        if capabilities_of(self.engine.version).sanitizing:
+            return ()
+        return (Engine(version=newest.version, program=newest.program, tls=False, license=""),)
 
     def endpoints(self) -> Endpoints:
         """The set's addresses, as the service carries those of the engine."""
