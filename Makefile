@@ -34,6 +34,7 @@ test: $(READY) ## run every test; PYTEST_ARGS narrows, TEST_WORKERS (4) sets how
 	@scripts/setup redis
 	@scripts/setup engines
 	@scripts/setup s3
+	@scripts/setup clients
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY) ## check style, types, the layering of imports and the lock file

@@ -188,7 +188,7 @@ async def fences(field: Field) -> dict[str, float]:
 async def moves(field: Field) -> dict[str, float]:
     """The primary address from one living node to the other and back, the reader's the other way."""
     endpoints = FloatingEndpoints(addresses=field.runtime.addresses, address_of=field.runtime.address)
-    await endpoints.reserve(SET, "net", PORT, with_reader=True)
+    await endpoints.reserve(SET, "net", PORT, version="7.0.15", with_reader=True)
     nodes = [await field.launch() for _ in range(2)]
     links = {p.node: PlainLink(p.address or "") for p in nodes}
     seen = cast("Mapping[NodeId, Link]", links)

@@ -11,16 +11,33 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from memstored.domain.engine import capabilities_of
+
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
 
 
-OLD_REDIS = Path(__file__).parents[1] / ".tools" / "redis-5.0.6" / "redis-server"
-"""Where `scripts/setup engines` puts it."""
+TOOLS = Path(__file__).parents[1] / ".tools"
+OLD_REDIS, VALKEY = TOOLS / "redis-5.0.6" / "redis-server", TOOLS / "valkey" / "valkey-server"
+"""Where `scripts/setup engines` puts them."""
 
 
 SYSTEM = "/usr/local/sbin:/usr/sbin"
 """Where programs may lie that not everybody has on PATH."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what an engine can not do: a test marked `able("acl")` is for those that can."""
+    unable = [item for item in items if not _able(item)]
+    config.hook.pytest_deselected(items=unable)
+    items[:] = [item for item in items if item not in set(unable)]
+
+
+def _able(item: pytest.Item) -> bool:
+    wanted = [name for mark in item.iter_markers("able") for name in mark.args]
+    params = item.callspec.params if wanted and hasattr(item, "callspec") else {}
+    version = params.get("version") or getattr(params.get("engine"), "version", None)
+    return version is None or all(getattr(capabilities_of(version), name) for name in wanted)
 
 
 def missing_programs() -> list[str]:
@@ -28,6 +45,7 @@ def missing_programs() -> list[str]:
     found = {
         "Redis 7.0: no redis-server on PATH, only the wheel's 6.2.5": shutil.which("redis-server"),
         "Redis 5.0: no redis-server 5.0.6 in .tools": OLD_REDIS.exists(),
+        "the commands of Redis 7.2: no valkey-server in .tools": VALKEY.exists(),
         "addresses of Redis 5.0: no haproxy": shutil.which("haproxy", path=f"{os.environ['PATH']}:{SYSTEM}"),
     }
     return [gap for gap, here in found.items() if not here]

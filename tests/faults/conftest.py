@@ -5,6 +5,8 @@ from collections.abc import Generator
 import pytest
 
 pytest.register_assert_rewrite(
+    "keyspace",
+    "live_backup",
     "live_set",
     "returned",
     "service_fixtures",

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from logins import CONTROL, PASSWORD
+from old_client import old_client
 from servers import Server
+
+from memstored.domain.engine import capabilities_of
 
 DATABASES = (0, 1, 9, 15)
 FAR = 3_999_999_990
@@ -18,7 +22,10 @@ def client_of(
     server: Server, user: str | None = None, password: str | None = None, db: int = 0
 ) -> redis.Redis:
     """A client of one database that gives bytes as they are."""
-    return redis.Redis(server.host, server.port, db=db, username=user, password=password)
+    if capabilities_of(server.engine.version).acl:
+        return redis.Redis(server.host, server.port, db=db, username=user, password=password)
+    passwords = [None, PASSWORD, CONTROL.secret]
+    return old_client(server.host, server.port, passwords, db=db, decode_responses=False)
 
 
 def fill(server: Server, count: int) -> int:
@@ -32,7 +39,7 @@ def fill(server: Server, count: int) -> int:
             for number in range(count):
                 _put(pipe, number)
             pipe.execute()
-    if not server.engine.version.startswith("6."):
+    if capabilities_of(server.engine.version).functions:
         with client_of(server) as client:
             code = "#!lua name=lib\nredis.register_function('one', function() return 1 end)"
             client.function_load(code, replace=True)
@@ -78,7 +85,8 @@ def _put(pipe: "redis.client.Pipeline", number: int) -> None:
     pipe.setbit(f"bits:{number}", 1000, 1)
     pipe.pfadd(f"hll:{number}", *members)
     pipe.geoadd(f"geo:{number}", (127.0, 37.5, "place"))
-    pipe.set(f"later:{number}", "x", exat=FAR + 60 * number)
+    pipe.set(f"later:{number}", "x")
+    pipe.expireat(f"later:{number}", FAR + 60 * number)
 
 
 def _stream(client: redis.Redis, key: bytes) -> Any:  # noqa: ANN401 - what redis-py makes of the answers

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nodes import CONTROL, REPLICATION
+from logins import CONTROL, PASSWORD, REPLICATION
 from servers import Server
 
-from memstored.domain.ports import Target
+from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
@@ -38,12 +38,14 @@ async def taking_in(
         yield door
 
 
-async def load(link: RedisLink, data: bytes, *, replid: str | None = None) -> None:
+async def load(
+    link: RedisLink, data: bytes, *, replid: str | None = None, replication: Identity = REPLICATION
+) -> None:
     """Have the node take the data in and become a master of its own."""
     async with taking_in(link, data, replid=replid) as door:
         await door.feed(parts(data), unheard)
         await link.detach()
-    await link.equip(REPLICATION)
+    await link.equip(replication)
     await link.promote()
 
 
@@ -55,6 +57,7 @@ async def rdb_of(server: Server) -> bytes:
         port=server.port,
         version=server.engine.version,
         control=CONTROL,
+        password=PASSWORD,
     )
     async with outflow(target, deadline=DEADLINE) as flow:
         return b"".join([chunk async for chunk in flow.chunks])

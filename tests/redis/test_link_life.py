@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 import redis
 import uvloop
-from nodes import CONTROL, REPLICATION, Node, Opener, connected
+from logins import CONTROL, joining
+from nodes import Node, Opener, connected
 from servers import Server, free_address, soon
 
 from memstored.domain.ports import Identity, LinkTrouble
@@ -99,9 +100,10 @@ async def test_a_command_that_is_cancelled_leaves_the_link_whole(node: Node, ope
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(link.refresh(), 0.05)
     server.resume()
-    await link.equip(REPLICATION)
+    replication = joining(server.engine.version)
+    await link.equip(replication)
 
-    assert link.equipped_as(REPLICATION)
+    assert link.equipped_as(replication)
     assert link.connected
 
 
@@ -181,7 +183,7 @@ async def test_a_link_made_to_a_busy_node_completes_its_account_later(node: Node
 
     assert seen == (True, None)
     assert link.run_id == first.run_id
-    assert link.bound == {server.host}
+    assert link.replication is not None
     await tenant
 
 
@@ -193,6 +195,7 @@ async def _run_script(server: Server) -> str:
         return str(error)
 
 
+@pytest.mark.able("diskless_load")
 async def test_a_loading_node_says_so_until_it_has_loaded(node: Node, opened: Opener) -> None:
     """`loading` is asked for as long as it lasts, and is part of the facts (S4)."""
     server = node()
@@ -280,6 +283,7 @@ async def test_h15_who_turns_us_away_without_a_word_is_neither_silent_nor_heard(
         link.close()
 
 
+@pytest.mark.able("acl")
 async def test_a_wrong_secret_is_told_in_the_engines_words(node: Node, opened: Opener) -> None:
     """Who is not let in is not connected, even where anybody may log in, and learns why."""
     server = node()

@@ -161,7 +161,7 @@ class DataFolder:
         files = (*(self.path / name for name in FILES), *(self.runtime / name for name in RUNTIME_FILES))
         for file in files:
             file.unlink(missing_ok=True)
-        for folder in (self.runtime / "nodes", self.runtime):
+        for folder in (self.runtime / "nodes", self.runtime / "proxies", self.runtime):
             _remove_empty(folder)
         self._remove_drafts()
         (self.path / "lock").unlink(missing_ok=True)

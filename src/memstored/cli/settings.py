@@ -10,6 +10,7 @@ from memstored.cli.errors import Stop
 from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
 from memstored.domain.settings import (
     BackupSettings,
+    EngineSettings,
     FailoverSettings,
     ObjectSettings,
     Quotas,
@@ -67,6 +68,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         backup=_backup(_table(table, "backup", "")),
         objects=_objects(_table(table, "objects", "")),
         user=_user(_table(table, "user", "")),
+        engines=_engines(_table(table, "engines", "")),
     )
 
 
@@ -116,6 +118,18 @@ def _user(table: Mapping[str, object]) -> UserSettings:
     if settings.password_key_period < DAY:
         raise ValueError(f"user.password_key_period must be at least a day ({DAY:.0f} s).")
     return settings
+
+
+def _engines(table: Mapping[str, object]) -> EngineSettings:
+    _only(table, set(EngineSettings.__dataclass_fields__), "engines.")
+    folders = table.get("folders", [])
+    if not isinstance(folders, list) or not all(_absolute(folder) for folder in folders):
+        raise ValueError("engines.folders must be a list of absolute paths.")
+    return EngineSettings(folders=tuple(folders))
+
+
+def _absolute(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute() and value.isprintable()
 
 
 def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:

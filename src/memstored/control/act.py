@@ -6,6 +6,7 @@ waits a moment, looks and decides again.
 
 from dataclasses import dataclass
 
+from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
@@ -51,6 +52,7 @@ class Actor:
 
     watch: Watch
     identities: Identities
+    guests: Guests
 
     async def carry_out(self, instance_set: InstanceSet, action: do.Action) -> None:
         """Do one thing."""
@@ -61,7 +63,8 @@ class Actor:
                 await self._place(instance_set, action)
             case do.Load():
                 replication = replication_of(instance_set, self.identities)
-                await Loader(watch=self.watch, replication=replication).load(instance_set, action)
+                loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
+                await loader.load(instance_set, action)
             case do.Configure():
                 await self._configure(instance_set, action)
             case do.Stamp():
@@ -89,7 +92,11 @@ class Actor:
                 first = instance_set.nodes[0]
                 with_reader = instance_set.replicas > 1
                 await endpoints.reserve(
-                    instance_set.id, first.subnet_id, instance_set.port, with_reader=with_reader
+                    instance_set.id,
+                    first.subnet_id,
+                    instance_set.port,
+                    version=instance_set.version,
+                    with_reader=with_reader,
                 )
             case do.Release():
                 await endpoints.release(instance_set.id)

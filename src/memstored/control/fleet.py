@@ -65,12 +65,13 @@ class Fleet:
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
         await self._place.runtime.start()
+        await self._place.endpoints.start()
         stored = await self._sets.load_all()
         self._require_addresses(stored)
         await self._remove_orphans()
         for instance_set in stored:
             await self._take_on(instance_set)
-        for duty in (self._hear_exits, self._tick, self._search_orphans, self._welcome):
+        for duty in (self._hear_exits, self._hear_endpoints, self._tick, self._search_orphans, self._welcome):
             self._take_up(duty)
         return self
 
@@ -80,6 +81,7 @@ class Fleet:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._place.endpoints.close()
         await self._place.runtime.close()
 
     def _require_addresses(self, stored: Sequence[InstanceSet]) -> None:
@@ -142,10 +144,10 @@ class Fleet:
         watch = Watch(
             self._place,
             identities,
-            changed=lambda node: self._stir(instance_set.id, node),
+            changed=lambda _node: self._stir(instance_set.id),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, identities=identities)
+        actor = Actor(watch=watch, identities=identities, guests=self._guests)
         worker = Worker(
             instance_set,
             watch=watch,
@@ -175,7 +177,7 @@ class Fleet:
             log.error("worker_failed", set_id=set_id, exc_info=fault)
             asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
 
-    def _stir(self, set_id: SetId, _node: NodeId) -> None:
+    def _stir(self, set_id: SetId) -> None:
         worker = self._workers.get(set_id)
         if worker is not None:
             worker.wake()
@@ -212,7 +214,11 @@ class Fleet:
         async for node in self._place.runtime.exits():
             placement = self._place.runtime.placement(node)
             if placement is not None:
-                self._stir(placement.set_id or self._owner(node), node)
+                self._stir(placement.set_id or self._owner(node))
+
+    async def _hear_endpoints(self) -> None:
+        async for set_id in self._place.endpoints.changes():
+            self._stir(set_id)
 
     def _owner(self, node: NodeId) -> SetId:
         """The set that has the node, where the place itself can not tell; empty when none has."""
@@ -296,7 +302,14 @@ class Fleet:
         sets = {s.id for s in stored}
         for owner in owners:
             if owner not in sets and not await self._sets.forgot(owner):
-                await self._place.endpoints.release(owner)
+                await self._release_orphan(owner)
+
+    async def _release_orphan(self, owner: SetId) -> None:
+        """Give addresses back that no set has; what can not be now is tried again with the next search."""
+        try:
+            await self._place.endpoints.release(owner)
+        except OSError as trouble:
+            log.warning("orphan_stays", set_id=owner, trouble=str(trouble))
 
     async def _remove_orphan(self, placement: Placement) -> None:
         """End what has no row; what can not be removed now is tried again with the next search."""

@@ -11,7 +11,7 @@ from memstored.domain.catalogue import DefaultGroup
 from memstored.domain.engine import family_of
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Setting
 from memstored.domain.parameters import MAXMEMORY, engine_values
-from memstored.domain.words import ApplyStatus, GroupId
+from memstored.domain.words import ApplyStatus, GroupId, OperationKind
 
 __all__ = [
     "AnyGroup",
@@ -85,9 +85,10 @@ def behind(instance_set: InstanceSet, values: GroupValues) -> bool:
 
 
 def settled(instance_set: InstanceSet) -> bool:
-    """Whether nothing was begun with a set's nodes that has not ended well: they have what is recorded."""
-    recorded = configured(instance_set)
-    return recorded.wanted is None and recorded.status in (ApplyStatus.IN_SYNC, ApplyStatus.PENDING)
+    """Whether a set's nodes have what is recorded: nothing is on its way to them, or on its way back."""
+    operation = instance_set.operation
+    under_way = operation is not None and operation.kind is OperationKind.APPLY_PARAMETERS
+    return not under_way and configured(instance_set).status is not ApplyStatus.APPLYING
 
 
 def shown_status(instance_set: InstanceSet, values: GroupValues) -> ApplyStatus:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 __all__ = [
     "BackupSettings",
+    "EngineSettings",
     "FailoverSettings",
     "ObjectSettings",
     "QuotaSettings",
@@ -86,6 +87,13 @@ class UserSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
+
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -94,3 +102,4 @@ class Settings:
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
     user: UserSettings = UserSettings()
+    engines: EngineSettings = EngineSettings()

@@ -1,6 +1,6 @@
 """Which loopback addresses are in use, by whom, and which rest before another owner gets them (H22).
 
-One ledger a data folder, shared by `runtime.process` (a node's own address) and `runtime.endpoints`
+One ledger a data folder, shared by `runtime.process` (a node's own address) and `runtime.reservations`
 (the addresses of a set). Owners are plain strings; `node_owner` and `endpoint_owner` make them.
 What is changed here counts at once in memory; `save` makes it outlive the service.
 """
@@ -27,6 +27,7 @@ __all__ = [
     "endpoint_owner",
     "endpoint_owners",
     "node_addresses",
+    "node_at",
     "node_owner",
 ]
 
@@ -45,15 +46,26 @@ def node_owner(node: NodeId) -> str:
     return f"node/{node}"
 
 
-def endpoint_owner(set_id: SetId, purpose: str) -> str:
-    """The name under which a set holds its `primary` or `reader` address."""
-    return f"set/{set_id}/{purpose}"
+def endpoint_owner(set_id: SetId, purpose: str, *, floating: bool = True) -> str:
+    """The name under which a set holds its `primary` or `reader` address, `floating` or behind a proxy."""
+    return f"{_carrier(floating=floating)}/{set_id}/{purpose}"
 
 
-def endpoint_owners(ledger: "AddressLedger") -> list[SetId]:
-    """Every set that holds an address."""
+def endpoint_owners(ledger: "AddressLedger", *, floating: bool = True) -> list[SetId]:
+    """Every set that holds an address of that kind."""
     names = (owner.split("/") for owner in ledger.owners())
-    return list(dict.fromkeys(SetId(name[1]) for name in names if name[0] == "set"))
+    carrier = _carrier(floating=floating)
+    return list(dict.fromkeys(SetId(name[1]) for name in names if name[0] == carrier))
+
+
+def _carrier(*, floating: bool) -> str:
+    return "set" if floating else "proxied"
+
+
+def node_at(ledger: "AddressLedger", address: str) -> NodeId | None:
+    """The node whose own address it is, or was until it was removed, as long as that is remembered."""
+    kind, _, node = (ledger.owner(address) or "").partition("/")
+    return NodeId(node) if kind == "node" else None
 
 
 def node_addresses(ledger: "AddressLedger") -> dict[NodeId, str]:
@@ -142,6 +154,11 @@ class AddressLedger:
     def held(self, owner: str) -> str | None:
         """The address that the owner holds."""
         return self._holdings.get(owner)
+
+    def owner(self, address: str) -> str | None:
+        """Who holds the address, or held it last."""
+        entry = self._entries.get(address)
+        return entry.owner if entry is not None else None
 
     def owners(self) -> Collection[str]:
         """Everyone who holds an address."""

@@ -5,21 +5,19 @@ and ends the connections that came through it (S8, H13), and one that gives it; 
 `runtime.move` orders them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from memstored.domain.facts import EndpointFacts
 from memstored.domain.model import Vips
 from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId, SetId
-from memstored.runtime.addresses import AddressLedger, endpoint_owner, endpoint_owners
+from memstored.runtime.addresses import AddressLedger
 from memstored.runtime.listening import bind_trouble
 from memstored.runtime.move import Lingering, Move
-from memstored.runtime.protocol import LaunchFailed
+from memstored.runtime.reservations import Reservations
 
 __all__ = ["FloatingEndpoints"]
-
-PRIMARY = "primary"
-READER = "reader"
 
 
 class FloatingEndpoints:
@@ -29,40 +27,34 @@ class FloatingEndpoints:
     """
 
     def __init__(self, *, addresses: AddressLedger, address_of: Callable[[NodeId], str | None]) -> None:
-        self._addresses = addresses
+        self._reservations = Reservations(addresses, floating=True)
         self._address_of = address_of
         self._errors: dict[SetId, str] = {}
         self._lingering: Lingering = set()
-        self._unsaved: set[SetId] = set()
-        """Sets whose addresses would be forgotten if the service ended now: nothing may rest on them yet."""
+        self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
-    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:
+    async def start(self) -> None:
+        """Nothing is to be found again: the nodes hold the addresses."""
+
+    async def reserve(
+        self,
+        set_id: SetId,
+        subnet_id: str,
+        port: int,
+        *,
+        version: str,  # noqa: ARG002 - whoever gives out sets has chosen by it
+        with_reader: bool,
+    ) -> Vips:
         """Reserve the set's addresses; idempotent by set id. Raises `LaunchFailed`."""
-        purposes = (PRIMARY, READER) if with_reader else (PRIMARY,)
-        wanted = [endpoint_owner(set_id, purpose) for purpose in purposes]
-        self._unsaved.add(set_id)
-        for owner in wanted:
-            self._addresses.take(owner, subnet_id, port)
-        try:
-            await self._addresses.save()
-        except OSError as fault:
-            raise LaunchFailed(f"the addresses of set {set_id} could not be recorded: {fault}") from fault
-        self._unsaved.discard(set_id)
-        vips = self.reserved(set_id)
-        assert vips is not None
-        return vips
+        return await self._reservations.reserve(set_id, subnet_id, port, with_reader=with_reader)
 
     def reserved(self, set_id: SetId) -> Vips | None:
         """What is reserved for the set, and survives the service."""
-        if set_id in self._unsaved:
-            return None
-        primary = self._addresses.held(endpoint_owner(set_id, PRIMARY))
-        reader = self._addresses.held(endpoint_owner(set_id, READER))
-        return Vips(primary=primary, reader=reader) if primary is not None else None
+        return self._reservations.of(set_id)
 
     def owners(self) -> Sequence[SetId]:
         """Every set that has addresses reserved."""
-        return endpoint_owners(self._addresses)
+        return self._reservations.owners()
 
     def seen(self, set_id: SetId, links: Mapping[NodeId, Link]) -> EndpointFacts:
         """Who answers at the addresses now, as the nodes' links last read it."""
@@ -123,11 +115,17 @@ class FloatingEndpoints:
         """Give the set's addresses back; each rests before another set gets it (H22). Raises `OSError`."""
         vips = self.reserved(set_id) or Vips(primary="", reader=None)
         self._lingering -= {(n, vip) for n, vip in self._lingering if vip in (vips.primary, vips.reader)}
-        for purpose in (PRIMARY, READER):
-            self._addresses.release(endpoint_owner(set_id, purpose))
-        self._unsaved.discard(set_id)
         self._errors.pop(set_id, None)
-        await self._addresses.save()
+        await self._reservations.release(set_id)
+
+    async def changes(self) -> AsyncIterator[SetId]:
+        """None, until `close`: an address that its node loses is seen by the node's link."""
+        while (set_id := await self._changes.get()) is not None:
+            yield set_id
+
+    async def close(self) -> None:
+        """End `changes`; the nodes keep the addresses."""
+        self._changes.put_nowait(None)
 
 
 def _holder(vip: str, links: Mapping[NodeId, Link]) -> NodeId | None:

@@ -139,8 +139,20 @@ class Runtime(Protocol):
 class Endpoints(Protocol):
     """Addresses that stay for a set's life and lead to whoever is its primary or its reader."""
 
-    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:
-        """Reserve the set's addresses; idempotent by set id. Raises `LaunchFailed` when none is free."""
+    async def start(self) -> None:
+        """Find again where they lead, once the runtime was started.
+
+        Raises `runtime.files.DamagedFile` when that can not be told.
+        """
+        ...
+
+    async def reserve(
+        self, set_id: SetId, subnet_id: str, port: int, *, version: str, with_reader: bool
+    ) -> Vips:
+        """Reserve the addresses of a set of that engine (`7.0.15`); idempotent by set id.
+
+        Raises `LaunchFailed` when none is free.
+        """
         ...
 
     def reserved(self, set_id: SetId) -> Vips | None:
@@ -172,5 +184,16 @@ class Endpoints(Protocol):
         ...
 
     async def release(self, set_id: SetId) -> None:
-        """Give the set's addresses back; each rests before another set gets it (H22)."""
+        """Give the set's addresses back; each rests before another set gets it (H22).
+
+        Raises `OSError` when that can not be done or proven; then it is to be tried again.
+        """
+        ...
+
+    def changes(self) -> AsyncIterator[SetId]:
+        """The sets whose addresses lead elsewhere without having been pointed: look again."""
+        ...
+
+    async def close(self) -> None:
+        """Stop watching; the addresses go on leading where they do."""
         ...

@@ -76,7 +76,7 @@ class Scene:
 async def scene(ground: Ground, runtime: ProcessRuntime) -> AsyncIterator[Scene]:
     """Two nodes and two addresses."""
     endpoints = FloatingEndpoints(addresses=runtime.addresses, address_of=runtime.address)
-    vips = await endpoints.reserve(SET, SUBNET, ground.port, with_reader=True)
+    vips = await endpoints.reserve(SET, SUBNET, ground.port, version="7.0.15", with_reader=True)
     nodes = await asyncio.gather(*(runtime.launch(ground.order()) for _ in range(2)))
     scene = Scene(ground, runtime, nodes, vips)
     yield scene

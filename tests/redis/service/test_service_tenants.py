@@ -8,6 +8,8 @@ import redis
 from live_set import LiveSet
 from service_process import ServiceProcess
 
+pytestmark = pytest.mark.able("acl")
+
 PASSWORD = "correct horse battery staple"
 USER = {"name": "orders-app", "password": hashlib.sha256(PASSWORD.encode()).hexdigest().upper()}
 LOGIN = {"username": "orders-app", "password": PASSWORD}
@@ -83,6 +85,19 @@ def test_only_the_set_s_user_gets_in_everywhere(guarded: LiveSet) -> None:
         for login in ({"username": USER["name"], "password": "wrong"}, {"password": PASSWORD}):
             with guarded.at(host, **login) as client, pytest.raises(redis.AuthenticationError):
                 client.ping()
+
+
+def test_another_set_s_user_does_not_get_in(service: ServiceProcess, version: str, guarded: LiveSet) -> None:
+    """Of two sets whose users have the same name each takes its own password, and nobody else's."""
+    other = LiveSet.running(service, version, 1, user=USER | {"password": "ab" * 32})
+
+    for host in (other.address(), other.rows()[0]["endpoint"]):
+        for name in (USER["name"], "default", "memstored-control", "memstored-replication"):
+            login = {"username": name, "password": PASSWORD}
+            with other.at(host, **login) as client, pytest.raises(redis.AuthenticationError):
+                client.ping()
+    with guarded.at(guarded.address(), **LOGIN) as client:
+        assert client.ping()
 
 
 def test_the_user_of_a_set_can_not_break_the_service(guarded: LiveSet) -> None:

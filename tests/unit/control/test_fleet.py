@@ -337,7 +337,7 @@ async def launch_stranger(ground: Ground) -> None:
             node=orphan, set_id=STRANGER, subnet_id="subnet", version="7.0.15", port=6379, directives=()
         )
     )
-    await ground.endpoints.reserve(STRANGER, "subnet", 6379, with_reader=True)
+    await ground.endpoints.reserve(STRANGER, "subnet", 6379, version="7.0.15", with_reader=True)
 
 
 class TroubledSets(SetRepository):

@@ -339,10 +339,10 @@ async def test_a_busy_silence_is_told_from_a_hang() -> None:
 async def test_addresses_are_reserved_once_and_never_given_again() -> None:
     """H22: a released address does not come back for another set."""
     endpoints = FakeEndpoints(FakeRuntime())
-    first = await endpoints.reserve(SET, "subnet", PORT, with_reader=True)
-    again = await endpoints.reserve(SET, "subnet", PORT, with_reader=True)
+    first = await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=True)
+    again = await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=True)
     await endpoints.release(SET)
-    other = await endpoints.reserve(SetId("other"), "subnet", PORT, with_reader=False)
+    other = await endpoints.reserve(SetId("other"), "subnet", PORT, version="7.0.15", with_reader=False)
 
     assert again == first
     assert endpoints.reserved(SET) is None
@@ -357,9 +357,9 @@ async def test_a_reservation_may_fail_as_told() -> None:
     endpoints.refuse_reservations("no address is free")
 
     with pytest.raises(LaunchFailed, match="no address is free"):
-        await endpoints.reserve(SET, "subnet", PORT, with_reader=True)
+        await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=True)
 
-    assert (await endpoints.reserve(SET, "subnet", PORT, with_reader=True)).primary
+    assert (await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=True)).primary
 
 
 async def test_an_address_moves_and_the_old_connections_end() -> None:
@@ -367,7 +367,7 @@ async def test_an_address_moves_and_the_old_connections_end() -> None:
     runtime = FakeRuntime()
     endpoints = FakeEndpoints(runtime)
     links = await running(runtime, A, B)
-    vips = await endpoints.reserve(SET, "subnet", PORT, with_reader=True)
+    vips = await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=True)
     await endpoints.point(SET, PORT, links, primary=A, reader=B)
     client = runtime.fleet.connect(vips.primary, PORT)
     before = endpoints.seen(SET, links)
@@ -387,7 +387,7 @@ async def test_an_address_can_lead_to_nobody() -> None:
     runtime = FakeRuntime()
     endpoints = FakeEndpoints(runtime)
     links = await running(runtime, A)
-    vips = await endpoints.reserve(SET, "subnet", PORT, with_reader=False)
+    vips = await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=False)
     await endpoints.point(SET, PORT, links, primary=A, reader=None)
 
     await endpoints.point(SET, PORT, links, primary=None, reader=None)
@@ -402,7 +402,7 @@ async def test_an_address_that_can_not_be_bound_is_a_reason_shown() -> None:
     runtime = FakeRuntime()
     endpoints = FakeEndpoints(runtime)
     links = await running(runtime, A, B)
-    await endpoints.reserve(SET, "subnet", PORT, with_reader=False)
+    await endpoints.reserve(SET, "subnet", PORT, version="7.0.15", with_reader=False)
     await endpoints.point(SET, PORT, links, primary=A, reader=None)
     runtime.fleet.hang(A)
     survivors = {B: links[B]}

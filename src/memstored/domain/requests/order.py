@@ -83,8 +83,7 @@ class Offer:
     """What is to be had here: the catalogue, the engine versions, and the quotas of the project.
 
     `rdb_formats` is the newest RDB format that each engine family loads; `tls` are those of the versions
-    whose program has TLS. `custom` is the parameter group that is ordered, where it is one of the project's
-    own.
+    whose program has TLS. `custom` is the parameter group that is ordered, where it is the project's own.
     """
 
     catalogue: Catalogue

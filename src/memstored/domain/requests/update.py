@@ -155,16 +155,14 @@ def _fulfilled(instance_set: InstanceSet, wishes: Wishes, call: Call, group: Any
 
 
 def _linked(instance_set: InstanceSet, group: AnyGroup, call: Call) -> InstanceSet:
-    """The values of a group that make a difference are brought to the nodes afterwards, all others are there.
-
-    What was begun with those of another group, and did not end well, is put right together with that.
-    """
+    """Values of a group that make a difference are brought to the nodes afterwards; all others are there."""
     if not settled(instance_set):
         return instance_set
     values = values_of(group)
     if on_nodes(instance_set, values) == on_nodes(instance_set):
         return replace(instance_set, configuration=Configuration(values=values, since=call.at))
-    waiting = replace(configured(instance_set), status=ApplyStatus.PENDING, since=call.at)
+    recorded = configured(instance_set).values
+    waiting = Configuration(values=recorded, status=ApplyStatus.PENDING, since=call.at)
     return replace(instance_set, configuration=waiting)
 
 

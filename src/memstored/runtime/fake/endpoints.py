@@ -1,7 +1,7 @@
 """Floating addresses that simulated nodes bind, as the process runtime has them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from memstored.domain.facts import EndpointFacts
 from memstored.domain.model import Vips
@@ -23,8 +23,20 @@ class FakeEndpoints:
         self._errors: dict[SetId, str] = {}
         self._refusals: list[str] = []
         self._lingering: Lingering = set()
+        self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
-    async def reserve(self, set_id: SetId, subnet_id: str, port: int, *, with_reader: bool) -> Vips:  # noqa: ARG002 - the port matters to places that share one address
+    async def start(self) -> None:
+        """See `Endpoints.start`: nothing was before."""
+
+    async def reserve(
+        self,
+        set_id: SetId,
+        subnet_id: str,
+        port: int,  # noqa: ARG002 - it matters to places that share one address
+        *,
+        version: str,  # noqa: ARG002 - simulated servers bind addresses whatever their version
+        with_reader: bool,
+    ) -> Vips:
         """See `Endpoints.reserve`; addresses are never given twice (H22)."""
         await asyncio.sleep(0)
         if set_id not in self._vips:
@@ -92,6 +104,15 @@ class FakeEndpoints:
         await asyncio.sleep(0)
         self._vips.pop(set_id, None)
         self._errors.pop(set_id, None)
+
+    async def changes(self) -> AsyncIterator[SetId]:
+        """See `Endpoints.changes`: none, the links tell all there is."""
+        while (set_id := await self._changes.get()) is not None:
+            yield set_id
+
+    async def close(self) -> None:
+        """See `Endpoints.close`."""
+        self._changes.put_nowait(None)
 
     def _own(self, node: NodeId) -> str:
         placement = self._runtime.placement(node)

@@ -1,0 +1,474 @@
+import asyncio
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from ground import SUBNET, Ground, alive, until
+
+from memstored.cli.folder import DataFolder
+from memstored.cli.house import process_endpoints, process_runtime
+from memstored.cli.purge import purge
+from memstored.domain.catalogue import default_catalogue
+from memstored.domain.model import Vips
+from memstored.domain.ports import LinkTrouble
+from memstored.domain.words import NodeId, SetId
+from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
+from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.processes import ProcessGroup, current_path, processes
+from memstored.runtime.protocol import Engine, Placement
+from memstored.runtime.proxied import ProxiedEndpoints
+
+SET = SetId("set-1")
+OLD = "5.0.6"
+
+
+def haproxy_is_here() -> bool:
+    """Whether there is one that can be used."""
+    try:
+        asyncio.run(usable_haproxy())
+    except ProxyTrouble:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not haproxy_is_here(), reason="no haproxy here")
+
+
+class Scene:
+    """Two launched nodes and a set's addresses behind a proxy, not pointed yet."""
+
+    def __init__(self, ground: Ground, runtime: ProcessRuntime) -> None:
+        self.ground = ground
+        self.runtime = runtime
+        self.begun: list[ProxiedEndpoints] = []
+        self.endpoints = self._anew()
+
+    def _anew(self) -> ProxiedEndpoints:
+        self.endpoints = ProxiedEndpoints(
+            root=self.ground.root,
+            addresses=self.runtime.addresses,
+            address_of=self.runtime.address,
+            patience=2.0,
+        )
+        self.begun.append(self.endpoints)
+        return self.endpoints
+
+    async def furnish(self) -> None:
+        """Reserve addresses and launch nodes."""
+        await self.endpoints.start()
+        vips = await self.endpoints.reserve(SET, SUBNET, self.ground.port, version=OLD, with_reader=True)
+        self.primary, self.reader = vips.primary, str(vips.reader)
+        launches = [self.runtime.launch(self.ground.order()) for _ in range(2)]
+        self.first, self.second = await asyncio.gather(*launches)
+
+    async def restarted(self) -> None:
+        """The service goes and comes again."""
+        await self.endpoints.close()
+        await self._anew().start()
+
+    async def point(self, primary: Placement | None, reader: Placement | None) -> None:
+        """Make the addresses lead to these."""
+        ends = {"primary": primary.node if primary else None, "reader": reader.node if reader else None}
+        await self.endpoints.point(SET, self.ground.port, {}, **ends)
+
+    def seen(self) -> tuple[NodeId | None, NodeId | None]:
+        """The nodes that the addresses lead to."""
+        facts = self.endpoints.seen(SET, {})
+        return facts.primary_at, facts.reader_at
+
+    def connect(self, address: str) -> socket.socket:
+        """A connection to the address."""
+        return socket.create_connection((address, self.ground.port), timeout=5)
+
+    def number_at(self, address: str) -> int:
+        """The process that answers at the address."""
+        with self.ground.client_at(address) as client:
+            return int(client.info("server")["process_id"])
+
+    def folder(self) -> Path:
+        """Where the proxy lives."""
+        return self.ground.root / "proxies" / SET
+
+    def proxies(self) -> list[int]:
+        """The processes that run in the proxy's folder."""
+        here = self.folder()
+        return [p.number for p in processes() if p.living and current_path(p.number) == here]
+
+    def proxy(self) -> int:
+        """The proxy's process."""
+        (number,) = self.proxies()
+        return number
+
+    def say(self, command: str) -> str:
+        """Say something to the proxy, as a service would."""
+        folder = os.open(self.folder(), os.O_PATH)
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(f"/proc/self/fd/{folder}/control")
+            os.close(folder)
+            control.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: control.recv(65536), b"")).decode()
+
+
+@pytest.fixture
+async def scene(ground: Ground, runtime: ProcessRuntime) -> AsyncIterator[Scene]:
+    """Two nodes and two addresses."""
+    scene = Scene(ground, runtime)
+    await scene.furnish()
+    yield scene
+    await scene.restarted()
+    await scene.endpoints.release(SET)
+    assert scene.proxies() == []
+    for endpoints in scene.begun:
+        await endpoints.close()
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the other side ends the connection, after whatever it still had to say."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def subscribed(connection: socket.socket) -> socket.socket:
+    """The connection, once it is a subscriber."""
+    connection.sendall(b"SUBSCRIBE news\r\n")
+    assert b"subscribe" in connection.recv(100)
+    return connection
+
+
+async def test_each_address_leads_to_its_node(scene: Scene) -> None:
+    """Who comes through the primary's address reaches the primary, and so for the reader's."""
+    await scene.point(scene.first, scene.second)
+
+    assert scene.number_at(scene.primary) == scene.first.process_id
+    assert scene.number_at(scene.reader) == scene.second.process_id
+    assert scene.seen() == (scene.first.node, scene.second.node)
+
+
+async def test_an_address_that_leads_nowhere_answers_at_once(scene: Scene) -> None:
+    """Nobody hangs: not before anything was pointed, nor where an address leads to nobody."""
+    with pytest.raises(ConnectionRefusedError):
+        scene.connect(scene.primary)
+
+    await scene.point(None, scene.second)
+    began = time.monotonic()
+
+    with scene.connect(scene.primary) as connection:
+        assert ended(connection)
+    assert time.monotonic() - began < 1
+    assert scene.seen() == (None, scene.second.node)
+
+
+async def test_a_move_ends_everyone_who_came_through(scene: Scene) -> None:
+    """An idle one, a subscriber and one that waits, before the address leads elsewhere (H13)."""
+    await scene.point(scene.first, scene.second)
+    idle, waiting = scene.connect(scene.primary), scene.connect(scene.primary)
+    waiting.sendall(b"BLPOP nothing 0\r\n")
+    subscriber = subscribed(scene.connect(scene.primary))
+
+    await scene.point(scene.second, scene.first)
+
+    with idle, waiting, subscriber:
+        assert [ended(idle), ended(waiting), ended(subscriber)] == [True] * 3
+    assert scene.number_at(scene.primary) == scene.second.process_id
+    with scene.ground.client(scene.first) as client:
+        assert len(client.client_list()) == 1
+
+
+async def test_a_move_leaves_the_other_address_alone(scene: Scene) -> None:
+    """Readers are none the worse for a new primary."""
+    await scene.point(scene.first, scene.second)
+    subscriber = subscribed(scene.connect(scene.reader))
+
+    await scene.point(scene.second, scene.second)
+
+    with subscriber, scene.ground.client(scene.second) as client:
+        assert client.publish("news", "x") == 1
+
+
+async def test_pointing_where_it_leads_already_disturbs_nobody(scene: Scene) -> None:
+    """A repeated move is nothing."""
+    await scene.point(scene.first, scene.second)
+    subscriber = subscribed(scene.connect(scene.primary))
+
+    await scene.point(scene.first, scene.second)
+
+    with subscriber, scene.ground.client(scene.first) as client:
+        assert client.publish("news", "x") == 1
+
+
+async def test_a_move_does_not_wait_for_a_node_that_stands_still(scene: Scene) -> None:
+    """Neither a stopped node nor a client that takes no answer holds an address up."""
+    await scene.point(scene.first, scene.second)
+    with scene.ground.client(scene.first) as client:
+        client.set("big", "x" * 20_000_000)
+    greedy, stuffed = scene.connect(scene.primary), scene.connect(scene.primary)
+    greedy.sendall(b"GET big\r\nGET big\r\n")
+    assert scene.first.process_id is not None
+    os.kill(scene.first.process_id, signal.SIGSTOP)
+    stuffed.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        stuffed.sendall(b"x" * 50_000_000)
+
+    await scene.point(scene.second, scene.second)
+
+    os.kill(scene.first.process_id, signal.SIGCONT)
+    with greedy, stuffed:
+        assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_the_death_of_the_proxy_is_seen_at_once_and_mended_by_the_next_move(scene: Scene) -> None:
+    """Whoever decides is told, sees that the addresses lead nowhere, and points them again."""
+    await scene.point(scene.first, scene.second)
+    os.kill(scene.proxy(), signal.SIGKILL)
+
+    async with asyncio.timeout(1):
+        told = await anext(aiter(scene.endpoints.changes()))
+
+    assert (told, scene.seen()) == (SET, (None, None))
+    await scene.point(scene.first, scene.second)
+    assert scene.number_at(scene.primary) == scene.first.process_id
+    assert scene.seen() == (scene.first.node, scene.second.node)
+
+
+async def test_a_restarted_service_finds_its_proxy_again(scene: Scene) -> None:
+    """It goes on serving all the while, and where it leads is read, not remembered."""
+    await scene.point(scene.first, scene.second)
+    subscriber, proxy = subscribed(scene.connect(scene.primary)), scene.proxy()
+
+    await scene.restarted()
+
+    assert scene.seen() == (scene.first.node, scene.second.node)
+    await scene.point(scene.first, scene.second)
+    with subscriber, scene.ground.client(scene.first) as client:
+        assert client.publish("news", "x") == 1
+    assert scene.proxy() == proxy
+    os.kill(proxy, signal.SIGKILL)
+    await until(lambda: scene.seen() == (None, None))
+
+
+async def test_a_proxy_that_died_meanwhile_leads_nowhere(scene: Scene) -> None:
+    """A service that comes again believes no record of what was."""
+    await scene.point(scene.first, scene.second)
+    await scene.endpoints.close()
+    os.kill(scene.proxy(), signal.SIGKILL)
+    await until(lambda: not scene.proxies())
+
+    await scene.restarted()
+
+    assert scene.seen() == (None, None)
+    await scene.point(scene.second, scene.first)
+    assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_a_move_cut_short_is_seen_for_what_it_is(scene: Scene) -> None:
+    """While somebody is still connected through it, an address leads to his node, though it is shut."""
+    await scene.point(scene.first, scene.second)
+    subscriber = subscribed(scene.connect(scene.primary))
+    scene.say("set server primary/node state maint")
+
+    await scene.restarted()
+
+    assert scene.seen() == (scene.first.node, scene.second.node)
+    await scene.point(scene.second, scene.second)
+    with subscriber:
+        assert ended(subscriber)
+    assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_an_address_leads_to_a_dead_node_until_it_is_moved(scene: Scene) -> None:
+    """Its address may be another's one day (H22), so whoever decides must see that it still leads there."""
+    await scene.point(scene.first, scene.second)
+    assert await scene.runtime.destroy(scene.first.node)
+
+    assert scene.seen() == (scene.first.node, scene.second.node)
+    with scene.connect(scene.primary) as connection:
+        assert ended(connection)
+    await scene.point(None, scene.second)
+    assert scene.seen() == (None, scene.second.node)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_proxy_that_does_not_answer_is_replaced(scene: Scene, *, restarted: bool) -> None:
+    """What can not be asked could lead anywhere, so it is ended, and another leads where it should."""
+    await scene.point(scene.first, scene.second)
+    hung = scene.proxy()
+    os.kill(hung, signal.SIGSTOP)
+    if restarted:
+        await scene.restarted()
+        assert (alive(hung), scene.seen()) == (False, (None, None))
+
+    await scene.point(scene.second, scene.second)
+
+    assert not alive(hung)
+    assert scene.number_at(scene.primary) == scene.second.process_id
+    assert scene.seen() == (scene.second.node, scene.second.node)
+
+
+async def test_an_address_that_another_has_is_a_reason_shown(scene: Scene) -> None:
+    """It is not shared with whoever listens there, as the system would allow (S8)."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind((scene.primary, scene.ground.port))
+        other.listen()
+
+        with pytest.raises(LinkTrouble, match=r"[Aa]ddress already in use"):
+            await scene.point(scene.first, scene.second)
+
+        assert scene.primary in str(scene.endpoints.seen(SET, {}).error)
+    await scene.point(scene.first, scene.second)
+    assert scene.seen() == (scene.first.node, scene.second.node)
+
+
+async def test_a_caller_that_goes_away_leaves_no_half_move(scene: Scene) -> None:
+    """The move comes to its end, and what is seen is what was done."""
+    await scene.point(scene.first, scene.second)
+    caller = asyncio.create_task(scene.point(scene.second, scene.second))
+    await asyncio.sleep(0)
+    caller.cancel()
+
+    await until(lambda: scene.seen() == (scene.second.node, scene.second.node))
+
+    assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_an_address_is_taken_though_another_can_not_be_given(scene: Scene) -> None:
+    """What can be done is done: a reader that is gone does not keep the primary's address where it is."""
+    await scene.point(scene.first, scene.second)
+    assert await scene.runtime.destroy(scene.second.node)
+
+    with pytest.raises(LinkTrouble, match=scene.second.node):
+        await scene.point(None, scene.second)
+
+    assert scene.seen() == (None, None)
+    assert scene.second.node in str(scene.endpoints.seen(SET, {}).error)
+
+
+async def test_a_proxy_that_can_not_be_ended_leads_to_somebody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody must believe that an address was taken from a node, only because that can not be told."""
+    await scene.point(scene.first, scene.second)
+    hung = scene.proxy()
+    with monkeypatch.context() as powerless:
+        powerless.setattr(ProcessGroup, "strike", lambda _: False)
+        os.kill(hung, signal.SIGSTOP)
+
+        with pytest.raises(LinkTrouble, match="could not be ended"):
+            await scene.point(None, None)
+        assert None not in scene.seen()
+        with pytest.raises(OSError, match="lives on"):
+            await scene.endpoints.release(SET)
+
+    await scene.point(None, None)
+    assert (alive(hung), scene.seen()) == (False, (None, None))
+
+
+async def test_purge_ends_the_proxies(tmp_path: Path, program: Engine) -> None:
+    """Nothing of a data folder is left, its proxies neither."""
+    folder = DataFolder(tmp_path / "data").claim()
+    runtime = process_runtime(folder, default_catalogue(), (program,))
+    endpoints = process_endpoints(folder, runtime)
+    await runtime.start()
+    await endpoints.start()
+    subnet, port = default_catalogue().subnets[0].id, 7421
+    await endpoints.reserve(SET, subnet, port, version=OLD, with_reader=False)
+    node = await runtime.launch(replace(Ground(tmp_path, program, "").order(), subnet_id=subnet, port=port))
+    await endpoints.point(SET, port, {}, primary=node.node, reader=None)
+    (group,) = running_in([folder.runtime / "proxies" / SET]).values()
+    group.close()
+    await endpoints.close()
+    await runtime.close()
+    folder.release()
+
+    done = await asyncio.to_thread(purge, folder.path, None)
+
+    assert (done.nodes, done.left, folder.path.exists()) == (1, [], False)
+    assert not alive(group.number)
+
+
+async def test_release_ends_the_proxy_and_lets_the_addresses_rest(scene: Scene) -> None:
+    """Nothing of it is left, and no other set gets what its clients still know (H22)."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+
+    await scene.endpoints.release(SET)
+
+    assert not alive(proxy)
+    assert not scene.folder().exists()
+    assert (scene.endpoints.owners(), scene.endpoints.carries(SET)) == ((), False)
+    other = await scene.endpoints.reserve(
+        SetId("other"), SUBNET, scene.ground.port, version=OLD, with_reader=True
+    )
+    assert not {other.primary, other.reader} & {scene.primary, scene.reader}
+    await scene.endpoints.release(SetId("other"))
+
+
+async def test_a_proxy_without_addresses_is_found_and_can_be_released(scene: Scene) -> None:
+    """A service that ended in the middle of a release leaves something that the next one tidies up."""
+    await scene.point(scene.first, scene.second)
+    for purpose in ("primary", "reader"):
+        scene.runtime.addresses.release(f"proxied/{SET}/{purpose}")
+
+    await scene.restarted()
+
+    assert scene.endpoints.owners() == (SET,)
+    assert scene.endpoints.reserved(SET) is None
+    await scene.endpoints.release(SET)
+    assert scene.proxies() == []
+
+
+async def test_nobody_else_can_read_or_command_it(scene: Scene) -> None:
+    """Its folder, file and socket are its owner's, and it is told of no node but over the socket."""
+    await scene.point(scene.first, scene.second)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in scene.folder().iterdir()}
+
+    assert stat.S_IMODE(scene.folder().stat().st_mode) == 0o700
+    assert modes == {"haproxy.cfg": 0o600, "haproxy.log": 0o600, "control": 0o600}
+    assert str(scene.first.address) not in (scene.folder() / "haproxy.cfg").read_text()
+
+
+async def test_large_answers_and_pipelines_pass_whole(scene: Scene) -> None:
+    """What goes through is what Redis said."""
+    await scene.point(scene.first, scene.second)
+
+    with scene.ground.client_at(scene.primary) as client:
+        client.set("big", "x" * 5_000_000)
+        with client.pipeline(transaction=False) as pipe:
+            for number in range(5_000):
+                pipe.set(f"k{number}", number)
+            assert pipe.execute() == [True] * 5_000
+        assert client.get("big") == "x" * 5_000_000
+
+
+async def test_addresses_are_kept_apart_by_who_carries_them(scene: Scene) -> None:
+    """A set whose nodes have its addresses is none of the proxies'."""
+    scene.runtime.addresses.take("set/other/primary", SUBNET, scene.ground.port)
+
+    assert scene.endpoints.owners() == (SET,)
+    assert scene.endpoints.reserved(SET) == Vips(primary=scene.primary, reader=scene.reader)
+
+
+async def test_a_node_is_not_reached_by_its_former_clients(scene: Scene) -> None:
+    """What a client sends after the address was taken is not carried out."""
+    await scene.point(scene.first, scene.second)
+    with scene.ground.client_at(scene.primary) as client:
+        client.set("key", "before")
+        await scene.point(None, scene.second)
+        with pytest.raises(redis.ConnectionError):
+            client.set("key", "after")
+    with scene.ground.client(scene.first) as client:
+        assert client.get("key") == "before"
