@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
+from live_group import LiveGroup, values_of
 from live_set import SETS, LiveSet, Row, order
 from service_process import kill, wait_for
 from stepping_service import SteppingService
@@ -50,6 +51,8 @@ class Stage:
         self.body: Row = {}
         self.target = ""
         self.lost: Row | None = None
+        self.group: LiveGroup | None = None
+        self.wanted: dict[str, str] = {}
         self.keys: dict[str, str] = {}
         self.written = 0
 
@@ -121,7 +124,29 @@ class Stage:
             client.mset(self.keys)
             assert client.wait(copies, 5000) == copies
 
+    def have_group(self) -> None:
+        """See to the set having a parameter group of its own, and its values."""
+        self.group = self.group or LiveGroup.made(self.service, self.version)
+        if self.made.show()["parameterGroup"]["id"] != self.group.id:
+            self.made.patch(parameterGroupId=self.group.id)
+        self.group.await_status(self.made, "In-Sync")
+
+    def change_group(self, name: str, least: int) -> None:
+        """Give a parameter of the group a value that it never had."""
+        assert self.group is not None
+        self.wanted = {name: str(least + self.written)}
+        self.group.change(**self.wanted)
+
     # What is so
+
+    def has_values(self) -> bool:
+        """Whether every server has the values that its group was given last, and that is recorded."""
+        if self.made.show()["parameterGroup"]["applyStatus"] != "In-Sync":
+            return False
+        try:
+            return all(values_of(self.made, name) == {value} for name, value in self.wanted.items())
+        except redis.RedisError:
+            return False
 
     def record(self) -> Record:
         """What store and servers hold of the set."""
@@ -216,6 +241,14 @@ def _holds_what_was_saved(stage: Stage) -> bool:
 
 def _ready(nodes: int, *, recovery: bool = False) -> Callable[[Stage], None]:
     return lambda stage: stage.have(nodes, recovery=recovery)
+
+
+def _ready_to_apply(nodes: int) -> Callable[[Stage], None]:
+    def ready(stage: Stage) -> None:
+        stage.have(nodes)
+        stage.have_group()
+
+    return ready
 
 
 def _choose_target(stage: Stage) -> None:
@@ -382,6 +415,28 @@ OPERATIONS = {
         ),
         told={"Cluster Backup Schedule Update": 1},
         nodes=3,
+    ),
+    "apply live": Operation(
+        before=_ready_to_apply(3),
+        begin=lambda stage: stage.change_group("timeout", 100),
+        told={"Parameters Update": 1, "Parameter Group Apply Complete": 1},
+        nodes=3,
+        done=Stage.has_values,
+    ),
+    "apply by replacing": Operation(
+        before=_ready_to_apply(2),
+        begin=lambda stage: stage.change_group("tcp-backlog", 1000),
+        told={
+            "Parameters Update": 1,
+            "Cluster Node Add": 2,
+            "Cluster Node Delete": 2,
+            "Cluster Switchover": 1,
+            "Parameter Group Apply Complete": 1,
+        },
+        nodes=2,
+        new=2,
+        epochs=1,
+        done=Stage.has_values,
     ),
     "delete the set": Operation(
         before=_ready(3),

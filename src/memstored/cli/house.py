@@ -23,10 +23,10 @@ from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
-from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -143,6 +143,7 @@ async def open_house(
             )
         )
         backups = BackupRepository(database, clock, sets)
+        groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
@@ -155,6 +156,9 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            GroupSequence(
+                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+            ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
@@ -163,9 +167,11 @@ async def open_house(
                     database=database,
                     sets=sets,
                     backups=backups,
+                    groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    sequence=sequence,
                     passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
@@ -217,27 +223,21 @@ class _Rooms:
     database: Database
     sets: SetRepository
     backups: BackupRepository
+    groups: ParameterGroupRepository
     files: Files
     fleet: Fleet
     keeper: Keeper
+    sequence: GroupSequence
     passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
     findings: Sequence[Finding]
 
 
-class _NoSequence:
-    """Nobody brings the values of groups to sets that run: new ones start with them."""
-
-    def wake(self, group_id: GroupId) -> None:
-        """Nothing is to be looked at."""
-
-
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    groups = ParameterGroupRepository(rooms.database, clock)
-    finder = GroupFinder(catalogue=catalogue, groups=groups)
-    holdings = Holdings(rooms.sets, groups)
+    finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
         catalogue=catalogue,
         engines=rooms.runtime.engines,
@@ -259,7 +259,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         groups=finder,
         passwords=rooms.passwords,
         control=rooms.fleet,
-        sequence=_NoSequence(),
+        sequence=rooms.sequence,
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -276,7 +276,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             holdings=holdings,
             quotas=settings.quota,
             control=rooms.fleet,
-            sequence=_NoSequence(),
+            sequence=rooms.sequence,
             clock=clock,
         ),
         passwords=rooms.passwords,

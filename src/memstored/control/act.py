@@ -11,9 +11,12 @@ from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
-from memstored.domain.model import InstanceSet
-from memstored.domain.ports import Link, LinkTrouble
+from memstored.domain.model import InstanceSet, Setting
+from memstored.domain.parameter_group import on_nodes
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.ports import Link, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
 from memstored.runtime.protocol import LaunchFailed, LaunchOrder
@@ -62,6 +65,8 @@ class Actor:
                 replication = replication_of(instance_set, self.identities)
                 loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
                 await loader.load(instance_set, action)
+            case do.Configure():
+                await self._configure(instance_set, action)
             case do.Stamp():
                 await self._stamp(instance_set, action)
             case _:
@@ -131,6 +136,7 @@ class Actor:
                 memory_gib=instance_set.memory,
                 control=self.identities.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                parameters=on_nodes(instance_set, birth_values(instance_set, node_id)),
             ),
             on_disk=capabilities_of(instance_set.version).acl,
         )
@@ -171,3 +177,18 @@ class Actor:
         if primary is None or primary.address is None:
             raise LinkTrouble(f"the primary {action.primary} has no address")
         await link.follow(primary.address, instance_set.port)
+
+    async def _configure(self, instance_set: InstanceSet, action: do.Configure) -> None:
+        """A refusal is no trouble of the act: what comes of it is decided, so it is only remembered."""
+        link = self._link(action.node)
+        try:
+            for setting in action.settings:
+                await _set(link, setting)
+        except SettingRefused as refusal:
+            self.watch.turned_down(instance_set, action.node, refusal)
+
+
+async def _set(link: Link, setting: Setting) -> None:
+    if setting.name == MAXMEMORY and (why := eviction(setting, await link.holdings())):
+        raise SettingRefused(MAXMEMORY, why)
+    await link.configure((setting,))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
 from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
-from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Doors, Link, Target, Wire
+from memstored.domain.model import Configuration, InstanceSet, Node
+from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId
 from memstored.objects.storage import Objects
@@ -63,6 +63,7 @@ class _Sight:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
         """Count full syncs that began and ended without the link being up (H28)."""
@@ -102,6 +103,7 @@ class Watch:
     _operation: _Spell = field(default_factory=_Spell)
     _promotion: _Spell = field(default_factory=_Spell)
     _standing: _Spell = field(default_factory=_Spell)
+    _configuration: Configuration | None = None
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -118,6 +120,7 @@ class Watch:
     def look(self, instance_set: InstanceSet) -> SetFacts:
         """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
         self._attend(instance_set)
+        self._forget_refusals(instance_set)
         now = self.place.clock.monotonic()
         operation, lineage = instance_set.operation, instance_set.lineage
         code = instance_set.reason.code if instance_set.reason else None
@@ -197,6 +200,8 @@ class Watch:
             copy_at=sight.copy_at,
             reached=sight.reached,
             load=sight.load,
+            settings=link.settings,
+            refused=dict(sight.refused),
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -309,6 +314,19 @@ class Watch:
         """Remember how it goes."""
         if node in self._sights:
             self._sights[node].load = load
+
+    def turned_down(self, instance_set: InstanceSet, node: NodeId, refusal: SettingRefused) -> None:
+        """Remember what the node said to a value, for as long as the set's configuration stays as it was."""
+        if node in self._sights and instance_set.configuration == self._configuration:
+            self._sights[node].refused[refusal.name] = refusal.words
+
+    def _forget_refusals(self, instance_set: InstanceSet) -> None:
+        """What is wanted now was not refused yet."""
+        if instance_set.configuration == self._configuration:
+            return
+        self._configuration = instance_set.configuration
+        for sight in self._sights.values():
+            sight.refused.clear()
 
     def _drop(self, node: NodeId) -> None:
         self._close(self._sights.pop(node))

@@ -6,11 +6,13 @@ may be repeated without harm; whether it worked is seen in the next look, never 
 
 from dataclasses import dataclass
 
+from memstored.domain.model import Setting
 from memstored.domain.words import NodeId
 
 __all__ = [
     "Action",
     "Admit",
+    "Configure",
     "Destroy",
     "Detach",
     "Equip",
@@ -67,6 +69,14 @@ class Equip:
     """Give the node the set's replication identity, live (S1)."""
 
     node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Set these parameters live and read each back; what the node refuses is remembered (API.md 7)."""
+
+    node: NodeId
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +164,7 @@ class Point:
     reader: NodeId | None
 
 
-NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
+NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
 Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp
 """Everything."""

@@ -196,7 +196,7 @@ class BufferLimits:
     @property
     def words(self) -> str:
         """The form."""
-        form = " ".join(f"{name} <hard> <soft> <seconds>" for name in self.classes)
+        form = " ".join(f"{name} HARD SOFT SECONDS" for name in self.classes)
         return f"{form}; a limit is 0 (off), or {self.least} to {self.most}"
 
     def admits(self, value: str) -> bool:

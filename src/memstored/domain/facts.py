@@ -14,6 +14,10 @@ NOWHERE = ("127.0.0.1", 1)
 """Following this address is following nobody: data, replid and offset stay, writes are refused (H1)."""
 
 
+ReadSettings = tuple[tuple[str, str], ...]
+"""Parameters of an engine with their values, by name, in the words of `CONFIG GET`. It can be hashed fast."""
+
+
 class Life(StrEnum):
     """Whether a node lives. Only `GONE` is a proof: its whole process group is empty (H7, H15).
 
@@ -146,6 +150,8 @@ class NodeFacts:
     `copies_failed`: full syncs in a row that began and did not end well; `copy_at`: monotonic seconds
     before which no other is to be tried (H28). `reached`: the offset (bytes) that it was last seen to have as
     a master, kept when it dies. `load`: how the load of saved data into it goes, None when none was begun.
+    `settings`: what it says of its parameters, None until it was asked. `refused`: the parameters that it did
+    not take since the set's configuration changed, each with the engine's own words.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
@@ -165,6 +171,8 @@ class NodeFacts:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    settings: ReadSettings | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     launching: bool = False
     remains: bool = False
     error: str | None = None

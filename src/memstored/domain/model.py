@@ -138,11 +138,15 @@ class Configuration:
 
     Every node runs with `values`, and a new one starts with them. `wanted` is on its way to the nodes; it
     becomes `values` only once every node read it back. `status` says how far that is, `since` when, and
-    `error` why it stopped, in the engine's own words.
+    `error` why it stopped, in the engine's own words; then `wanted` tells what it was about, and the nodes go
+    back to `values`. `failures` counts the times that the primary could not hand over to a node that was
+    started with `wanted`; `retry_at` is when it may be tried again.
     """
 
     values: GroupValues
     wanted: GroupValues | None = None
+    failures: int = 0
+    retry_at: float = 0.0
     status: ApplyStatus = ApplyStatus.IN_SYNC
     since: float | None = None
     error: str | None = None

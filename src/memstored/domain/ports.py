@@ -3,13 +3,13 @@
 The real one is `redis.link`; the simulated one ships in `runtime.fake` and proves logic, not Redis.
 """
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import TenantUser
+from memstored.domain.facts import ReadSettings, ReplicationFacts
+from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Identity",
     "Link",
     "LinkTrouble",
+    "SettingRefused",
     "Target",
     "Wire",
 ]
@@ -34,6 +35,15 @@ is their name. The fence's only the service knows; the tenants' serves tenants, 
 
 class LinkTrouble(Exception):
     """A command could not be carried out or its answer did not come: look again before believing."""
+
+
+class SettingRefused(LinkTrouble):
+    """A node did not take a value: `name` is the parameter's, `words` are the engine's own (API.md 7)."""
+
+    def __init__(self, name: str, words: str) -> None:
+        super().__init__(f"{name}: {words}")
+        self.name = name
+        self.words = words
 
 
 class DoorTrouble(Exception):
@@ -142,6 +152,14 @@ class Link(Protocol):
         """The addresses the node listens at (`CONFIG GET bind`)."""
         ...
 
+    @property
+    def settings(self) -> ReadSettings | None:
+        """What `CONFIG GET` said of every editable parameter of the engine's family, by name.
+
+        Read when the connection is made, and anew after each change.
+        """
+        ...
+
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
         ...
@@ -179,6 +197,14 @@ class Link(Protocol):
 
     async def holdings(self) -> Holdings:
         """Count what the node holds now."""
+        ...
+
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """Set each value live (`CONFIG SET`) and read it back, in this order.
+
+        Raises `SettingRefused` at the first that the engine refuses, or takes for something else; those
+        before it are set.
+        """
         ...
 
     async def promote(self) -> None:

@@ -44,7 +44,7 @@ class Finding:
         return capabilities_of(self.engine.version) if known else None
 
 
-async def find_engines(folders: Sequence[Path] = (), *, patience: float = 2.0) -> tuple[Engine, ...]:
+async def find_engines(folders: Sequence[Path] = (), *, patience: float = 10.0) -> tuple[Engine, ...]:
     """The programs that sets can be run with here: those of `take_inventory` that are offered."""
     return offered(await take_inventory(folders, patience=patience))
 
@@ -54,7 +54,7 @@ def offered(findings: Iterable[Finding]) -> tuple[Engine, ...]:
     return tuple(finding.engine for finding in findings if finding.obstacle is None)
 
 
-async def take_inventory(folders: Sequence[Path] = (), *, patience: float = 2.0) -> tuple[Finding, ...]:
+async def take_inventory(folders: Sequence[Path] = (), *, patience: float = 10.0) -> tuple[Finding, ...]:
     """Every program that is here, Redis first, newest version first.
 
     Of two programs of one version the one with TLS is offered, else the one found first: in `folders`

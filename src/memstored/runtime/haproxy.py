@@ -95,7 +95,7 @@ def _connections() -> int:
     return max(1, min(CONNECTIONS, granted))
 
 
-async def usable_haproxy(*, patience: float = 5.0) -> str:
+async def usable_haproxy(*, patience: float = 10.0) -> str:
     """The HAProxy on PATH, or where Debian has it. Raises `ProxyTrouble` when none is of use.
 
     It is asked whether it understands all that it would be told; nothing is started.

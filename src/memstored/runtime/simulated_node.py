@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
-from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, LinkTrouble
+from memstored.domain.model import Setting, TenantUser
+from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.simulated_stream import Entry, Feed, Phase, Snapshot
 
@@ -85,7 +85,8 @@ class SimulatedNode:
     may ask to continue where it is; false from the begin of a full sync to its end (H2). `ended`: the
     process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
     `guest`: the one-time identity of the door that it takes its data in from, and logs in as, until it is
-    equipped again. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
+    equipped again. `settings` are its parameters, `complaints` what it says to some of them when they are to
+    change. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
     `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
     until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
     now.
@@ -125,7 +126,8 @@ class SimulatedNode:
     clients: list[SimulatedClient] = field(default_factory=list)
     waiting: list[Callable[["SimulatedNode"], object]] = field(default_factory=list)
     restless: int = 0
-    maxmemory: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
     evicted: int = 0
     log: list[str] = field(default_factory=list)
 
@@ -215,8 +217,17 @@ class SimulatedNode:
         """What it holds: a key costs as much memory as its write was long."""
         keys = len(self.writes)
         return Holdings(
-            keys=keys, evicted=self.evicted, used_memory=keys * WRITE_BYTES, maxmemory=self.maxmemory
+            keys=keys,
+            evicted=self.evicted,
+            used_memory=keys * WRITE_BYTES,
+            maxmemory=int(self.settings.get("maxmemory", "0")),
         )
+
+    def configure(self, setting: Setting) -> None:
+        """`CONFIG SET`, read back. Raises `SettingRefused` with the words it has for that parameter."""
+        if setting.name in self.complaints:
+            raise SettingRefused(setting.name, self.complaints[setting.name])
+        self.settings[setting.name] = setting.value
 
     def promote(self) -> None:
         """`REPLICAOF NO ONE`; nothing on a master. Raises `LinkTrouble` while loading.

@@ -43,6 +43,7 @@ class Ground:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
+        self.database = database
         self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)

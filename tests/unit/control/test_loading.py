@@ -257,7 +257,9 @@ async def test_a_node_that_would_not_keep_it_is_not_taken(ground: Ground, limit:
     async with ground.fleet() as fleet:
         await ordered(ground, fleet, 1, source)
         await eventually(lambda: held.feeding == 1)
-        ground.runtime.fleet.node(FIRST).maxmemory = limit
+        server = ground.runtime.fleet.node(FIRST)
+        server.settings["maxmemory"] = str(limit)
+        server.complaints["maxmemory"] = "ERR no"
         held.go_on.set()
 
         stored = await ground.until(running)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from world import SET, SOURCE, World, ask_replica, operation
+from world import SET, SOURCE, World, ask_replica, ask_values, operation
 
 from memstored.domain import actions as do
 from memstored.domain.naming import node_id
-from memstored.domain.words import NodeState, OperationKind, SetState
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.words import ApplyStatus, NodeState, OperationKind, SetState
 from memstored.runtime.simulated_node import Reply
 
 TURNS = 60
@@ -56,6 +57,27 @@ def restored() -> World:
     return World.of(source=SOURCE)
 
 
+def apply_live(world: World) -> None:
+    """The sequence begins an apply of what can be set live."""
+    ask_values(world, timeout="300", hz="50")
+
+
+def apply_refused(world: World) -> None:
+    """The same, and the primary refuses."""
+    world.server(1).complaints["timeout"] = "ERR Invalid argument"
+    apply_live(world)
+
+
+def apply_by_replacing(world: World) -> None:
+    """The sequence begins an apply of what only a start can give."""
+    ask_values(world, io_threads="4", timeout="300")
+
+
+def one_node() -> World:
+    """A set of one node in use."""
+    return World.running(replicas=1, recovery_enabled=False)
+
+
 def nothing(_world: World) -> None:
     """The set is being made; that is the operation."""
 
@@ -68,6 +90,10 @@ SCENARIOS = {
     "promote": Scenario(World.running, promote, frozenset({1, 2, 3}), 3),
     "failover": Scenario(World.running, lambda world: world.kill(1), frozenset({2, 3, 4}), 2),
     "heal": Scenario(World.running, lambda world: world.kill(2), frozenset({1, 3, 4}), 1),
+    "apply live": Scenario(World.running, apply_live, frozenset({1, 2, 3}), 1),
+    "apply refused": Scenario(World.running, apply_refused, frozenset({1, 2, 3}), 1),
+    "apply by replacing": Scenario(World.running, apply_by_replacing, frozenset({4, 5, 6}), 4),
+    "apply by replacing one": Scenario(one_node, apply_by_replacing, frozenset({2}), 2),
     "delete set": Scenario(World.running, delete_set, frozenset(), None),
 }
 
@@ -108,4 +134,7 @@ def test_the_next_controller_finishes_what_was_begun(name: str, turn: int, acts:
         assert world.set.primary.number == scenario.primary
         assert world.lost_writes == []
         assert world.write("after") is Reply.OK
+        assert configured(world.set).status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
+        for server in world.fleet.nodes.values():
+            assert server.settings == on_nodes(world.set), "a node has other values than are recorded"
         assert sum(isinstance(a, do.Promote) for a in world.acts) <= 2

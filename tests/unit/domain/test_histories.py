@@ -11,15 +11,17 @@ from world import READER, SAVED, SOURCE, VIP, World
 
 from memstored.domain.catalogue import default_catalogue
 from memstored.domain.errors import InvalidRequest
-from memstored.domain.model import InstanceSet, Node
+from memstored.domain.model import GroupValues, InstanceSet, Node, Setting
+from memstored.domain.parameter_group import configured, on_nodes
 from memstored.domain.requests.change import Call, Change
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
 from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
+from memstored.domain.sequence import next_moves
 from memstored.domain.settings import Quotas
-from memstored.domain.words import SetState
+from memstored.domain.words import ApplyStatus, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
@@ -27,6 +29,15 @@ PICK = st.integers(min_value=0, max_value=5)
 CATALOGUE = default_catalogue()
 LATE = 10.0
 """Seconds into a history from which on the set may be deleted, so that most of it is about one that lives."""
+VALUES = (
+    (),
+    (("timeout", "300"),),
+    (("timeout", "600"), ("hz", "50")),
+    (("maxmemory", "100"),),
+    (("io-threads", "4"),),
+    (("io-threads", "2"), ("timeout", "300")),
+)
+"""What a group may set: nothing, what can be set live, what may evict, what only a start can give."""
 ENDED = (SetState.FAILED, SetState.TERMINATED)
 
 
@@ -51,6 +62,7 @@ class Histories(RuleBasedStateMachine):
         else:
             self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version)
         self.counter = 0
+        self.group = GroupValues(group_id="g")
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
 
     def pick(self, index: int) -> SimulatedNode | None:
@@ -237,6 +249,35 @@ class Histories(RuleBasedStateMachine):
         """Its owner deletes it, late in its history."""
         self.ask(lambda present, call: delete(present, call, [], keep_automatic=None))
 
+    @rule(values=st.sampled_from(VALUES))
+    def change_group(self, values: tuple[tuple[str, str], ...]) -> None:
+        """The set's parameter group gets another version."""
+        settings = tuple(Setting(name=name, value=value) for name, value in values)
+        self.group = GroupValues(group_id="g", version=self.group.version + 1, settings=settings)
+        self.sequence()
+
+    @rule()
+    def sequence(self) -> None:
+        """The sequence looks at the set."""
+        world = self.world
+        for move in next_moves([world.set], self.group, world.now + world.clock_error):
+            world.set = replace(move.after, revision=world.set.revision + 1)
+
+    @rule()
+    def retry(self) -> None:
+        """Its owner has it tried again."""
+        present = configured(self.world.set)
+        if present.status is ApplyStatus.ERROR_SYNC and self.world.set.operation is None:
+            again = replace(present, status=ApplyStatus.APPLYING, error=None)
+            revision = self.world.set.revision + 1
+            self.world.set = replace(self.world.set, configuration=again, revision=revision)
+            self.sequence()
+
+    @rule(name=st.sampled_from((None, "timeout", "hz")))
+    def take_against(self, name: str | None) -> None:
+        """From now on engines refuse every change of this parameter, or none."""
+        self.world.complaints = {} if name is None else {name: "ERR Invalid argument"}
+
     # What must hold
 
     def check_succession(self) -> None:
@@ -314,11 +355,13 @@ class Histories(RuleBasedStateMachine):
         world.refuse_launches = world.lose_replies = 0
         world.slow = frozenset()
         world.storage.away, world.storage.complaint = False, None
+        world.complaints = {}
         for node in list(world.fleet.nodes.values()):
             world.fleet.wake(node.id)
         quiet = 0
         for _ in range(4000):
             commits = world.commits
+            self.sequence()
             quiet = 0 if world.turn() or world.commits != commits else quiet + 1
             self.check_succession()
             if quiet > 2 and self.ended_well():
@@ -327,10 +370,23 @@ class Histories(RuleBasedStateMachine):
         assert quiet > 2, "a turn on a set at rest does nothing"
         if world.set.status is SetState.RUNNING:
             assert world.write("last") is Reply.OK
+            self.check_values()
         if world.set.status is SetState.FAILED and not world.set.opened:
             assert not world.fleet.nodes, "nothing is left running of a restore that failed"
             assert world.set.source is not None
             assert len(world.set.source.refusals) > 1
+
+    def check_values(self) -> None:
+        """Every node runs with what is recorded, whatever came of applies."""
+        present = configured(self.world.set)
+        assert present.status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
+        recorded = on_nodes(self.world.set)
+        for node in self.world.set.nodes:
+            has = self.world.fleet.node(node.id).settings
+            live = {name for name in recorded if name != "io-threads"}
+            assert {name: has[name] for name in live} == {name: recorded[name] for name in live}
+            if present.status is ApplyStatus.IN_SYNC:
+                assert has["io-threads"] == recorded["io-threads"]
 
     def ended_well(self) -> bool:
         """The state that was asked for, or the worst that its owner must mend, or a proven total loss."""
@@ -338,7 +394,8 @@ class Histories(RuleBasedStateMachine):
         lost = [n for n in present.nodes if n.lost]
         if present.status in ENDED:
             return True
-        if present.operation is not None:
+        applying = configured(present).status in (ApplyStatus.APPLYING, ApplyStatus.PENDING)
+        if present.operation is not None or (applying and present.status is SetState.RUNNING):
             return False
         if present.status is SetState.RUNNING:
             return len(present.nodes) == present.replicas and not lost

@@ -7,14 +7,29 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import (
+    Configuration,
+    EventDraft,
+    GroupValues,
+    InstanceSet,
+    Node,
+    Operation,
+    Setting,
+    Source,
+    Step,
+)
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.plan import decide
-from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble
+from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, SettingRefused
+from memstored.domain.sequence import begin_apply
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.runtime.simulated import SimulatedFleet
@@ -124,6 +139,16 @@ def ask_replica(world: "World") -> None:
     )
 
 
+def ask_values(world: "World", **values: str) -> None:
+    """What the sequence begins: an apply of another version of the set's group; `_` stands for `-`."""
+    known = configured(world.set)
+    settings = tuple(Setting(name=name.replace("_", "-"), value=value) for name, value in values.items())
+    latest = known.wanted or known.values
+    wanted = GroupValues(group_id="g", version=latest.version + 1, settings=settings)
+    begun = begin_apply(world.set, wanted, world.now)
+    world.set = replace(begun, revision=world.set.revision + 1)
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -138,6 +163,7 @@ class Memory:
     reached: int = 0
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -178,6 +204,8 @@ class World:
     acts: list[do.Action] = field(default_factory=list)
     storage: Storage = field(default_factory=Storage)
     doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+    configuration: Configuration | None = None
 
     @classmethod
     def of(
@@ -252,7 +280,7 @@ class World:
         self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
                 or (isinstance(act, do.Point) and act.primary is None)
                 for act in decision.actions
             )
@@ -272,9 +300,13 @@ class World:
         return len(decision.actions)
 
     def _check_at_rest(self) -> None:
-        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9)."""
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9), but for an apply of
+        parameters, of which the operation tells alone (API.md 2.3).
+        """
         operation = self.set.operation
-        if self.set.status is SetState.RUNNING and operation is not None:
+        if self.set.status is not SetState.RUNNING or operation is None:
+            return
+        if operation.kind is not OperationKind.APPLY_PARAMETERS:
             assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
@@ -333,6 +365,10 @@ class World:
     def look(self) -> SetFacts:
         """What a controller sees now."""
         present = self.set
+        if present.configuration != self.configuration:
+            self.configuration = present.configuration
+            for memory in self.memory.values():
+                memory.refused.clear()
         reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
@@ -411,6 +447,8 @@ class World:
             copy_at=memory.copy_at,
             reached=memory.reached,
             load=memory.load,
+            settings=tuple(sorted(server.settings.items())),
+            refused=dict(memory.refused),
             remains=True,
         )
 
@@ -430,10 +468,8 @@ class World:
     def act(self, action: do.Action) -> None:
         """Carry out one act on the simulated servers."""
         match action:
-            case do.Reserve():
-                self.reserved = True
-            case do.Release():
-                self.reserved = False
+            case do.Reserve() | do.Release():
+                self.reserved = isinstance(action, do.Reserve)
             case do.Launch(node):
                 self._launch(node)
             case do.Fence(node):
@@ -448,6 +484,8 @@ class World:
                 self._point(primary, reader)
             case do.Load(node, number):
                 self._begin_load(node, number)
+            case do.Configure(node, settings):
+                self._configure(node, settings)
             case _:
                 self._command(action)
 
@@ -457,13 +495,14 @@ class World:
             self.memory.setdefault(node, Memory()).error = "no memory left"
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
-            self.fleet.launch(
+            server = self.fleet.launch(
                 node,
                 host=f"127.20.{number // 250 % 250}.{number % 250 + 1}",
                 set_id=SET,
                 version=self.set.version,
                 fence=None if capabilities_of(self.set.version).acl else NO_USERS[FENCE],
             )
+            server.settings.update(on_nodes(self.set, birth_values(self.set, node)))
 
     # Loading, as `control.loading` does it, a chunk a turn
 
@@ -575,6 +614,22 @@ class World:
                 self.fleet.kill_script(node)
             case _:
                 raise AssertionError(action)
+
+    def _configure(self, node: NodeId, settings: tuple[Setting, ...]) -> None:
+        """As `control.act` does it: one value after the other, until one is refused."""
+        try:
+            for setting in settings:
+                self.fleet.command(node, partial(self._set, setting=setting))
+        except SettingRefused as refusal:
+            self.memory[node].refused[refusal.name] = refusal.words
+
+    def _set(self, server: SimulatedNode, setting: Setting) -> None:
+        why = self.complaints.get(setting.name)
+        if setting.name == MAXMEMORY:
+            why = eviction(setting, server.holdings()) or why
+        if why is not None:
+            raise SettingRefused(setting.name, why)
+        server.configure(setting)
 
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}

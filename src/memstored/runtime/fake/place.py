@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
+from memstored.domain.engine import family_of
+from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import FENCE, Identity
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
@@ -81,7 +83,7 @@ class FakeRuntime:
             set_id=order.set_id,
             fence=fence,
         )
-        node.maxmemory = int(told.get("maxmemory", "0"))
+        node.settings.update(_settings(order))
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
@@ -210,3 +212,12 @@ class FakeRuntime:
         if placed is not None and placed.gone and node_id not in self._reported:
             self._reported.add(node_id)
             self._exits.put_nowait(node_id)
+
+
+def _settings(order: LaunchOrder) -> dict[str, str]:
+    """The parameters that a group may set, as an engine reads them from its redis.conf."""
+    lines: dict[str, list[str]] = {}
+    for name, value in order.directives:
+        lines.setdefault(name, []).append(value.strip('"'))
+    known = {p.name for p in parameters_of(family_of(order.version)) if p.editable}
+    return {name: " ".join(values) for name, values in lines.items() if name in known}

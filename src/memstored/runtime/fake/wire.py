@@ -1,17 +1,18 @@
 """Links to simulated nodes. Every look lets the fleet do one turn; commands may meet with mishaps."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from memstored.domain.model import TenantUser
+from memstored.domain.model import Setting, TenantUser
 from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.simulated_node import Condition, SimulatedNode
 
 if TYPE_CHECKING:
-    from memstored.domain.facts import ReplicationFacts
+    from memstored.domain.facts import ReadSettings, ReplicationFacts
 
 __all__ = ["FakeLink", "FakeWire"]
 
@@ -37,6 +38,7 @@ class FakeLink:
         self.admitted = False
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
+        self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
         self.probe()
 
@@ -102,6 +104,12 @@ class FakeLink:
     async def holdings(self) -> Holdings:
         """See `Link.holdings`."""
         return await self._carry_out("holdings", SimulatedNode.holdings)
+
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """See `Link.configure`."""
+        for setting in settings:
+            await self._carry_out("configure", partial(SimulatedNode.configure, setting=setting))
+        self._look()
 
     async def promote(self) -> None:
         """See `Link.promote`."""
@@ -186,6 +194,7 @@ class FakeLink:
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
         self._identity = node.identity if node.guest is None else None
         self.admitted, self.bound = node.admitted, node.bound
+        self.settings = tuple(sorted(node.settings.items()))
 
     def _reading(self) -> tuple[object, ...]:
         return (
@@ -197,6 +206,7 @@ class FakeLink:
             self._identity,
             self.admitted,
             self.bound,
+            self.settings,
         )
 
     def _ended(self, node_id: NodeId) -> None:
