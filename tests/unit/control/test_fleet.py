@@ -16,7 +16,7 @@ from memstored.control.guests import Guests
 from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
-from memstored.domain.ports import Identity
+from memstored.domain.ports import TENANTS, Identity
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
@@ -36,6 +36,7 @@ DEADLINE = 10.0
 IDENTITIES = Identities(
     control=Identity(user="memstored-control", secret="c"),
     replication=Identity(user="memstored-replication", secret="r"),
+    password="p",
 )
 STEPS = ("provision", "load", "replicate", "open")
 
@@ -73,9 +74,12 @@ class Ground:
         async with Fleet(place=place, sets=sets or self.sets, guests=guests) as fleet:
             yield fleet
 
-    async def order(self, replicas: int = 3, source: Source | None = None) -> InstanceSet:
+    async def order(
+        self, replicas: int = 3, source: Source | None = None, version: str = "7.0.15"
+    ) -> InstanceSet:
         """Write a set as the request to create it does."""
-        return await self.sets.add(planned(replicas, source), IDENTITIES, (), node_quota=60)
+        ordered = replace(planned(replicas, source), version=version)
+        return await self.sets.add(ordered, IDENTITIES, (), node_quota=60)
 
     async def until(self, holds: Callable[[InstanceSet], bool]) -> InstanceSet:
         """The stored set, as soon as it is like that."""
@@ -170,6 +174,25 @@ async def test_an_ordered_set_is_made_and_takes_writes(ground: Ground) -> None:
 
     assert stored.vips is not None
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+
+
+async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) -> None:
+    """Its nodes are told their configuration, take the tenants' password, and a proxy carries the address."""
+    await ground.order(version="5.0.6")
+
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        ground.runtime.fleet.crash(node_id(SET, 1))
+        healed = await ground.until(lambda now: running(now) and len(now.failovers) == 1)
+
+    assert healed.vips == stored.vips is not None
+    assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+    orders = ground.runtime.orders
+    assert [order.on_disk for order in orders.values()] == [False] * 4
+    assert {node_id(SET, number) for number in (2, 3, 4)} <= set(ground.runtime.cleared)
+    asked = {node.id: node.asks for node in ground.runtime.fleet.nodes.values()}
+    assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
 
 
 async def test_a_killed_primary_is_replaced_without_being_told_by_anyone_but_the_runtime(

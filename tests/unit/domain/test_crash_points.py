@@ -25,7 +25,7 @@ TURNS = 60
 class Scenario:
     """An operation: how the world is before, what is asked or happens, and what must be in the end."""
 
-    before: Callable[[], World]
+    before: Callable[..., World]
     begin: Callable[[World], None]
     serving: frozenset[int]
     primary: int | None
@@ -65,9 +65,9 @@ def delete_set(world: World) -> None:
     world.set = replace(world.set, status=SetState.TERMINATING)
 
 
-def restored() -> World:
+def restored(version: str) -> World:
     """A set that is asked for, made of saved data."""
-    return World.of(source=SOURCE)
+    return World.of(source=SOURCE, version=version)
 
 
 def apply_live(world: World) -> None:
@@ -112,23 +112,32 @@ SCENARIOS = {
 }
 
 
-def steps_of(scenario: Scenario) -> list[tuple[int, int]]:
+VERSIONS = ("7.0.15", "5.0.6")
+"""One whose nodes hold addresses and can be paused, one without users, pauses and floating addresses."""
+
+
+def steps_of(scenario: Scenario, version: str) -> list[tuple[int, int]]:
     """Every place between two steps: the turn, and how many of its acts were begun."""
-    world = scenario.before()
+    world = scenario.before(version=version)
     scenario.begin(world)
     decided = [world.turn() for _ in range(TURNS)]
     last = max(turn for turn, acts in enumerate(decided) if acts)
     return [(turn, acts) for turn in range(last + 2) for acts in range(decided[turn] + 1)]
 
 
-CASES = [(name, *step) for name, scenario in SCENARIOS.items() for step in steps_of(scenario)]
+CASES = [
+    (name, version, *step)
+    for name, scenario in SCENARIOS.items()
+    for version in VERSIONS
+    for step in steps_of(scenario, version)
+]
 
 
-@pytest.mark.parametrize(("name", "turn", "acts"), CASES)
-def test_the_next_controller_finishes_what_was_begun(name: str, turn: int, acts: int) -> None:
+@pytest.mark.parametrize(("name", "version", "turn", "acts"), CASES)
+def test_the_next_controller_finishes_what_was_begun(name: str, version: str, turn: int, acts: int) -> None:
     """The set ends as asked, no write is lost, nothing is started or promoted twice, nothing is left."""
     scenario = SCENARIOS[name]
-    world = scenario.before()
+    world = scenario.before(version=version)
     scenario.begin(world)
     for _ in range(turn):
         world.turn()

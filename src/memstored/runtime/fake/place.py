@@ -20,6 +20,7 @@ __all__ = ["FakeRuntime", "Mishap"]
 ENGINES = (
     Engine(version="7.0.15", program="fake", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="fake", tls=False, license="BSD-3-Clause"),
+    Engine(version="5.0.6", program="fake", tls=False, license="BSD-3-Clause"),
 )
 HOSTS_PER_RANGE = 254
 
