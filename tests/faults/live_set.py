@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -51,13 +51,13 @@ class LiveSet:
         self.login: dict[str, str] = {}
 
     @classmethod
-    def ordered(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> "LiveSet":  # noqa: ANN401 - any JSON
+    def ordered(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Self:  # noqa: ANN401 - any JSON
         """A set that was ordered just now."""
         answer = service.client.post(SETS, order(service, version, nodes, **changes))
         return cls(service, answer["objectId"])
 
     @classmethod
-    def running(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> "LiveSet":  # noqa: ANN401 - any JSON
+    def running(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Self:  # noqa: ANN401 - any JSON
         """A set that is `Running`."""
         made = cls.ordered(service, version, nodes, **changes)
         made.await_whole(nodes)

@@ -259,6 +259,31 @@ async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: G
     assert ground.endpoints.owners() == (STRANGER,)
 
 
+async def test_addresses_that_can_not_be_given_back_now_keep_no_service_from_starting(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a set that is gone, behind a proxy that can not be ended, are tried again later."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+    stored = await ground.sets.load(SET)
+    assert stored is not None
+    await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATED, nodes=()))
+    tried: list[SetId] = []
+
+    async def refuse(owner: SetId) -> None:
+        tried.append(owner)
+        raise TimeoutError("a process lives on")
+
+    monkeypatch.setattr(ground.endpoints, "release", refuse)
+
+    async with ground.fleet() as fleet:
+        assert fleet.sets == frozenset()
+
+    assert tried == [SET]
+
+
 async def test_a_service_whose_runtime_forgot_a_sets_addresses_does_not_start(ground: Ground) -> None:
     """As when its folder is not mounted: what it does not know would pass for gone (S3)."""
     await ground.order()
