@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from crafted import strings
 from loading import DEADLINE, HOST, parts, unheard
-from nodes import CONTROL, REPLICATION, Opener, attached, connected, reached
+from logins import CONTROL, REPLICATION
+from nodes import Opener, attached, connected, reached
 from server_fixtures import Start
 from servers import Engine, Server, free_address, soon
 

@@ -479,3 +479,43 @@ async def test_closing_ends_the_stream_of_exits(ground: Ground, runtime: Process
 
     assert [node async for node in runtime.exits()] == []
     assert alive(pid_of(placement))
+
+
+async def test_files_come_with_a_node_for_the_address_it_got(ground: Ground, runtime: ProcessRuntime) -> None:
+    """They are made once the address is known, and are there when the server starts."""
+    order = replace(ground.order(), files=lambda address: {"name": address.encode()})
+
+    placement = await runtime.launch(order)
+
+    assert placement.address is not None
+    assert (ground.folder(order.node) / "files" / "name").read_text() == placement.address
+
+
+async def test_files_that_are_not_wanted_in_the_end_are_as_they_were(
+    ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """A block that ends by an exception puts the former ones back; one that does not leaves the new ones."""
+    order = replace(ground.order(), files=lambda _: {"name": b"old"})
+    await runtime.launch(order)
+    file = ground.folder(order.node) / "files" / "name"
+
+    async def refuse() -> None:
+        async with runtime.replaced_files(order.node, {"name": b"bad"}):
+            assert file.read_bytes() == b"bad"
+            raise LaunchFailed("no")
+
+    with pytest.raises(LaunchFailed, match="no"):
+        await refuse()
+    refused = file.read_bytes()
+    async with runtime.replaced_files(order.node, {"name": b"new"}):
+        pass
+
+    assert (refused, file.read_bytes()) == (b"old", b"new")
+    assert len(list(ground.folder(order.node).glob("files-*"))) == 1
+
+
+async def test_files_of_nobody_are_not_replaced(runtime: ProcessRuntime) -> None:
+    """There is no such node."""
+    with pytest.raises(LaunchFailed, match="not here"):
+        async with runtime.replaced_files(NodeId("nobody"), {}):
+            pass

@@ -206,6 +206,30 @@ def test_certificates_are_renewed_while_clients_go_on(secured: LiveSet) -> None:
     assert secured.status == "Running"
 
 
+def test_a_renewal_that_fails_changes_nothing_and_says_so(secured: LiveSet) -> None:
+    """A node whose folder takes no files keeps its certificate and serves on; the next request mends it."""
+    before = {row["objectId"]: shown(row["endpoint"]) for row in secured.rows()}
+    folder = secured.service.data_dir / "runtime" / "nodes" / secured.replicas()[0]["objectId"]
+    kept = (folder / "files").readlink()
+    in_the_way = folder / "files.new"
+    in_the_way.mkdir()
+
+    secured.service.client.post(f"{secured.path}/certificates/renew", {})
+    failed = secured.await_operation("renew_certificates")
+    after = {row["objectId"]: shown(row["endpoint"]) for row in secured.rows()}
+    status, files = secured.status, [path.name for path in folder.glob("files-*")]
+    in_the_way.rmdir()
+    secured.service.client.post(f"{secured.path}/certificates/renew", {})
+    wait_for(lambda: secured.operations()[-1]["state"] != "running", what="the end of the next renewal")
+
+    assert (failed["state"], after) == ("failed", before)
+    assert "files.new" in failed["error"]
+    assert (status, files) == ("Running", [str(kept)])
+    assert "Cluster Certificates Renew Failed" in secured.event_names()
+    assert secured.operations()[-1]["state"] == "succeeded"
+    assert not set(before.values()) & {shown(row["endpoint"]) for row in secured.rows()}
+
+
 def test_a_set_without_tls_has_nothing_to_renew(service: ServiceProcess) -> None:
     """400, and the set is as it was."""
     made = LiveSet.running(service, VERSION, 1)
