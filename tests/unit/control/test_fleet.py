@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
@@ -16,13 +17,14 @@ from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Identity
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import StoreBusy, WrongKey
@@ -44,7 +46,9 @@ class Ground:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
         self.database = database
-        self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
+        cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, cipher)
+        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -62,6 +66,7 @@ class Ground:
             objects=self.objects,
             doors=self.doors,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )
@@ -271,6 +276,31 @@ async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: G
     assert left is not None
     assert not left.gone
     assert ground.endpoints.owners() == (STRANGER,)
+
+
+async def test_addresses_that_can_not_be_given_back_now_keep_no_service_from_starting(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a set that is gone, behind a proxy that can not be ended, are tried again later."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+    stored = await ground.sets.load(SET)
+    assert stored is not None
+    await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATED, nodes=()))
+    tried: list[SetId] = []
+
+    async def refuse(owner: SetId) -> None:
+        tried.append(owner)
+        raise TimeoutError("a process lives on")
+
+    monkeypatch.setattr(ground.endpoints, "release", refuse)
+
+    async with ground.fleet() as fleet:
+        assert fleet.sets == frozenset()
+
+    assert tried == [SET]
 
 
 async def test_a_service_whose_runtime_forgot_a_sets_addresses_does_not_start(ground: Ground) -> None:

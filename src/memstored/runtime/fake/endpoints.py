@@ -26,7 +26,8 @@ class FakeEndpoints:
         self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
     async def start(self) -> None:
-        """See `Endpoints.start`: nothing was before."""
+        """See `Endpoints.start`; the addresses are where they were."""
+        self._changes = asyncio.Queue()
 
     async def reserve(
         self,
