@@ -195,6 +195,25 @@ async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) ->
     assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
 
 
+async def test_how_much_is_used_is_asked_of_the_primary(ground: Ground) -> None:
+    """And not known of a set that nobody watches, or whose primary does not answer: never guessed (H30)."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        unknown = await fleet.used_memory(SET)
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        assert stored.vips is not None
+        ground.runtime.fleet.client_write(stored.vips.primary, "x")
+
+        used = await fleet.used_memory(SET)
+        ground.runtime.fleet.hang(node_id(SET, 1))
+        hung = await fleet.used_memory(SET)
+
+    assert (unknown, hung) == (None, None)
+    assert used == ground.runtime.fleet.node(node_id(SET, 1)).holdings().used_memory
+    assert used > 0
+
+
 async def test_a_killed_primary_is_replaced_without_being_told_by_anyone_but_the_runtime(
     ground: Ground,
 ) -> None:
