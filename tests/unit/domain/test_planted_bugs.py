@@ -97,6 +97,12 @@ BUGS = (
         "S8 leaves the address where it is", "pointing", "if not pointed(turn, primary, reader):", "if False:"
     ),
     Bug("S9 promotes a target that is behind", "promotion", "and at.offset >= end.offset", "and True"),
+    Bug(
+        "H12 stops a primary that has the address",
+        "promotion",
+        "return turn.facts.endpoints.primary_at != primary.id",
+        "return True",
+    ),
     Bug("S9 never goes back", "promotion", "elif late or not _still_coming(turn, target):", "elif False:"),
     Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
     Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),
