@@ -53,6 +53,23 @@ def test_every_node_is_replaced(replicas: int, recovery_enabled: bool) -> None: 
     assert world.write("after") is Reply.OK
 
 
+def test_a_node_that_stays_after_all_is_counted_once() -> None:
+    """One that was to go and is the last with the data becomes the primary; as many are asked for (S6)."""
+    world = World.running(replicas=2)
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: any(n.removing for n in world.set.nodes))
+    assert [n.number for n in world.set.nodes if n.removing] == [2]
+
+    world.kill(1)
+    world.kill(3)
+    world.turns(3)
+    ended(world)
+    world.turns_until(lambda: world.set.status is SetState.RUNNING)
+
+    assert world.set.replicas == len(world.set.nodes) == 2
+    assert world.lost_writes == []
+
+
 def test_there_are_never_fewer_copies_than_before() -> None:
     """Another comes and holds a whole copy before one goes (S6); never are there two too many."""
     world = World.running()
@@ -182,23 +199,6 @@ def test_a_death_at_any_moment_without_ha(turns: int, victim: int) -> None:
     assert world.set.operation is None
     assert configured(world.set).status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
     assert len(world.holders()) >= 2
-
-
-def test_a_node_that_stays_after_all_is_counted_once() -> None:
-    """One that was to go and is the last with the data becomes the primary; as many are asked for (S6)."""
-    world = World.running(replicas=2)
-    ask_values(world, io_threads="4")
-    world.turns_until(lambda: any(n.removing for n in world.set.nodes))
-    assert [n.number for n in world.set.nodes if n.removing] == [2]
-
-    world.kill(1)
-    world.kill(3)
-    world.turns(3)
-    ended(world)
-    world.turns_until(lambda: world.set.status is SetState.RUNNING)
-
-    assert world.set.replicas == len(world.set.nodes) == 2
-    assert world.lost_writes == []
 
 
 def test_another_version_in_the_middle_is_what_it_ends_with() -> None:
