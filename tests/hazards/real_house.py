@@ -16,7 +16,7 @@ from typing import Self
 
 import redis
 from detour import Detours
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
 
@@ -257,8 +257,10 @@ class RealHouse:
         return redis.Redis(host, PORT, decode_responses=True, socket_timeout=5, retry=once, **login)
 
     def control(self, node: Node) -> redis.Redis:
-        """A client that may do everything, at a node's own address."""
-        return self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        """A client that may do everything, at a node's own address; a move of addresses may cut it (H15)."""
+        client = self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        client.set_retry(Retry(ConstantBackoff(0.02), 5))
+        return client
 
     def tenant(self, stored: InstanceSet) -> redis.Redis:
         """A tenant at the primary address."""
