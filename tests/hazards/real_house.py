@@ -18,7 +18,7 @@ import redis
 from detour import Detours
 from logins import CONTROL, PASSWORD, REPLICATION
 from old_client import control_client, old_client
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
 from servers import engines as programs
@@ -316,10 +316,12 @@ class RealHouse:
         )
 
     def control(self, node: Node) -> redis.Redis:
-        """A client that may do everything, at a node's own address."""
+        """A client that may do everything, at a node's own address; a move of addresses may cut it (H15)."""
         if not capabilities_of(self.engine.version).acl:
             return control_client(str(node.address), PORT, CONTROL, PASSWORD)
-        return self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        client = self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        client.set_retry(Retry(ConstantBackoff(0.02), 5))
+        return client
 
     def tenant(self, stored: InstanceSet) -> redis.Redis:
         """A tenant at the primary address."""
