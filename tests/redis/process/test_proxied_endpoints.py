@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -272,6 +273,19 @@ async def test_a_proxy_that_died_meanwhile_leads_nowhere(scene: Scene) -> None:
     assert scene.seen() == (None, None)
     await scene.point(scene.second, scene.first)
     assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_a_proxy_whose_folder_was_removed_is_replaced(scene: Scene) -> None:
+    """It can not be asked any more, and would keep the addresses from any other."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    shutil.rmtree(scene.folder())
+
+    await scene.restarted()
+
+    assert (alive(proxy), scene.seen()) == (False, (None, None))
+    await scene.point(scene.first, scene.second)
+    assert scene.number_at(scene.primary) == scene.first.process_id
 
 
 async def test_a_move_cut_short_is_seen_for_what_it_is(scene: Scene) -> None:
