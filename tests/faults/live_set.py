@@ -47,6 +47,8 @@ class LiveSet:
         self.service = service
         self.id = set_id
         self.path = f"{SETS}/{set_id}"
+        self.tls = bool(self.show()["tlsEnabled"])
+        self.login: dict[str, str] = {}
 
     @classmethod
     def ordered(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Self:  # noqa: ANN401 - any JSON
@@ -212,8 +214,20 @@ class LiveSet:
             socket_timeout=patience,
             socket_connect_timeout=5,
             retry=Retry(NoBackoff(), 0),
-            **login,
+            **self._security(),
+            **self.login | login,
         )
+
+    def _security(self) -> dict[str, Any]:
+        """What a client needs for TLS: whom to trust now, and to look whose certificate it is shown."""
+        if not self.tls:
+            return {}
+        return {
+            "ssl": True,
+            "ssl_ca_data": self.service.authorities(),
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+        }
 
     @contextmanager
     def at(self, host: str, *, patience: float = 10.0, **login: str) -> Iterator[redis.Redis]:

@@ -176,13 +176,14 @@ async def test_a_move_ends_everyone_who_came_through(scene: Scene) -> None:
     await scene.point(scene.first, scene.second)
     idle, waiting = scene.connect(scene.primary), scene.connect(scene.primary)
     waiting.sendall(b"BLPOP nothing 0\r\n")
-    subscriber = subscribed(scene.connect(scene.primary))
+    subscriber, proxy = subscribed(scene.connect(scene.primary)), scene.proxy()
 
     await scene.point(scene.second, scene.first)
 
     with idle, waiting, subscriber:
         assert [ended(idle), ended(waiting), ended(subscriber)] == [True] * 3
     assert scene.number_at(scene.primary) == scene.second.process_id
+    assert scene.proxy() == proxy
     with scene.ground.client(scene.first) as client:
         assert len(client.client_list()) == 1
 
@@ -360,14 +361,14 @@ async def test_a_proxy_that_can_not_be_ended_leads_to_somebody(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody must believe that an address was taken from a node, only because that can not be told."""
-    await scene.point(scene.first, scene.second)
+    await scene.point(None, scene.second)
     hung = scene.proxy()
     with monkeypatch.context() as powerless:
         powerless.setattr(ProcessGroup, "strike", lambda _: False)
         os.kill(hung, signal.SIGSTOP)
 
         with pytest.raises(LinkTrouble, match="could not be ended"):
-            await scene.point(None, None)
+            await scene.point(scene.first, scene.second)
         assert None not in scene.seen()
         with pytest.raises(OSError, match="lives on"):
             await scene.endpoints.release(SET)

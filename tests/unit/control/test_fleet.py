@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
@@ -16,13 +17,14 @@ from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import TENANTS, Identity
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import StoreBusy, WrongKey
@@ -45,7 +47,9 @@ class Ground:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
         self.database = database
-        self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
+        cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, cipher)
+        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -63,6 +67,7 @@ class Ground:
             objects=self.objects,
             doors=self.doors,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )

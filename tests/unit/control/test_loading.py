@@ -13,6 +13,7 @@ from test_fleet import DEADLINE, IDENTITIES, SET, Ground, eventually, ground, pl
 from memstored.control.fleet import Fleet
 from memstored.domain.model import InstanceSet, Source
 from memstored.domain.naming import node_id
+from memstored.domain.ports import Papers
 from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.fake import FakeDoor, FakeDoors, FakeEndpoints, FakeRuntime, Mishap
@@ -93,8 +94,8 @@ class HeldDoors(FakeDoors):
         self.feeding = 0
         self.broken_off = 0
 
-    def __call__(self, host: str, *, size: int, deadline: float) -> FakeDoor:
-        door = super().__call__(host, size=size, deadline=deadline)
+    def __call__(self, host: str, *, size: int, deadline: float, papers: Papers | None = None) -> FakeDoor:
+        door = super().__call__(host, size=size, deadline=deadline, papers=papers)
         hand_over = door.feed
 
         async def feed(chunks: AsyncIterable[bytes], progress: Callable[[int], None]) -> None:

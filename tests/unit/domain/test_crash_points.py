@@ -13,6 +13,8 @@ from world import SET, SOURCE, World, ask_replica, ask_values, operation
 from memstored.domain import actions as do
 from memstored.domain.naming import node_id
 from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.requests.certificates import renew_certificates
+from memstored.domain.requests.change import Call
 from memstored.domain.words import ApplyStatus, NodeState, OperationKind, SetState
 from memstored.runtime.simulated_node import Reply
 
@@ -45,6 +47,17 @@ def promote(world: World) -> None:
     steps = ("stop_writes", "catch_up", "promote", "move_address")
     asked = operation(OperationKind.PROMOTE, steps, node_id(SET, 3), world.now)
     world.set = replace(world.set, recovery_enabled=False, operation=asked)
+
+
+def secured() -> World:
+    """A set that speaks TLS."""
+    return World.running(tls=True)
+
+
+def renew(world: World) -> None:
+    """The request for new certificates."""
+    call = Call(actor="mia", request_id="r", at=world.now)
+    world.set = renew_certificates(world.set, call).after
 
 
 def delete_set(world: World) -> None:
@@ -90,6 +103,7 @@ SCENARIOS = {
     "promote": Scenario(World.running, promote, frozenset({1, 2, 3}), 3),
     "failover": Scenario(World.running, lambda world: world.kill(1), frozenset({2, 3, 4}), 2),
     "heal": Scenario(World.running, lambda world: world.kill(2), frozenset({1, 3, 4}), 1),
+    "renew": Scenario(secured, renew, frozenset({1, 2, 3}), 1),
     "apply live": Scenario(World.running, apply_live, frozenset({1, 2, 3}), 1),
     "apply refused": Scenario(World.running, apply_refused, frozenset({1, 2, 3}), 1),
     "apply by replacing": Scenario(World.running, apply_by_replacing, frozenset({4, 5, 6}), 4),
@@ -134,6 +148,7 @@ def test_the_next_controller_finishes_what_was_begun(name: str, version: str, tu
     assert {n.number for n in world.set.nodes if n.status is NodeState.RUNNING} == scenario.serving
     assert world.set.operation is None
     assert set(world.fleet.nodes) == {n.id for n in world.set.nodes}
+    assert world.shown() == world.recorded()
     if scenario.primary is None:
         assert world.set.status is SetState.TERMINATED
         assert not world.reserved
