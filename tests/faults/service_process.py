@@ -286,6 +286,10 @@ class ServiceProcess:
         rows: list[dict[str, Any]] = self.client.get("/v1/instance-sets")["data"]
         return rows
 
+    def authorities(self) -> str:
+        """The certificates that clients are to trust, in PEM."""
+        return self.client.text("/v1/redis/ca-certificate")
+
     # Its end
 
     def clear(self) -> None:
