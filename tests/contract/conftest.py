@@ -37,11 +37,13 @@ from harness import (
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
+from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -53,6 +55,7 @@ from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -142,6 +145,7 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
+    authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
     sequence = RecordingSequence()
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
@@ -179,6 +183,7 @@ async def api(
     app.state.services = Services(
         settings=SETTINGS,
         sets=service,
+        authorities=AuthorityService(authorities),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(

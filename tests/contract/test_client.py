@@ -31,7 +31,6 @@ from set_calls import (
     stored,
 )
 
-from conftest import PUBLIC_URL
 from memstored.client import (
     AsyncClient,
     Busy,
@@ -58,15 +57,18 @@ from memstored.client.calls import (
 from memstored.client.session import Patience
 from memstored.client.wire import Call
 from memstored.domain.backup import Progress
-from memstored.domain.model import InstanceSet
-from memstored.domain.words import ApplyStatus, BackupState, SetState
+from memstored.domain.model import Certificate, InstanceSet
+from memstored.domain.words import ApplyStatus, AuthorityId, BackupState, SetState
 
+PUBLIC_URL = "http://memstored.test"
+"""Where the house says that it is."""
+CERTIFICATE = Certificate(
+    fingerprint="f" * 64, authority=AuthorityId("a" * 36), not_before=0.0, not_after=1.0
+)
 Use = Callable[[AsyncClient, Api], Awaitable[None]]
 
 OF_THE_CLIENT = {"close", "do", "from_file"}
 """What a client has beside its methods."""
-WITH_TLS = {"renew_authority", "renew_certificates", "show_authorities"}
-"""What a house without TLS does not answer."""
 
 
 async def nobody_sleeps(_seconds: float) -> None:
@@ -235,6 +237,17 @@ async def use_check_failover(client: AsyncClient, api: Api) -> None:
     assert "ha_off" in check.reasons
 
 
+async def use_renew_certificates(client: AsyncClient, api: Api) -> None:
+    """An operation of the set's."""
+    set_id = await running(api, tlsEnabled=True)
+    await put(api, set_id, lambda it: it.with_nodes(replace(n, certificate=CERTIFICATE) for n in it.nodes))
+
+    assert await client.renew_certificates(set_id) == set_id
+    operation = (await client.show_set(set_id)).operation
+    assert operation is not None
+    assert operation.kind == "renew_certificates"
+
+
 async def use_wait_until_running(client: AsyncClient, api: Api) -> None:
     """It returns the set."""
     set_id = await running(api)
@@ -311,6 +324,20 @@ async def use_encrypt_password(client: AsyncClient, api: Api) -> None:
 
     set_id = await order(client, user=User(name="app", password=encrypted))
     assert (await stored(api, set_id)).user is not None
+
+
+async def use_show_authorities(client: AsyncClient, api: Api) -> None:
+    """In PEM."""
+    assert (await client.show_authorities()).startswith("-----BEGIN CERTIFICATE-----")
+
+
+async def use_renew_authority(client: AsyncClient, api: Api) -> None:
+    """It is trusted beside the old one."""
+    old = await client.show_authorities()
+
+    assert await client.renew_authority()
+    both = await client.show_authorities()
+    assert (old in both, both.count("BEGIN CERTIFICATE")) == (True, 2)
 
 
 async def use_show_health(client: AsyncClient, api: Api) -> None:
@@ -646,7 +673,7 @@ async def test_method(name: str, client: AsyncClient, api: Api) -> None:
 
 def test_every_method_is_used_here() -> None:
     """And both clients have the same ones."""
-    assert methods(AsyncClient) == methods(Client) == set(USES) | WITH_TLS
+    assert methods(AsyncClient) == methods(Client) == set(USES)
 
 
 def every_call() -> Iterator[Call[Any]]:

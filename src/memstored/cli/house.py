@@ -18,6 +18,7 @@ from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
 from memstored.cli.settings import USAGE
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
@@ -38,6 +39,7 @@ from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine
 from memstored.runtime.proxied import ProxiedEndpoints
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -50,6 +52,7 @@ from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -130,6 +133,8 @@ async def open_house(
         cipher = Cipher.from_file(folder.key_file)
         sets = SetRepository(database, clock, cipher)
         await sets.check_key()
+        authorities = Authorities(AuthorityRepository(database, cipher), clock, settings.tls)
+        await authorities.load()
         place = parts.furnish(
             Place(
                 runtime=runtime,
@@ -138,6 +143,7 @@ async def open_house(
                 objects=objects,
                 doors=LoadingDoor,
                 door_host=_LOCAL,
+                authorities=authorities,
                 clock=clock,
                 rules=settings.failover,
             )
@@ -166,6 +172,7 @@ async def open_house(
                 _Rooms(
                     database=database,
                     sets=sets,
+                    authorities=authorities,
                     backups=backups,
                     groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
@@ -222,6 +229,7 @@ class _Rooms:
 
     database: Database
     sets: SetRepository
+    authorities: Authorities
     backups: BackupRepository
     groups: ParameterGroupRepository
     files: Files
@@ -266,6 +274,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     return Services(
         settings=settings,
         sets=sets,
+        authorities=AuthorityService(rooms.authorities),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

@@ -14,6 +14,7 @@ import typer
 from memstored.cli import (
     backups,
     catalogue,
+    certificates,
     connect,
     credentials,
     history,
@@ -44,6 +45,7 @@ app.add_typer(nodes.app, name="node")
 app.add_typer(backups.app, name="backup")
 app.add_typer(parameters.app, name="parameters")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(users.app, name="user")
 app.add_typer(login.app, name="profile")

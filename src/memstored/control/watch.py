@@ -7,9 +7,10 @@ that `domain.plan.decide` judges.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
+from memstored.control.authorities import Authorities
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
+from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import Configuration, InstanceSet, Node
 from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
@@ -31,6 +32,7 @@ class Place:
     """The surroundings that all sets of a service share.
 
     `doors` opens a master for a node that loads, at `door_host` (IPv4), where every node can come to.
+    `authorities` sign what nodes and doors show over TLS.
     """
 
     runtime: Runtime
@@ -39,6 +41,7 @@ class Place:
     objects: Objects
     doors: Doors
     door_host: str
+    authorities: Authorities
     clock: Clock
     rules: FailoverSettings
 
@@ -63,6 +66,7 @@ class _Sight:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    renewal: RenewalFacts = field(default_factory=RenewalFacts)
     refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
@@ -132,6 +136,7 @@ class Watch:
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
             standing_for=self._standing.lasts((instance_set.status, code), now),
+            trust=self.place.authorities.trust if instance_set.tls_enabled else None,
         )
 
     def _attend(self, instance_set: InstanceSet) -> None:
@@ -157,6 +162,7 @@ class Watch:
             version=instance_set.version,
             control=self.identities.control,
             password=self.identities.password,
+            tls=self.place.authorities if instance_set.tls_enabled else None,
         )
         return self.place.wire.open(target, self.changed)
 
@@ -176,6 +182,7 @@ class Watch:
                 address=placement.address if placement else None,
                 reached=sight.reached,
                 load=sight.load,
+                renewal=sight.renewal,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
@@ -200,6 +207,8 @@ class Watch:
             copy_at=sight.copy_at,
             reached=sight.reached,
             load=sight.load,
+            certificate=link.certificate,
+            renewal=sight.renewal,
             settings=link.settings,
             refused=dict(sight.refused),
             launching=sight.launching,
@@ -298,6 +307,15 @@ class Watch:
         """Remember that a launch began or ended, and the engine's words if it failed."""
         sight = self._sights.setdefault(node, _Sight())
         sight.launching, sight.error = under_way, error
+
+    def renewal(self, node: NodeId) -> RenewalFacts:
+        """What was done about the node's certificate."""
+        sight = self._sights.get(node)
+        return sight.renewal if sight is not None else RenewalFacts()
+
+    def renewed(self, node: NodeId, renewal: RenewalFacts) -> None:
+        """Remember it."""
+        self._sights.setdefault(node, _Sight()).renewal = renewal
 
     def stamped(self, replicas: tuple[NodeId, ...], offset: int) -> None:
         """Remember the stream offset (bytes) that proves the copies of these replicas once reached."""

@@ -26,6 +26,7 @@ __all__ = [
     "Point",
     "Promote",
     "Release",
+    "Renew",
     "Reserve",
     "Shut",
     "Stamp",
@@ -157,6 +158,17 @@ class Shut:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Give the node another certificate and key, and the authorities trusted now, while it serves (H31).
+
+    It is done for that operation, which learns from it how it went.
+    """
+
+    node: NodeId
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Give the primary and the reader address to these nodes, taking them from the ones before (S8)."""
 
@@ -166,5 +178,5 @@ class Point:
 
 NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
-Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp
+Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp | Renew
 """Everything."""

@@ -91,7 +91,12 @@ def _record_arrival(turn: Turn, node: Node, seen: NodeFacts) -> None:
 
 
 def launch_members(turn: Turn) -> None:
-    """Start every planned node: the intent first, then the act, which may be repeated (S2)."""
+    """Start every planned node: the intent first, then the act, which may be repeated (S2).
+
+    With TLS only once the set has its addresses: the nodes' certificates name them.
+    """
+    if turn.set.tls_enabled and turn.set.vips is None:
+        return
     for node in turn.set.nodes:
         if node.lost or node.removing or node.address is not None:
             continue

@@ -157,13 +157,16 @@ class Certificate:
     """What a node shows to whoever connects over TLS; the key is kept where the node lives.
 
     `fingerprint` is the SHA-256 of the certificate in DER, 64 lower-case hex digits; times are seconds since
-    1970. `authority` is the certificate authority that signed it.
+    1970. `authority` is the certificate authority that signed it; `trusts` are those whose certificates the
+    node accepts, which it was given together with its own. `outdated`: another one is wanted in its place.
     """
 
     fingerprint: str
     authority: AuthorityId
     not_before: float
     not_after: float
+    trusts: tuple[AuthorityId, ...] = ()
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
 from memstored.domain.configuring import bring_values, halt_apply, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
@@ -70,24 +71,33 @@ def _writes_wait(turn: Turn) -> bool:
 
 def _advance(turn: Turn) -> None:
     record_members(turn)
+    record_certificates(turn)
     equip_members(turn)
     introduce_members(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:
+        stop_renewal(turn)
         carry_promotion(turn, turn.lineage.promotion)
     elif primary_is_lost(turn):
-        if not promotion_wanted(turn):
-            halt_apply(turn, "The primary was lost before every node had the values.")
-        succeed(turn)
-        if turn.set.opened and not promotion_wanted(turn):
-            admit_members(turn)
-            keep_pointed(turn)
+        _without_primary(turn)
     else:
         _keep(turn)
     if not turn.defer and (turn.set.lineage is None or turn.lineage.promotion is None):
         tidy_members(turn)
         launch_members(turn)
+
+
+def _without_primary(turn: Turn) -> None:
+    if promotion_wanted(turn):
+        stop_renewal(turn)
+    else:
+        halt_apply(turn, "The primary was lost before every node had the values.")
+    succeed(turn)
+    if turn.set.opened and not promotion_wanted(turn):
+        admit_members(turn)
+        keep_pointed(turn)
+        renew_certificates(turn)
 
 
 def _dissolve(turn: Turn) -> None:
@@ -141,6 +151,8 @@ def _keep(turn: Turn) -> None:
         watch_silent_primary(turn, primary)
         if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
             halt_apply(turn, f"{primary.name} does not answer")
+        if not promotion_wanted(turn):
+            renew_certificates(turn)
         return
     seen = turn.seen(primary).replication
     assert seen is not None
@@ -164,6 +176,7 @@ def _keep_members(turn: Turn, primary: Node) -> None:
             keep_pointed(turn)
     _unpause_members(turn)
     begin_switchover(turn)
+    renew_certificates(turn)
     if bring_values(turn, primary):
         renew_members(turn, primary)
 

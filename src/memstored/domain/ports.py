@@ -13,7 +13,11 @@ from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
 __all__ = [
+    "AUTHORITIES_FILE",
+    "CERTIFICATE_FILE",
     "FENCE",
+    "KEY_FILE",
+    "NODE_FILES",
     "TENANTS",
     "Door",
     "DoorTrouble",
@@ -22,8 +26,10 @@ __all__ = [
     "Identity",
     "Link",
     "LinkTrouble",
+    "Papers",
     "SettingRefused",
     "Target",
+    "TlsClient",
     "Wire",
 ]
 
@@ -31,6 +37,10 @@ FENCE, TENANTS = "fence", "tenants"
 """Users of an engine that has none (`Capabilities.acl`): it takes one password at a time, and who knows which
 is their name. The fence's only the service knows; the tenants' serves tenants, replication and control (H19).
 """
+NODE_FILES = "files"
+"""The folder, within a node's own, of the files that it is given beside its configuration."""
+CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE = "node.crt", "node.key", "authorities.crt"
+"""Their names: its certificate, the key to that, and the authorities that it trusts, all in PEM."""
 
 
 class LinkTrouble(Exception):
@@ -58,11 +68,29 @@ class Identity:
     secret: str = field(repr=False)
 
 
+class TlsClient(Protocol):
+    """Whose certificates are accepted when we connect to a node."""
+
+    @property
+    def authorities(self) -> str:
+        """The certificates of the authorities that are trusted now, in PEM, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What a server shows: its certificate and its private key, both in PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`.
 
     `password` is the tenants', where the engine has no users and so may ask it of us too; None elsewhere.
+    With `tls` the port speaks TLS only, and the node must show a certificate for `host` that is trusted.
     """
 
     node: NodeId
@@ -71,6 +99,7 @@ class Target:
     version: str
     control: Identity
     password: str | None = field(default=None, repr=False)
+    tls: TlsClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +179,11 @@ class Link(Protocol):
     @property
     def bound(self) -> frozenset[str]:
         """The addresses the node listens at (`CONFIG GET bind`)."""
+        ...
+
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint (SHA-256, 64 hex digits) of the certificate that the last handshake showed."""
         ...
 
     @property
@@ -235,6 +269,13 @@ class Link(Protocol):
         """End every client connection that came in through that address (`CLIENT KILL LADDR`, H13)."""
         ...
 
+    async def take_certificate(self) -> None:
+        """Have the node read certificate, key and trusted authorities anew from where they lie, all at once.
+
+        Connections that stand are kept. Then `certificate` is what a handshake of its own shows (H31).
+        """
+        ...
+
     async def stamp(self) -> int:
         """Produce something in the stream (`PUBLISH`) and return `master_repl_offset` after it."""
         ...
@@ -276,10 +317,13 @@ class Door(Protocol):
 class Doors(Protocol):
     """Opens doors."""
 
-    def __call__(self, host: str, *, size: int, deadline: float) -> AbstractAsyncContextManager[Door]:
+    def __call__(
+        self, host: str, *, size: int, deadline: float, papers: Papers | None = None
+    ) -> AbstractAsyncContextManager[Door]:
         """A door at that host (IPv4) for an RDB of `size` bytes, open for the length of the context.
 
-        A node that does not get on for `deadline` seconds is given up.
+        A node that does not get on for `deadline` seconds is given up. With `papers` it speaks TLS only and
+        shows these (H24).
         """
         ...
 

@@ -6,6 +6,7 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
+from memstored.domain.certificates import renewal_step
 from memstored.domain.configuring import apply_under_way
 from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
@@ -106,10 +107,17 @@ def _advance_operation(turn: Turn) -> None:
     step = _STEPS[operation.kind](turn, operation)
     if step is None:
         turn.amend(operation=operation.ended(turn.facts.wall))
-        if operation.kind is OperationKind.CREATE:
-            turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
+        _tell_complete(turn, operation)
     else:
         turn.amend(operation=_with_bytes(turn, operation.at(step, turn.facts.wall)))
+
+
+def _tell_complete(turn: Turn, operation: Operation) -> None:
+    if operation.kind is OperationKind.CREATE:
+        turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
+    elif operation.kind is OperationKind.RENEW_CERTIFICATES:
+        message = "Every node shows its new certificate."
+        turn.tell(EventName.CERTIFICATES_RENEW_COMPLETE, message, cause=EventName.CERTIFICATES_RENEW)
 
 
 def _spoiled(turn: Turn, operation: Operation) -> str | None:
@@ -215,6 +223,7 @@ _STEPS = {
     OperationKind.DELETE_NODE: _removal,
     OperationKind.PROMOTE: _switchover,
     OperationKind.MODIFY: _modification,
+    OperationKind.RENEW_CERTIFICATES: renewal_step,
     OperationKind.APPLY_PARAMETERS: _application,
     OperationKind.FAILOVER: _failover,
     OperationKind.HEAL: _healing,

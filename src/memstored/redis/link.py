@@ -12,12 +12,13 @@ from functools import partial
 import hiredis
 
 from memstored.domain.clock import Clock
-from memstored.domain.engine import family_of
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
 from memstored.domain.model import Setting, TenantUser
 from memstored.domain.parameters import normalized, parameter_of
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused, Target
 from memstored.domain.words import NodeId
+from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
 from memstored.redis.dialect import dialect_of
 from memstored.redis.line import Line
@@ -30,6 +31,7 @@ from memstored.redis.readings import (
     holdings_of,
     settings_asked,
 )
+from memstored.redis.tls import handshake, shown_by
 
 __all__ = ["RedisLink", "RedisWire"]
 
@@ -80,11 +82,12 @@ class RedisLink:
         self._busy = False
         self._loading = False
         self._paused_until = 0.0
+        self._certificate: str | None = None
         self._dialect = dialect_of(target)
         self._account = (*self._dialect.account, *settings_asked(target.version))
         self._refusals = 0
         self._pause_unknown = self._dialect.pauses
-        self._line = Line(target.host, target.port, self, deadline=_CONNECT)
+        self._line = Line(target.host, target.port, self, deadline=_CONNECT, tls=target.tls)
 
     @property
     def connected(self) -> bool:
@@ -149,6 +152,11 @@ class RedisLink:
     def bound(self) -> frozenset[str]:
         """The addresses the node listens at."""
         return self._readings.bound
+
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint of the certificate that the last handshake showed; None without TLS."""
+        return self._certificate
 
     @property
     def settings(self) -> ReadSettings | None:
@@ -263,6 +271,23 @@ class RedisLink:
         """End every client connection that came in through that address, subscribers too (H13)."""
         await self._do(_kill_through(address, port))
 
+    async def take_certificate(self) -> None:
+        """Set what names the files to what it is already: the node reads them anew, and takes all or nothing.
+
+        In one command where that is possible: else the first of them makes it read all (H31).
+        """
+        assert self._target.tls is not None, "only a node with TLS has a certificate"
+        several = capabilities_of(self._target.version).several_settings
+        names = TLS_FILES if several else TLS_FILES[:1]
+        await self._do(("CONFIG", "SET", *(word for setting in names for word in setting)))
+        try:
+            async with asyncio.timeout(self._deadline):
+                seen = await handshake(self._target.host, self._target.port, self._target.tls.authorities)
+        except OSError as trouble:  # TimeoutError is one
+            raise LinkTrouble(f"TLS handshake: {_words(trouble)}") from trouble
+        self._certificate = seen
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
 
@@ -280,6 +305,8 @@ class RedisLink:
 
     def up(self, connection: Connection) -> None:
         """Called by the line: introduce ourselves and ask for a full account."""
+        if self._target.tls is not None:
+            self._certificate = shown_by(connection.transport)
         logins = self._dialect.logins
         connection.ask(packed((logins[self._refusals % len(logins)],)), 1, self._greeted)
         connection.ask(self._packed((_NAME,)), 1, _ignored)
@@ -426,6 +453,10 @@ class RedisLink:
             answer.set_exception(LinkTrouble(f"{_name(commands[0])}: the connection ended before the answer"))
         else:
             answer.set_result(replies)
+
+
+def _words(error: OSError) -> str:
+    return "not done in time" if isinstance(error, TimeoutError) else str(error)
 
 
 def _ignored(_replies: list[Reply] | None) -> None:

@@ -5,14 +5,16 @@ Modelled on what 6.2 and 7.0 were measured to do (HAZARDS.md); it proves logic, 
 entry is applied whole or not at all.
 """
 
-from collections.abc import Callable, Collection
+import hashlib
+import ssl
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import Setting, TenantUser
-from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused
+from memstored.domain.ports import CERTIFICATE_FILE, Holdings, Identity, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.simulated_stream import Entry, Feed, Phase, Snapshot
 
@@ -89,7 +91,8 @@ class SimulatedNode:
     change. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
     `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
     until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
-    now.
+    now. `files` are what it was given, `certificate` the fingerprint of the one that it shows: as they were
+    when it read them.
     """
 
     id: NodeId
@@ -130,6 +133,8 @@ class SimulatedNode:
     complaints: dict[str, str] = field(default_factory=dict)
     evicted: int = 0
     log: list[str] = field(default_factory=list)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    certificate: str | None = None
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
@@ -169,6 +174,11 @@ class SimulatedNode:
     def syncing(self) -> bool:
         """Whether the file of a full sync is being received (`master_sync_in_progress`)."""
         return self.upstream is not None and self.upstream.phase is Phase.TRANSFER
+
+    def take_certificate(self) -> None:
+        """Read the files anew and show what is in them."""
+        pem = self.files[CERTIFICATE_FILE].decode()
+        self.certificate = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
     def facts(self) -> ReplicationFacts:
         """What the node says of its own replication (`INFO replication`)."""

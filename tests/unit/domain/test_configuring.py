@@ -194,6 +194,37 @@ def test_a_start_in_the_middle_of_an_apply_is_not_left_behind() -> None:
     assert world.server(3).settings["timeout"] == "0"
 
 
+def test_a_first_node_that_differs_is_configured_before_tenants_come() -> None:
+    """Nobody is followed by it, so it is admission that waits."""
+    world = World.of(replicas=1, recovery_enabled=False)
+    node = world.set.nodes[0].id
+    world.turns_until(lambda: node in world.fleet.nodes)
+    world.server(1).settings["maxmemory-policy"] = "noeviction"
+
+    world.turns(60)
+
+    mine = [type(act) for act in world.acts if getattr(act, "node", None) == node]
+    assert mine.index(do.Configure) < mine.index(do.Admit)
+    assert world.set.status is SetState.RUNNING
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_node_that_differs_neither_copies_nor_serves(replicas: int) -> None:
+    """As long as it is seen to have another value: the first node is not opened, another does not follow."""
+    world = World.of(replicas=replicas, recovery_enabled=replicas > 1)
+    node = world.set.nodes[-1].id
+    world.turns_until(lambda: node in world.fleet.nodes)
+    for _ in range(40):
+        world.server(replicas).settings["timeout"] = "7"
+        world.turn()
+
+    mine = {type(act) for act in world.acts if getattr(act, "node", None) == node}
+    assert do.Configure in mine
+    assert not mine & {do.Follow, do.Admit}
+    world.turns(60)
+    assert world.set.status is SetState.RUNNING
+
+
 def test_a_new_node_that_refuses_a_recorded_value_still_serves() -> None:
     """A copy of the data is worth more than a value: it is taken as it is (S6)."""
     world = World.running(replicas=2)

@@ -11,8 +11,10 @@ from world import READER, SAVED, SOURCE, VIP, World
 
 from memstored.domain.catalogue import default_catalogue
 from memstored.domain.errors import InvalidRequest
+from memstored.domain.facts import Trust
 from memstored.domain.model import GroupValues, InstanceSet, Node, Setting
 from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.requests.certificates import renew_certificates
 from memstored.domain.requests.change import Call, Change
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
@@ -21,7 +23,7 @@ from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.sequence import next_moves
 from memstored.domain.settings import Quotas
-from memstored.domain.words import ApplyStatus, SetState
+from memstored.domain.words import ApplyStatus, AuthorityId, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
@@ -50,17 +52,18 @@ class Histories(RuleBasedStateMachine):
         replicas=st.integers(1, 4),
         recovery=st.booleans(),
         saved=st.sampled_from((False, False, True)),
-        version=st.sampled_from(("7.0.15", "6.2.5", "5.0.6")),
+        engine=st.sampled_from((("7.0.15", False), ("7.0.15", True), ("6.2.5", False), ("5.0.6", False))),
     )
-    def begin(self, replicas: int, recovery: bool, saved: bool, version: str) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def begin(self, replicas: int, recovery: bool, saved: bool, engine: tuple[str, bool]) -> None:  # noqa: FBT001 - drawn by hypothesis
         """A set in use, or one that is just being made of saved data."""
         recovery = recovery and replicas > 1
+        version, tls = engine
         if saved:
             self.world = World.of(
-                replicas=replicas, recovery_enabled=recovery, source=SOURCE, version=version
+                replicas=replicas, recovery_enabled=recovery, source=SOURCE, version=version, tls=tls
             )
         else:
-            self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version)
+            self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version, tls=tls)
         self.counter = 0
         self.group = GroupValues(group_id="g")
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
@@ -163,6 +166,18 @@ class Histories(RuleBasedStateMachine):
         self.world.clock_error += seconds
 
     @rule(count=st.integers(1, 3))
+    def refuse_renewals(self, count: int) -> None:
+        """Nodes refuse the next certificates."""
+        self.world.refuse_renewals = count
+
+    @rule()
+    def change_authority(self) -> None:
+        """Another authority signs, and all that went before are trusted still."""
+        trusted = self.world.trust.trusted
+        fresh = AuthorityId(f"authority {len(trusted) + 1}")
+        self.world.trust = Trust(signer=fresh, trusted=(fresh, *trusted))
+
+    @rule(count=st.integers(1, 3))
     def refuse_launches(self, count: int) -> None:
         """The next launches fail."""
         self.world.refuse_launches = count
@@ -242,6 +257,11 @@ class Histories(RuleBasedStateMachine):
     def recovery(self, on: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         """Its owner switches high availability."""
         self.ask(lambda present, call: set_recovery(present, call, enabled=on))
+
+    @rule()
+    def renew_certificates(self) -> None:
+        """Its owner asks for new certificates."""
+        self.ask(renew_certificates)
 
     @precondition(lambda self: self.world.now > LATE)
     @rule()
@@ -352,7 +372,7 @@ class Histories(RuleBasedStateMachine):
             return
         world = self.world
         world.fleet.heal()
-        world.refuse_launches = world.lose_replies = 0
+        world.refuse_launches = world.refuse_renewals = world.lose_replies = 0
         world.slow = frozenset()
         world.storage.away, world.storage.complaint = False, None
         world.complaints = {}
@@ -371,6 +391,7 @@ class Histories(RuleBasedStateMachine):
         if world.set.status is SetState.RUNNING:
             assert world.write("last") is Reply.OK
             self.check_values()
+            assert world.shown() == world.recorded(), "a certificate that is not recorded"
         if world.set.status is SetState.FAILED and not world.set.opened:
             assert not world.fleet.nodes, "nothing is left running of a restore that failed"
             assert world.set.source is not None
@@ -386,7 +407,7 @@ class Histories(RuleBasedStateMachine):
             live = {name for name in recorded if name != "io-threads"}
             assert {name: has[name] for name in live} == {name: recorded[name] for name in live}
             if present.status is ApplyStatus.IN_SYNC:
-                assert has["io-threads"] == recorded["io-threads"]
+                assert has.get("io-threads") == recorded.get("io-threads")
 
     def ended_well(self) -> bool:
         """The state that was asked for, or the worst that its owner must mend, or a proven total loss."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
@@ -10,7 +11,7 @@ from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import FENCE, Identity
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
-from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
+from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
 from memstored.runtime.simulated import SimulatedFleet
 from memstored.runtime.simulated_node import SimulatedNode
 
@@ -19,6 +20,7 @@ __all__ = ["FakeRuntime", "Mishap"]
 ENGINES = (
     Engine(version="7.0.15", program="fake", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="fake", tls=False, license="BSD-3-Clause"),
+    Engine(version="5.0.6", program="fake", tls=False, license="BSD-3-Clause"),
 )
 HOSTS_PER_RANGE = 254
 
@@ -84,6 +86,9 @@ class FakeRuntime:
             fence=fence,
         )
         node.settings.update(_settings(order))
+        if order.files is not None:
+            node.files = order.files(address)
+            node.take_certificate()
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
@@ -95,6 +100,19 @@ class FakeRuntime:
     def placements(self) -> Sequence[Placement]:
         """See `Runtime.placements`."""
         return [self._place(node) for node in self._placed]
+
+    @asynccontextmanager
+    async def replaced_files(self, node: NodeId, files: Files) -> AsyncIterator[None]:
+        """See `Runtime.replaced_files`."""
+        if node not in self._placed:
+            raise LaunchFailed(f"{node} is not here")
+        simulated = self.fleet.node(node)
+        before, simulated.files = simulated.files, files
+        try:
+            yield
+        except BaseException:
+            simulated.files = before
+            raise
 
     async def fence(self, node: NodeId) -> bool:
         """End the node; false without doing anything where its end can not be proven."""

@@ -38,6 +38,7 @@ class FakeLink:
         self.admitted = False
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
+        self.certificate: str | None = None
         self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
         self.probe()
@@ -152,6 +153,16 @@ class FakeLink:
         assert port == self._target.port
         await self._carry_out("end_through", lambda node: node.end_through(address))
 
+    async def take_certificate(self) -> None:
+        """See `Link.take_certificate`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.take_certificate()
+            self.certificate = node.certificate
+
+        await self._carry_out("take_certificate", act)
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """See `Link.stamp`."""
         return await self._carry_out("stamp", SimulatedNode.stamp)
@@ -182,6 +193,8 @@ class FakeLink:
     def _look(self) -> None:
         node = self._runtime.fleet.node(self._target.node)
         before = self._reading()
+        if not self.connected:
+            self.certificate = node.certificate
         self.connected, self.unanswered = True, 0
         self.busy, self.loading = node.condition is Condition.BUSY, node.loading
         if not self.busy:
