@@ -14,7 +14,9 @@ from set_calls import OTHER_SUBNET, SUBNET, put, running, stored
 
 from memstored.cli import completing
 from memstored.cli.main import main
-from memstored.domain.words import SetState, UseKind
+from memstored.domain.backup import BackupUse
+from memstored.domain.model import EventDraft, InstanceSet
+from memstored.domain.words import EventName, Outcome, SetState, UseKind
 
 
 @dataclass(frozen=True)
@@ -171,39 +173,66 @@ async def test_nobody_is_asked_where_nobody_is(run: Run, api: Api, monkeypatch: 
     assert (await stored(api, set_id)).status is SetState.RUNNING
 
 
-async def test_waiting_shows_each_step_once(run: Run, api: Api) -> None:
-    """On standard error; standard output holds what came of it."""
-    set_id = await running(api)
-    await run("set", "add-replica", "orders")
-    await put(
-        api,
-        set_id,
-        lambda it: replace(
-            it, status=SetState.RUNNING, operation=it.operation and it.operation.ended(NOW + 2)
-        ),
-    )
+def ends_at_once(api: Api, monkeypatch: pytest.MonkeyPatch, error: str | None = None) -> None:
+    """From now on every operation ends with the answer to its order."""
+    commit = api.sets.commit
 
-    done = await run("set", "update", "orders", "--description", "new", "--wait", "-o", "name")
+    async def commit_ended(before: InstanceSet, after: InstanceSet, *rest: Any, **more: Any) -> InstanceSet:  # noqa: ANN401 - as it comes
+        done = await commit(before, after, *rest, **more)
+        if done.operation is None or done.operation == before.operation:
+            return done
+        ended = done.operation.ended(NOW + 2, error)
+        return await commit(done, replace(done, status=SetState.RUNNING, operation=ended))
+
+    monkeypatch.setattr(api.sets, "commit", commit_ended)
+
+
+async def test_waiting_shows_each_step_once(run: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error; standard output holds what came of it."""
+    await running(api)
+    ends_at_once(api, monkeypatch)
+
+    done = await run("set", "add-replica", "orders", "--wait", "-o", "name")
 
     assert (done.code, done.out) == (0, "orders\n")
     assert [line.split(":")[0] for line in done.err.splitlines()] == ["provision", "replicate", "open"]
 
 
-async def test_an_operation_that_failed_ends_with_1(run: Run, api: Api) -> None:
-    """In the service's words."""
-    set_id = await running(api)
-    await run("set", "add-replica", "orders")
-    await put(
-        api,
-        set_id,
-        lambda it: replace(
-            it, status=SetState.RUNNING, operation=it.operation and it.operation.ended(NOW + 2, "It can not.")
-        ),
-    )
+async def test_an_operation_that_failed_ends_with_1(
+    run: Run, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the service's words. What needs no operation is not taken for the one before."""
+    await running(api)
+    ends_at_once(api, monkeypatch, "It can not.")
 
-    done = await run("set", "update", "orders", "--description", "new", "--wait")
+    failed = await run("set", "add-replica", "orders", "--wait")
+    described = await run("set", "update", "orders", "--description", "new", "--wait", "-o", "name")
 
-    assert (done.code, "add_replica failed: It can not." in done.err) == (1, True)
+    assert (failed.code, "add_replica failed: It can not." in failed.err) == (1, True)
+    assert (described.code, described.out, described.err) == (0, "orders\n", "")
+
+
+async def test_an_export_that_failed_ends_with_1(run: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backup is as whole as before, so only the event tells."""
+    backup = await saved(api, name="saved")
+    begin_use = api.backups.begin_use
+
+    async def begin_and_fail(use: BackupUse, **more: Any) -> None:  # noqa: ANN401 - as it comes
+        await begin_use(use, **more)
+        await api.backups.end_use(use.id)
+        event = EventDraft(
+            name=EventName.BACKUP_EXPORT_FAILED,
+            message="The bucket is gone.",
+            outcome=Outcome.FAILURE,
+            cause=EventName.BACKUP_EXPORT,
+        )
+        await api.backups.update(backup, backup, [event])
+
+    monkeypatch.setattr(api.backups, "begin_use", begin_and_fail)
+
+    done = await run("backup", "export", "saved", "archive/saved.rdb", "--wait")
+
+    assert (done.code, "The bucket is gone." in done.err) == (1, True)
 
 
 async def test_waiting_too_long_ends_with_4(run: Run, api: Api) -> None:

@@ -11,7 +11,10 @@ from memstored.cli.remote import Desk, remote
 from memstored.cli.sets import SetName, Timeout, Wait, Wishes, Yes, confirmed, order
 
 if TYPE_CHECKING:
-    from memstored.client.models import Backup
+    from collections.abc import Iterator
+
+    from memstored.client import Client
+    from memstored.client.models import Backup, Event
 
 __all__ = ["app", "verdict"]
 
@@ -19,6 +22,7 @@ app = typer.Typer(help="Backups of sets.", no_args_is_help=True)
 
 UNDECIDED = 4
 """The exit code when it could not be found out whether a backup is whole."""
+EXPORT = "Backup Export"
 BackupName = Annotated[
     str,
     typer.Argument(
@@ -100,7 +104,14 @@ def export(
 ) -> None:
     """Write a backup to a file of a bucket, as a plain RDB that any Redis of its version or later loads."""
     backup_id = desk.client.export_backup(names.backup_id(desk.client, name), path)
-    _done(desk, backup_id, name, wait=wait, timeout=timeout)
+    if not wait:
+        typer.echo(name)
+        return
+    asked = next(desk.client.list_events(resource_id=backup_id, name=EXPORT, limit=1))
+    _done(desk, backup_id, name, wait=True, timeout=timeout)
+    failed = next((it for it in _failures(desk.client, backup_id) if it.cause_id == asked.id), None)
+    if failed is not None:
+        raise Stop(f"The export of {name} failed. {failed.message}")
 
 
 @app.command()
@@ -156,6 +167,11 @@ def verdict(it: "Backup") -> str:
         raise Stop(f"The backup {it.name}: {it.reason}", code=UNDECIDED)
     keys = "keys not counted" if it.keys is None else f"{it.keys} keys"
     return f"{it.name} is whole: {it.size} bytes, {keys}, SHA-256 {it.checksum}."
+
+
+def _failures(client: "Client", backup_id: str) -> "Iterator[Event]":
+    """How exports of a backup failed: the backup itself does not tell, since nothing is wrong with it."""
+    return client.list_events(resource_id=backup_id, name=f"{EXPORT} Failed")
 
 
 def _done(desk: Desk, backup_id: str, name: str, *, wait: bool, timeout: float) -> None:

@@ -1,7 +1,8 @@
 """`memstored set`: instance sets, through the API. Names are taken wherever ids are."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,17 +144,17 @@ def update(
     if no_backups and (backup_hour is not None or backup_days is not None):
         raise Stop("Give either --no-backups, or when they are made and kept.", code=USAGE)
     set_id = names.set_id(client, name)
-    client.update_set(
-        set_id,
-        description=description,
-        backup_cron="" if no_backups else _cron(backup_hour),
-        backup_retention_limit=backup_days,
-        parameter_group_id=names.group_id(client, parameter_group) if parameter_group else None,
-        security_groups=[names.security_group_id(client, it) for it in security_group]
-        if security_group
-        else None,
-    )
-    _done(desk, set_id, name, wait=wait, timeout=timeout)
+    group = names.group_id(client, parameter_group) if parameter_group else None
+    allowed = [names.security_group_id(client, it) for it in security_group or ()]
+    with _change(desk, set_id, name, wait=wait, timeout=timeout):
+        client.update_set(
+            set_id,
+            description=description,
+            backup_cron="" if no_backups else _cron(backup_hour),
+            backup_retention_limit=backup_days,
+            parameter_group_id=group,
+            security_groups=allowed or None,
+        )
 
 
 @app.command()
@@ -193,8 +194,9 @@ def promote(
 ) -> None:
     """Make a replica the primary, with high availability off."""
     set_id = names.set_id(desk.client, name)
-    desk.client.promote_replica(set_id, names.node_id(desk.client, set_id, node))
-    _done(desk, set_id, name, wait=wait, timeout=timeout)
+    target = names.node_id(desk.client, set_id, node)
+    with _change(desk, set_id, name, wait=wait, timeout=timeout):
+        desk.client.promote_replica(set_id, target)
 
 
 @app.command("add-replica")
@@ -212,8 +214,8 @@ def add_replica(
     """Add one replica."""
     set_id = names.set_id(desk.client, name)
     place = names.subnet_id(desk.client, subnet) if subnet else _emptiest(desk.client, set_id)
-    desk.client.add_replica(set_id, place)
-    _done(desk, set_id, name, wait=wait, timeout=timeout)
+    with _change(desk, set_id, name, wait=wait, timeout=timeout):
+        desk.client.add_replica(set_id, place)
 
 
 @app.command("remove-node")
@@ -231,8 +233,8 @@ def remove_node(
     set_id = names.set_id(desk.client, name)
     instance = names.node_id(desk.client, set_id, node)
     confirmed(f"Remove the node {node} of {name}?", yes=yes)
-    desk.client.delete_instance(set_id, instance)
-    _done(desk, set_id, name, wait=wait, timeout=timeout)
+    with _change(desk, set_id, name, wait=wait, timeout=timeout):
+        desk.client.delete_instance(set_id, instance)
 
 
 @app.command()
@@ -303,7 +305,12 @@ def order(desk: Desk, wishes: Wishes, *, wait: bool, timeout: float) -> None:
         tls_enabled=wishes.tls,
         restore_source=_source(wishes.backup, wishes.file),
     )
-    _done(desk, set_id, wishes.name, wait=wait, timeout=timeout)
+    if wait:
+        from memstored.cli.watching import await_running  # noqa: PLC0415 - only who waits needs it
+
+        _print(desk, await_running(client, set_id, timeout))
+    else:
+        _accepted(desk, set_id, wishes.name)
 
 
 def confirmed(question: str, *, yes: bool) -> None:
@@ -316,13 +323,24 @@ def confirmed(question: str, *, yes: bool) -> None:
         raise Stop("Nothing was done.")
 
 
-def _done(desk: Desk, set_id: str, name: str, *, wait: bool, timeout: float) -> None:
-    """Print the name of what was changed, or all about it once the change is over."""
+@contextmanager
+def _change(desk: Desk, set_id: str, name: str, *, wait: bool, timeout: float) -> Iterator[None]:
+    """Around a change: print the set's name once it was accepted, or all about it once it is over."""
+    client = desk.client
+    last = next(client.list_operations(set_id, limit=1), None) if wait else None
+    yield
     if wait:
-        from memstored.cli.watching import await_running  # noqa: PLC0415 - only who waits needs it
+        from memstored.cli.watching import await_operation  # noqa: PLC0415 - only who waits needs it
 
-        _print(desk, await_running(desk.client, set_id, timeout))
-    elif desk.output is Output.TABLE:
+        await_operation(client, set_id, timeout, after=last.id if last else None)
+        _print(desk, client.show_set(set_id))
+    else:
+        _accepted(desk, set_id, name)
+
+
+def _accepted(desk: Desk, set_id: str, name: str) -> None:
+    """People read the name; programs get the whole set."""
+    if desk.output is Output.TABLE:
         typer.echo(name)
     else:
         _print(desk, desk.client.show_set(set_id))

@@ -23,11 +23,16 @@ MARKS = {"pending": " ", "running": ">", "succeeded": "+", "failed": "x"}
 STYLES = {"pending": "dim", "running": "yellow", "succeeded": "green", "failed": "red"}
 
 
-def await_operation(client: "Client", set_id: str, timeout: float) -> None:
-    """Show the operation under way until it ends; raises `Stop` when it fails, `TimedOut`."""
+def await_operation(client: "Client", set_id: str, timeout: float, *, after: str | None = None) -> None:
+    """Show the set's newest operation until it ends; raises `Stop` when it fails, `TimedOut`.
+
+    `after` is the id of the one before: when there is no newer one, what was asked for needed none.
+    """
     last: Operation | None = None
     with _Show() as show:
         for last in client.follow(set_id, timeout=timeout):
+            if last.id == after:
+                return
             show.operation(last)
     if last is not None and last.state == "failed":
         raise Stop(f"The operation {last.kind} failed: {last.error}")

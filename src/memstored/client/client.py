@@ -82,7 +82,7 @@ class Client:
                     step.method, step.url, params=step.query, json=step.body, headers=step.headers
                 )
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return silence_of(error, self._http.base_url)
 
     # Sets

@@ -224,7 +224,7 @@ def wait_until_gone(
 def wait_until_available(
     session: Session, backup_id: str, *, timeout: float = PATIENCE, look: float = LOOK
 ) -> Script[Backup]:
-    """Wait until a backup is whole, and not being verified, and return it.
+    """Wait until a backup is whole, and may be used, and return it.
 
     Raises `ComesToNothing` when it is in `Error` or goes, `NotFound` when it is gone, `TimedOut`.
     """
@@ -233,7 +233,7 @@ def wait_until_available(
         seen = yield from session.perform(backups.show_backup(backup_id))
         if seen.status in ("Error", "Deleting"):
             raise ComesToNothing(f"The backup {seen.name} is {seen.status}. {seen.reason or ''}".rstrip())
-        if _settled(seen):
+        if seen.status not in ("Pending", "Creating"):
             return seen
         if session.clock() >= deadline:
             raise TimedOut(f"The backup {seen.name} is {seen.status} still, after {timeout:g} s.")

@@ -19,18 +19,25 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 
 def access_of(url: str, auth_url: str | None, credential_id: str, secret: str, token: str | None) -> Access:
     """Who calls the service at `url`; raises `Unreachable` for what is no address."""
-    try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise Unreachable(f"{url} is no address of a service: {error}.") from None
-    if address.scheme not in ("http", "https") or not address.host:
-        raise Unreachable(f"{url} is no address of a service: give one like http://127.0.0.1:8700.")
+    identity = auth_url or f"{url.rstrip('/')}{IDENTITY}"
+    for address in (url, identity):
+        _require_address(address)
     return Access(
-        auth_url=auth_url or f"{url.rstrip('/')}{IDENTITY}",
+        auth_url=identity,
         credential_id=credential_id,
         secret=secret,
         token=token,
     )
+
+
+def _require_address(text: str) -> None:
+    try:
+        address = httpx.URL(text)
+        usable = address.scheme in ("http", "https") and bool(address.host)
+    except httpx.InvalidURL:
+        usable = False
+    if not usable:
+        raise Unreachable(f"{text} is no address of a service; give one like http://127.0.0.1:8700.")
 
 
 class _Named(TypedDict):
@@ -66,7 +73,7 @@ def reply_of(response: httpx.Response) -> Reply:
     return Reply(status=response.status_code, headers=headers, content=response.content)
 
 
-def silence_of(error: httpx.TransportError, url: httpx.URL) -> Silence:
+def silence_of(error: httpx.RequestError, url: httpx.URL) -> Silence:
     """What is known when no answer came."""
     why = str(error) or type(error).__name__
     return Silence(
