@@ -1,10 +1,12 @@
 """The command line against the whole HTTP house, in a process that has everything but a terminal."""
 
 import asyncio
+import io
 import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -317,6 +319,40 @@ async def test_events_and_operations(run: Run, api: Api) -> None:
     assert "Cluster Update" in events.out
     assert len(events.words) == 2
     assert [it["kind"] for it in json.loads(operations.out)] == ["create"]
+
+
+async def test_whoever_logs_in_is_spoken_for(
+    run: Run, api: Api, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secret is piped in, tried, and kept; a wrong one is not."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    made = json.loads((await run("credential", "create", "ci", "--role", "reader")).out)
+    for name in ("MEMSTORED_URL", "MEMSTORED_TOKEN"):
+        monkeypatch.delenv(name)
+
+    async def login(secret: str, profile: str) -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{secret}\n".encode())))
+        url = f"http://127.0.0.1:{port}"
+        return await run("login", "--url", url, "--credential-id", made["objectId"], "--profile", profile)
+
+    good, bad = await login(made["secret"], "ci"), await login("wrong", "other")
+    profiles = await run("profile", "list", "-o", "name")
+    token = await run("token")
+    listed = await run("set", "list", "-o", "json")
+    refused = await run("set", "create", "orders", "--profile", "ci")
+
+    assert (good.code, bad.code, profiles.out) == (0, 3, "ci\n")
+    assert await client_is_reader(api, token.out.strip())
+    assert (listed.code, json.loads(listed.out), refused.code) == (0, [], 3)
+    assert made["secret"] not in good.out + good.err + profiles.out
+
+
+async def client_is_reader(api: Api, token: str) -> bool:
+    """Whether a token is good for reading, and for that alone."""
+    answers = [
+        await api.request(method, "/v1/instance-sets", token=token, json={}) for method in ("GET", "POST")
+    ]
+    return [it.status_code for it in answers] == [200, 403]
 
 
 async def test_a_shell_completes_names(run: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
