@@ -36,11 +36,13 @@ from memstored.client import (
     Busy,
     CannotBeMet,
     Client,
+    ComesToNothing,
     Conflict,
     Forbidden,
     InvalidRequest,
     NotFound,
     RestoreSource,
+    TimedOut,
     Unauthorized,
     Unavailable,
     Unreachable,
@@ -261,6 +263,36 @@ async def use_wait_until_gone(client: AsyncClient, api: Api) -> None:
     await put_state(api, set_id, SetState.TERMINATED)
 
     await client.wait_until_gone(set_id, timeout=0)
+
+
+async def use_wait_until_applied(client: AsyncClient, api: Api) -> None:
+    """It returns the set; a refusal of the engine's ends the waiting."""
+    group_id = await made(api)
+    set_id = await running(api, parameterGroupId=group_id)
+
+    assert (await client.wait_until_applied(set_id, timeout=0)).parameter_group.apply_status == "In-Sync"
+    await client.change_parameter_group(group_id, parameters={"timeout": "300"})
+    with pytest.raises(TimedOut, match="sessions are Pending at orders"):
+        await client.wait_until_applied(set_id, timeout=0)
+    await refused_by_the_engine(api, set_id, group_id)
+    with pytest.raises(ComesToNothing, match="Error-Sync"):
+        await client.wait_until_applied(set_id)
+
+
+async def refused_by_the_engine(api: Api, set_id: str, group_id: str) -> None:
+    """Record that a node did not take the group's present values."""
+    group = await api.groups.load(group_id)
+    assert group is not None
+    values = group.values()
+
+    def refuse(it: InstanceSet) -> InstanceSet:
+        assert it.configuration is not None
+        refused = replace(
+            it.configuration, wanted=values, status=ApplyStatus.ERROR_SYNC, since=NOW, error="ERR no"
+        )
+        return replace(it, configuration=refused)
+
+    await put(api, set_id, refuse)
 
 
 async def use_follow(client: AsyncClient, api: Api) -> None:
@@ -593,22 +625,7 @@ async def use_retry_linked_set(client: AsyncClient, api: Api) -> None:
     group_id = await made(api)
     set_id = await running(api, parameterGroupId=group_id)
     await client.change_parameter_group(group_id, parameters={"timeout": "300"})
-    group = await api.groups.load(group_id)
-    assert group is not None
-    values = group.values()
-
-    def refuse(it: InstanceSet) -> InstanceSet:
-        assert it.configuration is not None
-        refused = replace(
-            it.configuration,
-            wanted=values,
-            status=ApplyStatus.ERROR_SYNC,
-            since=NOW,
-            error="ERR no",
-        )
-        return replace(it, configuration=refused)
-
-    await put(api, set_id, refuse)
+    await refused_by_the_engine(api, set_id, group_id)
 
     assert await client.retry_linked_set(group_id, set_id) == group_id
 

@@ -146,7 +146,7 @@ def update(
     set_id = names.set_id(client, name)
     group = names.group_id(client, parameter_group) if parameter_group else None
     allowed = [names.security_group_id(client, it) for it in security_group or ()]
-    with _change(desk, set_id, name, wait=wait, timeout=timeout):
+    with _change(desk, set_id, name, wait=wait, timeout=timeout, grouped=group is not None):
         client.update_set(
             set_id,
             description=description,
@@ -324,8 +324,13 @@ def confirmed(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def _change(desk: Desk, set_id: str, name: str, *, wait: bool, timeout: float) -> Iterator[None]:
-    """Around a change: print the set's name once it was accepted, or all about it once it is over."""
+def _change(
+    desk: Desk, set_id: str, name: str, *, wait: bool, timeout: float, grouped: bool = False
+) -> Iterator[None]:
+    """Around a change: print the set's name once it was accepted, or all about it once it is over.
+
+    `grouped`: it is over when the values of the parameter group have come to every node, too.
+    """
     client = desk.client
     last = next(client.list_operations(set_id, limit=1), None) if wait else None
     yield
@@ -333,7 +338,9 @@ def _change(desk: Desk, set_id: str, name: str, *, wait: bool, timeout: float) -
         from memstored.cli.watching import await_operation  # noqa: PLC0415 - only who waits needs it
 
         await_operation(client, set_id, timeout, after=last.id if last else None)
-        _print(desk, client.show_set(set_id))
+        _print(
+            desk, client.wait_until_applied(set_id, timeout=timeout) if grouped else client.show_set(set_id)
+        )
     else:
         _accepted(desk, set_id, name)
 

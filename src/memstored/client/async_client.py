@@ -103,6 +103,7 @@ class AsyncClient:
     renew_certificates = async_method(performed(sets.renew_certificates))
     wait_until_running = async_method(scripts.wait_until_running)
     wait_until_gone = async_method(scripts.wait_until_gone)
+    wait_until_applied = async_method(scripts.wait_until_applied)
     follow = async_listing(scripts.follow)
 
     # Catalogue, quotas, health

@@ -104,6 +104,7 @@ class Client:
     renew_certificates = method(performed(sets.renew_certificates))
     wait_until_running = method(scripts.wait_until_running)
     wait_until_gone = method(scripts.wait_until_gone)
+    wait_until_applied = method(scripts.wait_until_applied)
     follow = listing(scripts.follow)
 
     # Catalogue, quotas, health

@@ -30,6 +30,7 @@ __all__ = [
     "revoke_token",
     "show_identity",
     "show_token",
+    "wait_until_applied",
     "wait_until_available",
     "wait_until_gone",
     "wait_until_running",
@@ -218,6 +219,28 @@ def wait_until_gone(
             return
         if session.clock() >= deadline:
             raise TimedOut(f"{_standing(seen)} It was not gone within {timeout:g} s.")
+        yield from sleep(look)
+
+
+def wait_until_applied(
+    session: Session, set_id: str, *, timeout: float = PATIENCE, look: float = LOOK
+) -> Script[InstanceSet]:
+    """Wait until the values of its parameter group have come to every node of the set, and return it.
+
+    Raises `ComesToNothing` when a node refused them (`Error-Sync`) or they do not come on, since another set
+    of the group did (`Suspended`): `list_linked_sets` tells the engine's words. `TimedOut`.
+    """
+    deadline = session.clock() + timeout
+    while True:
+        seen = yield from session.perform(sets.show_set(set_id))
+        group = seen.parameter_group
+        if group.apply_status == "In-Sync":
+            return seen
+        said = f"The values of {group.name} are {group.apply_status} at {seen.instance_set_name}."
+        if group.apply_status in ("Error-Sync", "Suspended"):
+            raise ComesToNothing(said)
+        if session.clock() >= deadline:
+            raise TimedOut(said)
         yield from sleep(look)
 
 
