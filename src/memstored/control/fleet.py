@@ -17,11 +17,13 @@ from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.naming import node_id
+from memstored.domain.survey import SetSurvey
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
 from memstored.store.sets import NoSuchSet, SetRepository, WrongKey
+from memstored.telemetry.measures import Measures
 
 __all__ = ["Fleet"]
 
@@ -39,6 +41,10 @@ LOADS = 2
 """Loads of saved data at the same time: each may use a processor and the network to the full."""
 MASS_SILENCE = 8
 """From so many silent nodes on, more than half of all nodes silent at once is our own fault."""
+FIGURES = 15.0
+"""Seconds between two looks at a node's figures."""
+STALE = 3
+"""A node's figures are not shown any more when so many looks in a row brought none."""
 REVIVAL = 1.0
 """Seconds before a worker that ended by an unforeseen fault is started again."""
 
@@ -46,9 +52,20 @@ REVIVAL = 1.0
 class Fleet:
     """The control loop of the whole service."""
 
-    def __init__(self, *, place: Place, sets: SetRepository, guests: Guests | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        place: Place,
+        sets: SetRepository,
+        guests: Guests | None = None,
+        measures: Measures | None = None,
+        figures: float = FIGURES,
+    ) -> None:
+        """`figures`: seconds between two looks at the figures of a node."""
         self._place = place
         self._sets = sets
+        self._measures = measures or Measures()
+        self._figures = figures
         self._guests = guests or Guests()
         self._workers: dict[SetId, Worker] = {}
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
@@ -71,7 +88,15 @@ class Fleet:
         await self._remove_orphans()
         for instance_set in stored:
             await self._take_on(instance_set)
-        for duty in (self._hear_exits, self._hear_endpoints, self._tick, self._search_orphans, self._welcome):
+        duties = (
+            self._hear_exits,
+            self._hear_endpoints,
+            self._tick,
+            self._ask_figures,
+            self._search_orphans,
+            self._welcome,
+        )
+        for duty in duties:
             self._take_up(duty)
         return self
 
@@ -120,6 +145,13 @@ class Fleet:
         worker = self._workers.get(set_id)
         return None if worker is None else await worker.used_memory()
 
+    def survey(self) -> list[SetSurvey]:
+        """All sets that are watched, for those who only look; nothing is asked of a node."""
+        fresh = STALE * self._figures
+        return [
+            SetSurvey(set=it.set, nodes=it.watch.survey(it.set, fresh=fresh)) for it in self._workers.values()
+        ]
+
     @property
     def sets(self) -> frozenset[SetId]:
         """The sets that are watched now."""
@@ -156,6 +188,7 @@ class Fleet:
             launches=self._launches,
             loads=self._loads,
             pace=self._pace,
+            measures=self._measures,
         )
         self._workers[instance_set.id] = worker
         self._start(worker)
@@ -234,12 +267,26 @@ class Fleet:
             due += TICK
             await asyncio.sleep(max(0.0, due - clock.monotonic()))
             late = clock.monotonic() - due
+            self._measures.ticked(max(0.0, late))
             if late > STALL:
                 log.warning("stood_still", seconds=round(late, 3))
                 due = clock.monotonic()
                 continue
             turn += 1
             self._count(turn, every, probing=not self._pace.spares_probes(TICK))
+
+    async def _ask_figures(self) -> None:
+        """Ask each node for its figures now and then, a few sets at a time, and nobody while writes wait."""
+        every = max(1, round(self._figures / TICK))
+        turn = 0
+        while True:
+            await asyncio.sleep(TICK)
+            if self._pace.urgent:
+                continue
+            turn += 1
+            for index, worker in enumerate(list(self._workers.values())):
+                if (turn + index) % every == 0:
+                    worker.watch.ask_info()
 
     def _count(self, turn: int, every: int, *, probing: bool) -> None:
         for index, worker in enumerate(list(self._workers.values())):

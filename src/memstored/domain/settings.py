@@ -10,6 +10,7 @@ from types import MappingProxyType
 __all__ = [
     "BackupSettings",
     "FailoverSettings",
+    "MetricsSettings",
     "ObjectSettings",
     "QuotaSettings",
     "Quotas",
@@ -86,6 +87,17 @@ class UserSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Nodes are asked for their figures every `interval`. `address` (`host:port`) is where `/metrics` is
+    served; None: at the API's. `token_file` holds the token that its readers show; None: they show none.
+    """
+
+    interval: float = 15.0
+    address: str | None = None
+    token_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -94,3 +106,4 @@ class Settings:
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
     user: UserSettings = UserSettings()
+    metrics: MetricsSettings = MetricsSettings()
