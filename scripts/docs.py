@@ -22,6 +22,8 @@ from memstored.api.app import create_app
 from memstored.api.openapi import document
 from memstored.cli.main import app
 from memstored.domain.catalogue import SecurityGroup, default_catalogue
+from memstored.domain.engine import Family
+from memstored.domain.parameters import parameters_of
 from memstored.service.services import Services
 
 __all__ = ["PAGES", "main"]
@@ -185,6 +187,41 @@ are processes that share the cores of the machine.
 """
 
 
+def parameters() -> str:
+    """The parameters of every engine family, as groups show them."""
+    families = "\n".join(_family(family) for family in reversed(Family))
+    return _PARAMETERS.format(made=MADE, families=families)
+
+
+_PARAMETERS = """\
+{made}
+
+# The parameters of parameter groups
+
+What `GET /v1/parameter-groups/{{id}}` shows for each engine family
+([the HTTP API, section 7](api.md#7-parameter-groups)). The defaults are those of the family's default group.
+A value is a string, written as in `CONFIG GET`. *immediate*: nodes take it while they run. *replace*: nodes
+are replaced one after the other. [How to use them](../how-to/parameter-groups.md).
+
+{families}"""
+
+
+def _family(family: Family) -> str:
+    shown = parameters_of(family)
+    rows = [
+        f"| `{p.name}` | {_value(p.default)} | {_cell(p.allowed)} | {_cell(p.unit)} | {p.apply} |"
+        for p in shown
+        if p.editable
+    ]
+    fixed = ", ".join(f"`{p.name}` {_value(p.default)}" for p in shown if not p.editable)
+    head = "| parameter | default | allowed | unit | applied |\n| --- | --- | --- | --- | --- |"
+    return "\n".join([f"## Redis {family}\n", head, *rows, f"\nShown and fixed: {fixed}.\n"])
+
+
+def _value(value: str) -> str:
+    return f"`{value}`" if value else "(empty)"
+
+
 def _lets_in(group: SecurityGroup) -> str:
     return "; ".join(f"{rule.cidr} to {rule.from_port}-{rule.to_port}" for rule in group.rules)
 
@@ -203,6 +240,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/openapi.json": openapi,
     "docs/reference/cli.md": cli,
     "docs/reference/default-catalogue.md": catalogue,
+    "docs/reference/parameters.md": parameters,
 }
 """What is made, by its path in the checkout."""
 

@@ -17,8 +17,9 @@ settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
 
 
-OLD_REDIS = Path(__file__).parents[1] / ".tools" / "redis-5.0.6" / "redis-server"
-"""Where `scripts/setup engines` puts it."""
+TOOLS = Path(__file__).parents[1] / ".tools"
+OLD_REDIS, VALKEY = TOOLS / "redis-5.0.6" / "redis-server", TOOLS / "valkey" / "valkey-server"
+"""Where `scripts/setup engines` puts them."""
 
 
 SYSTEM = "/usr/local/sbin:/usr/sbin"
@@ -44,6 +45,7 @@ def missing_programs() -> list[str]:
     found = {
         "Redis 7.0: no redis-server on PATH, only the wheel's 6.2.5": shutil.which("redis-server"),
         "Redis 5.0: no redis-server 5.0.6 in .tools": OLD_REDIS.exists(),
+        "the commands of Redis 7.2: no valkey-server in .tools": VALKEY.exists(),
         "addresses of Redis 5.0: no haproxy": shutil.which("haproxy", path=f"{os.environ['PATH']}:{SYSTEM}"),
     }
     return [gap for gap, here in found.items() if not here]

@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from harness import (
     ENGINES,
+    FINDINGS,
     NO_PROJECT,
     NO_ROLE,
     OTHER_PROJECT,
@@ -156,7 +157,11 @@ async def api(
     objects = Objects.open(ObjectSettings(), default=storage)
     files = Files(objects, Buckets(objects, catalogue().buckets))
     ordering = CatalogueService(
-        catalogue=catalogue(), engines=lambda: ENGINES, quotas=SETTINGS.quota, holdings=holdings
+        catalogue=catalogue(),
+        engines=lambda: ENGINES,
+        findings=FINDINGS,
+        quotas=SETTINGS.quota,
+        holdings=holdings,
     )
     service = SetService(
         sets=sets,

@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from memstored.control.password_keys import PasswordKeys
 from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
+from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
 from memstored.domain.words import BackupId, GroupId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.objects.storage import Objects
+from memstored.runtime.engines import Finding
 from memstored.runtime.protocol import Engine
 from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
@@ -34,6 +36,14 @@ ENGINES = (
     Engine(version="7.0.15", program="/usr/bin/redis-server", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="/opt/redis-server", tls=False, license="BSD-3-Clause"),
     Engine(version="5.0.6", program="/opt/old/redis-server", tls=False, license="BSD-3-Clause"),
+)
+FINDINGS = (
+    *(Finding(engine=engine) for engine in ENGINES),
+    Finding(
+        engine=Engine(version="8.1.3", program="/opt/valkey-server", tls=True, license="BSD-3-Clause"),
+        product=Product.VALKEY,
+        obstacle="only Redis is offered",
+    ),
 )
 
 BUCKETS = (

@@ -83,14 +83,45 @@ async def test_security_groups_say_what_they_let_in(api: Api) -> None:
 
 
 async def test_engines_say_where_they_are_and_what_they_can(api: Api) -> None:
-    """Every program found is listed with its place, TLS and licence."""
+    """Every program found is listed with its place, TLS, licence and capabilities."""
     engines = (await api.get("/v1/redis/engines")).json()["engines"]
 
-    assert engines == [
-        {"version": "7.0.15", "program": "/usr/bin/redis-server", "tls": True, "license": "BSD-3-Clause"},
-        {"version": "6.2.5", "program": "/opt/redis-server", "tls": False, "license": "BSD-3-Clause"},
-        {"version": "5.0.6", "program": "/opt/old/redis-server", "tls": False, "license": "BSD-3-Clause"},
+    assert [(e["engine"], e["version"], e["program"], e["tls"]) for e in engines] == [
+        ("redis", "7.0.15", "/usr/bin/redis-server", True),
+        ("redis", "6.2.5", "/opt/redis-server", False),
+        ("redis", "5.0.6", "/opt/old/redis-server", False),
+        ("valkey", "8.1.3", "/opt/valkey-server", True),
     ]
+    assert engines[1] == {
+        "engine": "redis",
+        "version": "6.2.5",
+        "program": "/opt/redis-server",
+        "tls": False,
+        "license": "BSD-3-Clause",
+        "offered": True,
+        "reason": None,
+        "capabilities": {
+            "acl": True,
+            "floating": True,
+            "writePause": True,
+            "killByAddress": True,
+            "rdbOnly": True,
+            "disklessLoad": True,
+            "sanitizing": True,
+            "severalSettings": False,
+            "functions": False,
+        },
+    }
+
+
+async def test_what_is_not_offered_says_why_and_is_no_version(api: Api) -> None:
+    """Valkey is an engine apart: listed, and not to be ordered."""
+    engines = (await api.get("/v1/redis/engines")).json()["engines"]
+    versions = (await api.get("/v1/redis/versions")).json()
+
+    unoffered = [(e["version"], e["reason"], e["capabilities"]) for e in engines if not e["offered"]]
+    assert unoffered == [("8.1.3", "only Redis is offered", None)]
+    assert "8.1.3" not in versions
 
 
 async def test_quotas_of_an_empty_project_are_unused(api: Api) -> None:

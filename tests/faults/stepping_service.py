@@ -68,9 +68,12 @@ class SteppingService(ServiceProcess):
         self.process = Offspring(int(self._nursery.stdout.readline()))  # type: ignore[assignment]
 
     def await_ready(self) -> None:
-        """Return when the service that was begun answers, and a caller has a token for it."""
+        """Return when the service that was begun answers, a caller has a token, and passwords have a key.
+
+        All of these are written beside what is asked for, so they must not be counted with it.
+        """
         super().await_ready()
-        self.client.get("/v1/instance-sets")
+        self.client.get("/v1/redis/password-key")
 
     def arm(self, fatal: Step | None) -> None:
         """Have the steps counted from now on; the service dies at the fatal one."""

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -117,6 +118,13 @@ def silent(sock: socket.socket, patience: float = 0.3) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+def stop_children(server: Server) -> None:
+    """Stop (SIGSTOP) the children that the server has now: what they do takes as long as the test wants."""
+    number = server.process.pid
+    for child in Path(f"/proc/{number}/task/{number}/children").read_text(encoding="ascii").split():
+        os.kill(int(child), signal.SIGSTOP)
 
 
 def kill_leader(server: Server) -> None:

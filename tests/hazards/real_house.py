@@ -16,31 +16,35 @@ from typing import Self
 
 import redis
 from detour import Detours
+from logins import CONTROL, PASSWORD, REPLICATION
+from old_client import control_client, old_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
+from servers import engines as programs
 
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import ReplicationFacts
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
-from memstored.domain.ports import Identity, Target
+from memstored.domain.ports import Target
 from memstored.domain.settings import FailoverSettings, ObjectSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
+from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
-from memstored.runtime.protocol import Engine
+from memstored.runtime.protocol import Endpoints, Engine
+from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
 
-CONTROL = Identity(user="memstored-control", secret="control secret of the tests")
-REPLICATION = Identity(user="memstored-replication", secret="replication secret of the tests")
 PORT = 6379
 DEADLINE = 30.0
 CONTROLLER = "controller"
@@ -141,7 +145,24 @@ class RealHouse:
 
     def _runtime(self) -> ProcessRuntime:
         subnets = {"subnet": f"{self.subnet}.0/24"}
-        return ProcessRuntime(root=self.root, subnets=subnets, engines=(self.engine,), clock=self.clock)
+        engines = (self.engine, *self._checking)
+        return ProcessRuntime(root=self.root, subnets=subnets, engines=engines, clock=self.clock)
+
+    @property
+    def _checking(self) -> tuple[Engine, ...]:
+        """The newest engine of this machine, where the house's own believes whatever it loads (H25)."""
+        newest = programs()[0]
+        if capabilities_of(self.engine.version).sanitizing:
+            return ()
+        return (Engine(version=newest.version, program=newest.program, tls=False, license=""),)
+
+    def endpoints(self) -> Endpoints:
+        """The set's addresses, as the service carries those of the engine."""
+        addresses, address_of = self.runtime.addresses, self.runtime.address
+        return ChosenEndpoints(
+            floating=FloatingEndpoints(addresses=addresses, address_of=address_of),
+            proxied=ProxiedEndpoints(root=self.root, addresses=addresses, address_of=address_of),
+        )
 
     @asynccontextmanager
     async def controller(self) -> AsyncIterator[Fleet]:
@@ -149,7 +170,7 @@ class RealHouse:
         self.runtime = self._runtime()
         place = Place(
             runtime=self.runtime,
-            endpoints=FloatingEndpoints(addresses=self.runtime.addresses, address_of=self.runtime.address),
+            endpoints=self.endpoints(),
             wire=DetouredWire(self.detours, self.clock),
             objects=self.objects,
             doors=LoadingDoor,
@@ -161,11 +182,16 @@ class RealHouse:
             yield fleet
 
     async def purge(self) -> None:
-        """End every node and every detour."""
-        runtime = self._runtime()
+        """End every node and every detour, and let go of the addresses."""
+        runtime = self.runtime = self._runtime()
+        endpoints = self.endpoints()
         await runtime.start()
+        await endpoints.start()
         for placement in runtime.placements():
             await runtime.destroy(placement.node)
+        for owner in endpoints.owners():
+            await endpoints.release(owner)
+        await endpoints.close()
         await runtime.close()
         await asyncio.to_thread(self.detours.close)
 
@@ -178,7 +204,8 @@ class RealHouse:
         self, fleet: Fleet, nodes: int, *, recovery: bool = True, source: Source | None = None
     ) -> None:
         """Order a set, one that begins with saved data where there is some."""
-        identities = Identities(control=CONTROL, replication=REPLICATION)
+        password = None if capabilities_of(self.engine.version).acl else PASSWORD
+        identities = Identities(control=CONTROL, replication=REPLICATION, password=password)
         ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
@@ -253,11 +280,15 @@ class RealHouse:
     def at(self, host: str | None, **login: str) -> redis.Redis:
         """A plain client of whoever answers there."""
         assert host is not None
+        if not capabilities_of(self.engine.version).acl:
+            return old_client(host, PORT, [PASSWORD], socket_timeout=5)
         once = Retry(NoBackoff(), 0)
         return redis.Redis(host, PORT, decode_responses=True, socket_timeout=5, retry=once, **login)
 
     def control(self, node: Node) -> redis.Redis:
         """A client that may do everything, at a node's own address."""
+        if not capabilities_of(self.engine.version).acl:
+            return control_client(str(node.address), PORT, CONTROL, PASSWORD)
         return self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
 
     def tenant(self, stored: InstanceSet) -> redis.Redis:

@@ -41,7 +41,7 @@ class Content:
 def content_of(host: str, port: int, **login: str) -> Content:
     """Read everything that the server there holds, by hand."""
     keys, expiries = {}, {}
-    with redis.Redis(host, port, socket_timeout=10, **login) as client:
+    with redis.Redis(host, port, socket_timeout=10, protocol=2, **login) as client:
         for number in sorted(int(name[2:]) for name in client.info("keyspace")):
             client.select(number)
             for key in client.scan_iter(count=1000):

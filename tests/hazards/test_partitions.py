@@ -105,6 +105,7 @@ async def test_a_replica_cut_off_from_the_controller_is_replaced_and_no_write_wa
     assert real_house.unexplained() == []
 
 
+@pytest.mark.able("diskless_load")
 async def test_h28_a_copy_that_never_ends_is_bounded_explained_and_made_in_the_end(
     real_house: RealHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,15 +7,18 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from bare import PLAIN, Start
-from real_house import CONTROL, PORT, RealHouse, primary_of, whole
+from logins import CONTROL, PASSWORD
+from real_house import PORT, RealHouse, primary_of, whole
 from saved import Content, content_of, file_of, kept, sample, saved_file
 from servers import soon
 
+from memstored.domain.engine import capabilities_of
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import NodeState, SetState
 from memstored.objects.storage import Objects
 
-LOGIN = {"username": CONTROL.user, "password": CONTROL.secret}
+LOGINS = {True: {"username": CONTROL.user, "password": CONTROL.secret}, False: {"password": PASSWORD}}
+"""How to read all that a node holds, where there are users and where there are none."""
 
 
 class Valve:
@@ -43,7 +46,8 @@ class Valve:
 
 def contents(stored: InstanceSet) -> list[Content]:
     """What each node of the set holds."""
-    return [content_of(str(n.address), PORT, **LOGIN) for n in stored.nodes]
+    login = LOGINS[capabilities_of(stored.version).acl]
+    return [content_of(str(n.address), PORT, **login) for n in stored.nodes]
 
 
 def failed(stored: InstanceSet) -> bool:

@@ -21,6 +21,7 @@ from bare import (
     replication,
     role,
     silent,
+    stop_children,
 )
 from nodes import Node, Opener, connected
 from servers import Engine, Server, eventually, free_address, soon
@@ -31,12 +32,13 @@ from memstored.redis.link import RedisLink
 
 def test_h07_a_killed_server_keeps_its_sockets_while_a_child_lives(start: Start) -> None:
     """The end of the process is not the end of its connections; the end of its group is."""
-    server = start((*PLAIN, ("rdb-key-save-delay", "3000000")))
-    fill(server, "key", 20)
+    server = start(PLAIN)
+    fill(server, "key", 100, size=1_000_000)
     with server.client() as client, closing(raw(server.host, server.port)) as waiting:
         assert heard(waiting) == b"+PONG\r\n"
         client.bgsave()
-        eventually(lambda: client.info("persistence")["rdb_bgsave_in_progress"], what="the child")
+        stop_children(server)
+        assert client.info("persistence")["rdb_bgsave_in_progress"]
         kill_leader(server)
 
         hangs = silent(waiting)
@@ -59,6 +61,7 @@ def test_h08_demotion_towards_a_target_that_is_behind_destroys_the_tail(start: S
     assert missing(target, tail) == missing(primary, tail) == 100
 
 
+@pytest.mark.able("write_pause")
 def test_h08_pings_move_the_offset_of_a_paused_primary(start: Start) -> None:
     """A pause of writes is no end of the stream: only the offset of a demoted node is final."""
     primary, _replica = pair(start)
@@ -73,6 +76,7 @@ def test_h08_pings_move_the_offset_of_a_paused_primary(start: Start) -> None:
     assert moved % 14 == 0
 
 
+@pytest.mark.able("write_pause")
 def test_h08_a_write_after_demotion_is_refused_even_in_a_pause(start: Start) -> None:
     """A pause holds back what comes; demotion refuses it at once, so the pause is a courtesy only."""
     primary, _replica = pair(start)
@@ -98,6 +102,7 @@ def test_h09_no_one_to_a_stopped_node_is_obeyed_when_it_wakes(start: Start) -> N
     assert (before, role(primary)) == ("master", "master")
 
 
+@pytest.mark.able("acl")
 def test_h10_the_failover_command_waits_for_an_acknowledgement(start: Start) -> None:
     """With the target at the very same offset `FAILOVER` still holds writes back, until the next ACK."""
     primary, replica = pair(start)
@@ -151,12 +156,12 @@ def test_h11_two_nodes_with_min_replicas_take_no_write_after_a_failover(start: S
 
 
 def test_h12_replicas_are_dropped_on_demotion_before_7_0(start: Start, engine: Engine) -> None:
-    """6.2 ends the links of its replicas when it is demoted, 7.0 keeps them."""
+    """5.0 and 6.2 end the links of their replicas when they are demoted, 7.0 keeps them."""
     primary, _replica = pair(start)
 
     nowhere(primary)
 
-    kept = 0 if family_of(engine.version) is Family.V6_2 else 1
+    kept = 0 if family_of(engine.version) in (Family.V5_0, Family.V6_2) else 1
     assert replication(primary)["connected_slaves"] == kept
 
 
@@ -174,6 +179,7 @@ async def _three_connections(
     return server, link, floating, sockets
 
 
+@pytest.mark.able("floating")
 async def test_h13_unbinding_alone_ends_nobody_and_ending_through_ends_all(
     node: Node, opened: Opener
 ) -> None:
@@ -191,6 +197,7 @@ async def test_h13_unbinding_alone_ends_nobody_and_ending_through_ends_all(
         assert link.connected
 
 
+@pytest.mark.able("floating")
 async def test_h13_killing_normal_clients_leaves_subscribers(node: Node, opened: Opener) -> None:
     """`CLIENT KILL TYPE normal` is no way to empty an address."""
     with ExitStack() as stack:
@@ -203,6 +210,7 @@ async def test_h13_killing_normal_clients_leaves_subscribers(node: Node, opened:
         assert silent(subscriber)
 
 
+@pytest.mark.able("acl")
 async def test_h13_an_open_default_user_that_is_switched_off_goes_on(start: Start) -> None:
     """`default off` fences nobody who is connected already; killing the user's connections does."""
     server = start(PLAIN)
@@ -220,6 +228,7 @@ async def test_h13_an_open_default_user_that_is_switched_off_goes_on(start: Star
         assert heard(tenant) == b""
 
 
+@pytest.mark.able("acl")
 def test_h14_a_connection_outlives_its_password_and_not_its_user(start: Start) -> None:
     """Who is connected still acts with a changed password or as a user that is off, not as a deleted one."""
     server = start(PLAIN)

@@ -2,6 +2,8 @@
 
 import struct
 
+from memstored.domain.engine import Family, family_of
+
 WITHOUT_CHECKSUM = bytes(8)
 _HASH_ZIPLIST, _HASH_LISTPACK = 13, 16
 
@@ -20,7 +22,7 @@ def strings(number: int, *pairs: tuple[bytes, bytes]) -> bytes:
 def poisoned(version: str) -> bytes:
     """A file with a sound key, and a hash (`bad`) whose last value claims to be longer than the hash is."""
     good = (0, b"good", _string(b"1"))
-    if version.startswith("6."):
+    if family_of(version) in (Family.V5_0, Family.V6_2):
         return rdb(9, good, (_HASH_ZIPLIST, b"bad", _string(_ziplist(b"\x01f", b"\x3fv"))))
     return rdb(10, good, (_HASH_LISTPACK, b"bad", _string(_listpack(b"\x81f\x02", b"\xbfv\x02"))))
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 import redis
-from nodes import CONTROL, REPLICATION, Opener, connected
+from logins import CONTROL, REPLICATION
+from nodes import Opener, connected
 from servers import Engine, Server
 
 from memstored.domain.model import TenantUser
 from memstored.redis.config import directives
 from memstored.redis.link import RedisLink
+
+pytestmark = pytest.mark.able("acl")
 
 Start = Callable[..., Server]
 PASSWORD = "a tenant's password"

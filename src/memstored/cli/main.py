@@ -89,6 +89,18 @@ def purge(
 
 
 @app.command()
+def engines(
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file that the service is run with.")
+    ] = None,
+) -> None:
+    """Show every Redis program that is here, what it can do, and why it is not offered."""
+    from memstored.cli.engines import show  # noqa: PLC0415 - see the head of the file
+
+    show(settings)
+
+
+@app.command()
 def demo() -> None:
     """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
     from memstored.cli import tour  # noqa: PLC0415 - see the head of the file

@@ -53,7 +53,7 @@ async def _end_nodes(folder: DataFolder, catalogue: Catalogue) -> int:
 
     Raises `Stop` when one is not proven gone, and `OSError`.
     """
-    runtime = await process_runtime(folder, catalogue)
+    runtime = process_runtime(folder, catalogue)
     endpoints = process_endpoints(folder, runtime)
     await runtime.start()
     await endpoints.start()

@@ -10,6 +10,7 @@ from memstored.cli.errors import Stop
 from memstored.domain.catalogue import Catalogue, CatalogueFault, default_catalogue, parse
 from memstored.domain.settings import (
     BackupSettings,
+    EngineSettings,
     FailoverSettings,
     MetricsSettings,
     ObjectSettings,
@@ -87,6 +88,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         objects=_objects(_table(table, "objects", "")),
         user=_user(_table(table, "user", "")),
         metrics=_metrics(_table(table, "metrics", "")),
+        engines=_engines(_table(table, "engines", "")),
     )
 
 
@@ -157,6 +159,18 @@ def host_and_port(address: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > HIGHEST_PORT:
         raise ValueError("metrics.address must be like 127.0.0.1:9121 or [::1]:9121.")
     return host.strip("[]"), int(port)
+
+
+def _engines(table: Mapping[str, object]) -> EngineSettings:
+    _only(table, set(EngineSettings.__dataclass_fields__), "engines.")
+    folders = table.get("folders", [])
+    if not isinstance(folders, list) or not all(_absolute(folder) for folder in folders):
+        raise ValueError("engines.folders must be a list of absolute paths.")
+    return EngineSettings(folders=tuple(folders))
+
+
+def _absolute(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute() and value.isprintable()
 
 
 def _table(table: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ waits a moment, looks and decides again.
 
 from dataclasses import dataclass
 
+from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
@@ -48,6 +49,7 @@ class Actor:
 
     watch: Watch
     identities: Identities
+    guests: Guests
 
     async def carry_out(self, instance_set: InstanceSet, action: do.Action) -> None:
         """Do one thing."""
@@ -58,7 +60,8 @@ class Actor:
                 await self._place(instance_set, action)
             case do.Load():
                 replication = replication_of(instance_set, self.identities)
-                await Loader(watch=self.watch, replication=replication).load(instance_set, action)
+                loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
+                await loader.load(instance_set, action)
             case do.Stamp():
                 await self._stamp(instance_set, action)
             case _:

@@ -179,7 +179,7 @@ class Fleet:
             changed=lambda _node: self._stir(instance_set.id),
             held=lambda: self._held,
         )
-        actor = Actor(watch=watch, identities=identities)
+        actor = Actor(watch=watch, identities=identities, guests=self._guests)
         worker = Worker(
             instance_set,
             watch=watch,
@@ -349,7 +349,14 @@ class Fleet:
         sets = {s.id for s in stored}
         for owner in owners:
             if owner not in sets and not await self._sets.forgot(owner):
-                await self._place.endpoints.release(owner)
+                await self._release_orphan(owner)
+
+    async def _release_orphan(self, owner: SetId) -> None:
+        """Give addresses back that no set has; what can not be now is tried again with the next search."""
+        try:
+            await self._place.endpoints.release(owner)
+        except OSError as trouble:
+            log.warning("orphan_stays", set_id=owner, trouble=str(trouble))
 
     async def _remove_orphan(self, placement: Placement) -> None:
         """End what has no row; what can not be removed now is tried again with the next search."""

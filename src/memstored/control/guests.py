@@ -4,6 +4,7 @@ Shared by those who start them and by the search for orphans, which ends every o
 as after a restart.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,9 +17,10 @@ _PREFIX = "verification-"
 
 
 class Guests:
-    """The guests of this run of the service."""
+    """The guests of this run of the service. Who has one holds `turn`: there is room for one at a time."""
 
     def __init__(self) -> None:
+        self.turn = asyncio.Lock()
         self._present: set[NodeId] = set()
 
     @contextmanager

@@ -11,8 +11,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 
+from memstored.control.guests import Guests
+from memstored.control.verifying import Damaged, NoEngine, Trial
 from memstored.control.watch import Place, Watch
 from memstored.domain.actions import Load
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import LoadFacts, LoadFault
 from memstored.domain.loading import loaded_bytes
 from memstored.domain.model import InstanceSet, Source
@@ -47,10 +50,13 @@ class _Unproved(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loader:
-    """Loads the data of one set."""
+    """Loads the data of one set. An engine that checks nothing gets only what another one took before, which
+    then is one of the `guests` (H25).
+    """
 
     watch: Watch
     replication: Identity
+    guests: Guests
 
     async def load(self, instance_set: InstanceSet, action: Load) -> None:
         """Load the saved data into a fresh node that nobody can log in to; the outcome is in the `Watch`.
@@ -97,14 +103,14 @@ class _Load:
         """Try it, and say what became of it."""
         try:
             await self._check_object()
-            await self._hand_over()
-        except (NoSuchObject, _AnotherObject) as other:
+            await self._hand_over(await self._tried())
+        except (NoSuchObject, _AnotherObject, NoEngine) as other:
             fault, words = LoadFault.OBJECT, str(other)
         except ObjectTrouble as trouble:
             fault, words = LoadFault.STORAGE, str(trouble)
         except _Refused as refusal:
             fault, words = await self._blame(str(refusal))
-        except _Unproved as lack:
+        except (_Unproved, Damaged) as lack:
             fault, words = LoadFault.DATA, str(lack)
         else:
             return LoadFacts(total=begun.total, number=begun.number, done=begun.total, verified=True)
@@ -121,8 +127,31 @@ class _Load:
             retry_at=self._place.clock.monotonic() + pause,
         )
 
-    async def _hand_over(self) -> None:
-        """Give the node all of it, prove that it holds it, and leave it a replica of nobody (H1)."""
+    async def _tried(self) -> str | None:
+        """Where the set's engine checks nothing, have one load it that does; the checksum of what it took."""
+        version = self.instance_set.version
+        if capabilities_of(version).sanitizing:
+            return None
+        first, digest = self.instance_set.nodes[0], hashlib.sha256()
+        trial = Trial(place=self._place, guests=self.loader.guests, subnet_id=first.subnet_id)
+        async with aclosing(self._chunks(digest)) as chunks:
+            try:
+                await trial.load(
+                    chunks,
+                    size=self.source.size,
+                    version=version,
+                    purpose=self.instance_set.id,
+                    got_on=lambda _fed: None,
+                )
+            except DoorTrouble as trouble:
+                raise _Refused(f"a newer Redis did not load it for a trial: {trouble}") from trouble
+        return digest.hexdigest()
+
+    async def _hand_over(self, tried: str | None) -> None:
+        """Give the node all of it, prove that it holds it, and leave it a replica of nobody (H1).
+
+        `tried` is the checksum of what was tried before, where that was needed: nothing else is given.
+        """
         host, digest = self._place.door_host, hashlib.sha256()
         async with AsyncExitStack() as stack:
             door = await self._open(stack, host)
@@ -130,6 +159,8 @@ class _Load:
             chunks = await stack.enter_async_context(aclosing(self._chunks(digest)))
             await self._feed(door, chunks)
             await self._check_object(digest.hexdigest())
+            if tried not in (None, digest.hexdigest()):
+                raise _AnotherObject("its content changed in object storage after it was tried")
             await self._prove(door)
             await self._release()
 
@@ -189,6 +220,8 @@ class _Load:
 
     async def _release(self) -> None:
         await self.link.detach()
+        if not capabilities_of(self.instance_set.version).diskless_load:
+            self._place.runtime.remove_copies(self.node)
         await self.link.equip(self.loader.replication)
         await self.link.refresh()
 

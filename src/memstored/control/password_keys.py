@@ -44,6 +44,7 @@ class PasswordKeys:
         self._make = make
         self._made = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         """Go to work; returns before the first key is made."""
@@ -53,6 +54,8 @@ class PasswordKeys:
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; a key that is being made is not kept."""
         assert self._loop is not None, "left before it was entered"
+        if self._again is not None:
+            self._again.cancel()
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
 
@@ -87,7 +90,7 @@ class PasswordKeys:
         """Take the loop up again that ended by an unforeseen fault, after saying so."""
         if not task.cancelled():
             log.error("password_keys_failed", exc_info=task.exception())
-            asyncio.get_running_loop().call_later(RETRY, self._take_up)
+            self._again = asyncio.get_running_loop().call_later(RETRY, self._take_up)
 
     async def _run(self) -> None:
         while True:

@@ -1,13 +1,14 @@
-"""Proving that a backup can be restored: its object is read again, and loaded into a node of its own.
+"""Proving that saved data can be restored: it is loaded into a node of its own, a backup's after a check.
 
 The node belongs to no set, no tenant can reach it, and it is destroyed whatever happens. It takes as much
-memory as the data, so there is one at a time.
+memory as the data, so there is one at a time. Its engine checks every value that comes in (H25).
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
@@ -26,7 +27,7 @@ from memstored.redis.config import directives
 from memstored.runtime.protocol import Engine, LaunchOrder
 from memstored.store.errors import Stale
 
-__all__ = ["Verifier", "blames_data", "choose_engine"]
+__all__ = ["Damaged", "NoEngine", "Trial", "Verifier", "blames_data", "choose_engine"]
 
 log = structlog.get_logger()
 
@@ -39,12 +40,12 @@ STILL = 60.0
 """Seconds without progress after which a load is given up."""
 
 
-class _Damaged(Exception):
-    """The backup can not be restored; the message says what is wrong with it."""
+class Damaged(Exception):
+    """The data can not be restored; the message says what is wrong with it."""
 
 
-class _NoEngine(Exception):
-    """No Redis is here that could load it."""
+class NoEngine(Exception):
+    """No Redis is here that could load it, and check it."""
 
 
 class Verifier:
@@ -53,8 +54,7 @@ class Verifier:
     def __init__(self, means: Means, *, place: Place, guests: Guests, subnet_id: str) -> None:
         self._means = means
         self._place = place
-        self._guests = guests
-        self._subnet_id = subnet_id
+        self._trial = Trial(place=place, guests=guests, subnet_id=subnet_id)
         self._turn = asyncio.Lock()
 
     async def verify(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
@@ -76,9 +76,9 @@ class Verifier:
         try:
             await self._require_content(backup, meter)
             await self._require_load(backup, use, meter)
-        except _NoEngine as lack:
+        except NoEngine as lack:
             return not_checked(backup, str(lack))
-        except _Damaged as damage:
+        except Damaged as damage:
             log.warning("backup_damaged", backup_id=backup.id, damage=str(damage))
             return checked(backup, str(damage), self._means.clock.wall())
         return checked(backup, None, self._means.clock.wall())
@@ -87,42 +87,83 @@ class Verifier:
         try:
             content = await read_content(self._means.objects, backup.key, meter)
         except NoSuchObject:
-            raise _Damaged("Its object is not in object storage any more.") from None
+            raise Damaged("Its object is not in object storage any more.") from None
         if content.size != backup.size:
-            raise _Damaged(f"Its object has {content.size} bytes; {backup.size} were stored.")
+            raise Damaged(f"Its object has {content.size} bytes; {backup.size} were stored.")
         if content.checksum != backup.checksum:
-            raise _Damaged("Its object is not what was stored: the SHA-256 is another one.")
+            raise Damaged("Its object is not what was stored: the SHA-256 is another one.")
 
     async def _require_load(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
-        engine = choose_engine(self._place.runtime.engines(), backup.version)
-        if engine is None:
-            raise _NoEngine(f"no Redis of version {backup.version} or later is here to load it.")
-        node = NodeId(str(uuid4()))
-        with self._guests.hosted(node, use.id) as set_id:
-            async with self._launched(node, set_id, engine.version) as link:
-                held = await self._load(backup, node, link, meter)
+        try:
+            held = await self._tried(backup, use, meter)
+        except DoorTrouble as trouble:
+            raise LinkTrouble(f"it could not be loaded for a trial: {trouble}") from trouble
         if held.evicted:
-            raise _Damaged(f"Of its keys {held.evicted} did not fit when it was loaded.")
+            raise Damaged(f"Of its keys {held.evicted} did not fit when it was loaded.")
         if backup.keys is not None and held.keys != backup.keys:
-            raise _Damaged(f"Loaded it has {held.keys} keys; {backup.keys} were saved.")
+            raise Damaged(f"Loaded it has {held.keys} keys; {backup.keys} were saved.")
 
-    async def _load(self, backup: Backup, node: NodeId, link: Link, meter: Meter) -> Holdings:
+    async def _tried(self, backup: Backup, use: BackupUse, meter: Meter) -> Holdings:
+        async with aclosing(self._means.objects.get(backup.key)) as chunks:
+            return await self._trial.load(
+                chunks,
+                size=backup.size,
+                version=backup.version,
+                purpose=use.id,
+                got_on=lambda fed: meter.reach(backup.size + fed),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Loads saved data for a trial. `subnet_id` is where the node for it gets its address."""
+
+    place: Place
+    guests: Guests
+    subnet_id: str
+
+    async def load(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        size: int,
+        version: str,
+        purpose: str,
+        got_on: Callable[[int], None],
+    ) -> Holdings:
+        """Load an RDB of `size` bytes that Redis `version` or later reads, and return what was in it.
+
+        `purpose` tells whose trial it is; `got_on` is told the bytes loaded so far. Raises `Damaged`,
+        `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`: then
+        nothing is known.
+        """
+        engine = choose_engine(self.place.runtime.engines(), version)
+        if engine is None:
+            raise NoEngine(f"no Redis of version {version} or later is here to load it, and to check it.")
+        node = NodeId(str(uuid4()))
+        async with self.guests.turn:
+            with self.guests.hosted(node, purpose) as set_id:
+                async with self._launched(node, set_id, engine.version) as link:
+                    return await self._load(chunks, size, node, link, got_on)
+
+    async def _load(
+        self, chunks: AsyncIterator[bytes], size: int, node: NodeId, link: Link, got_on: Callable[[int], None]
+    ) -> Holdings:
         """Hand the data over and count it while the node is still a replica (H29).
 
         Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
         """
-        host = self._place.door_host
+        host = self.place.door_host
         try:
-            async with self._place.doors(host, size=backup.size, deadline=STILL) as door:
+            async with self.place.doors(host, size=size, deadline=STILL) as door:
                 await link.take_in(host, door.port, door.identity)
-                async with aclosing(self._means.objects.get(backup.key)) as chunks:
-                    await door.feed(chunks, lambda fed: meter.reach(backup.size + fed))
+                await door.feed(chunks, got_on)
                 return await link.holdings()
         except DoorTrouble as trouble:
-            words = self._place.runtime.last_words(node)
+            words = self.place.runtime.last_words(node)
             if blames_data(words):
-                raise _Damaged(f"Redis does not load it: {words}") from trouble
-            raise LinkTrouble(f"it could not be loaded for a trial: {trouble}") from trouble
+                raise Damaged(f"Redis does not load it: {words}") from trouble
+            raise
 
     @asynccontextmanager
     async def _launched(self, node: NodeId, set_id: SetId, version: str) -> AsyncIterator[Link]:
@@ -131,24 +172,24 @@ class Verifier:
         order = LaunchOrder(
             node=node,
             set_id=set_id,
-            subnet_id=self._subnet_id,
+            subnet_id=self.subnet_id,
             version=version,
             port=PORT,
             directives=directives(
                 version,
                 memory_gib=1,
                 control=control,
-                failure_detection=self._place.rules.failure_detection,
+                failure_detection=self.place.rules.failure_detection,
                 # As much memory as it takes: what is proved is that all of it loads.
                 parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
             ),
             on_disk=capabilities_of(version).acl,
         )
         try:
-            placement = await self._place.runtime.launch(order)
+            placement = await self.place.runtime.launch(order)
             assert placement.address is not None, "a node that was launched has an address"
             target = Target(node=node, host=placement.address, port=PORT, version=version, control=control)
-            async with _linked(self._place, target) as link:
+            async with _linked(self.place, target) as link:
                 yield link
         finally:
             await self._destroy(node)
@@ -156,7 +197,7 @@ class Verifier:
     async def _destroy(self, node: NodeId) -> None:
         """End the node; one that resists is left to the search for orphans."""
         try:
-            gone = await self._place.runtime.destroy(node)
+            gone = await self.place.runtime.destroy(node)
         except OSError as trouble:
             log.warning("guest_stays", node=node, trouble=str(trouble))
         else:
@@ -174,8 +215,9 @@ def blames_data(words: str) -> bool:
 
 
 def choose_engine(engines: Sequence[Engine], version: str) -> Engine | None:
-    """The engine of that version, else the oldest newer one; None when there is none such."""
-    able = [engine for engine in engines if _order(engine.version) >= _order(version)]
+    """The engine of that version, else the oldest newer one, that checks what it loads, if there is one."""
+    checking = [engine for engine in engines if capabilities_of(engine.version).sanitizing]
+    able = [engine for engine in checking if _order(engine.version) >= _order(version)]
     return min(able, key=lambda engine: _order(engine.version), default=None)
 
 

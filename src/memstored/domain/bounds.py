@@ -146,23 +146,31 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Characters for kinds of keyspace events: `K`, `E`, those of `all` or `A` for all of them, `further`."""
+    """Characters for kinds of keyspace events: `K`, `E`, those of `all` or `A` for all of them, `further`.
+
+    Beside all of `all` the engine does not tell whether those of `untold` are set, so they are refused there.
+    """
 
     all: str
     further: str
+    untold: str = ""
 
     @property
     def words(self) -> str:
         """The characters."""
-        return f"characters of {self._known}, each once; A stands for {self.all}"
+        words = f"characters of {self._known}, each once; A stands for {self.all}"
+        return f"{words}, and is not allowed beside {self.untold}" if self.untold else words
 
     @property
     def _known(self) -> str:
-        return f"KEA{self.all}{self.further}"
+        return f"KEA{self.all}{self.further}{self.untold}"
 
     def admits(self, value: str) -> bool:
-        """Whether the engine knows every character, and each is there once."""
-        return len(set(value)) == len(value) and set(value) <= set(self._known)
+        """Whether the engine knows every character and will tell of it, and each is there once."""
+        chosen = set(value)
+        whole = "A" in chosen or chosen >= set(self.all)
+        sound = len(chosen) == len(value) and chosen <= set(self._known)
+        return sound and not (whole and chosen & set(self.untold))
 
     def engine_value(self, value: str, memory_gib: int) -> str:  # noqa: ARG002 - the same on every flavor
         """The value itself."""
@@ -188,7 +196,7 @@ class BufferLimits:
     @property
     def words(self) -> str:
         """The form."""
-        form = " ".join(f"{name} <hard> <soft> <seconds>" for name in self.classes)
+        form = " ".join(f"{name} HARD SOFT SECONDS" for name in self.classes)
         return f"{form}; a limit is 0 (off), or {self.least} to {self.most}"
 
     def admits(self, value: str) -> bool:

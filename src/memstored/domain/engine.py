@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-__all__ = ["Capabilities", "Family", "capabilities_of", "family_of"]
+__all__ = ["Capabilities", "Family", "Product", "capabilities_of", "family_of", "unfit"]
+
+
+class Product(StrEnum):
+    """Whose program it is. Only Redis is offered; the other is listed where it is found (API.md 3)."""
+
+    REDIS = "redis"
+    VALKEY = "valkey"
 
 
 class Family(StrEnum):
@@ -81,6 +88,20 @@ def family_of(version: str) -> Family:
     if not known:
         raise ValueError(f"Redis {version} is older than any family known here ({Family.V5_0}).")
     return known[-1]
+
+
+def unfit(version: str) -> str | None:
+    """Why no set can have an engine of that version (`6.0.16`), in words; None when one can.
+
+    Only generations of which there is a parameter group can be ordered.
+    """
+    generation = ".".join(version.split(".")[:2])
+    if generation in set(Family):
+        return None
+    if generation == "6.0":
+        return "it can not bind an address while it runs, as 6.2 can"
+    known = ", ".join(Family)
+    return f"Redis {generation} is not known here; known are {known}"
 
 
 def _numbers(version: str) -> tuple[int, int]:

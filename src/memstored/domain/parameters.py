@@ -153,7 +153,7 @@ def _sets(family: Family) -> Iterator[Parameter]:
 
 
 def _events(family: Family) -> Parameter:
-    bound = Events(all=_ALL_EVENTS[family], further=_FURTHER_EVENTS[family])
+    bound = Events(all=_ALL_EVENTS[family], further=_FURTHER_EVENTS[family], untold=_UNTOLD_EVENTS[family])
     return Parameter(name="notify-keyspace-events", default="", type=ParameterType.STRING, bound=bound)
 
 
@@ -310,4 +310,6 @@ _ALL_EVENTS = {
 }
 """What the character `A` stands for."""
 
-_FURTHER_EVENTS = {Family.V5_0: "", Family.V6_2: "m", Family.V7_0: "mn", Family.V7_2: "mn"}
+_FURTHER_EVENTS = {Family.V5_0: "", Family.V6_2: "m", Family.V7_0: "m", Family.V7_2: "m"}
+_UNTOLD_EVENTS = {Family.V5_0: "", Family.V6_2: "", Family.V7_0: "n", Family.V7_2: "n"}
+"""What `CONFIG GET` leaves out as soon as it says `A`."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 __all__ = [
     "BackupSettings",
+    "EngineSettings",
     "FailoverSettings",
     "MetricsSettings",
     "ObjectSettings",
@@ -98,6 +99,13 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
+
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one service."""
 
@@ -107,3 +115,4 @@ class Settings:
     objects: ObjectSettings = ObjectSettings()
     user: UserSettings = UserSettings()
     metrics: MetricsSettings = MetricsSettings()
+    engines: EngineSettings = EngineSettings()

@@ -48,8 +48,6 @@ _UNKNOWN: Mapping[Family, frozenset[str]] = MappingProxyType(
             {
                 "acl-pubsub-default",
                 "crash-memcheck-enabled",
-                "lazyfree-lazy-user-del",
-                "lazyfree-lazy-user-flush",
                 "rdb-del-sync-files",
                 "repl-diskless-load",
                 "sanitize-dump-payload",

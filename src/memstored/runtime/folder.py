@@ -185,7 +185,7 @@ class NodeFolder:
         except FileNotFoundError:
             return False
 
-    def last_words(self, lines: int = 4, length: int = 600) -> str:
+    def last_words(self, lines: int = 6, length: int = 600) -> str:
         """What the server last complained of, since it was ready if it was; without that, the end of its log.
 
         On one line, without stamps and without values of directives.

@@ -14,6 +14,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,13 +84,18 @@ class ProxyTrouble(Exception):
 
 def configuration(addresses: Mapping[str, str], port: int) -> str:
     """The text of haproxy.cfg: it listens at `port` of each address (purpose → IPv4), and leads nowhere."""
-    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = min(CONNECTIONS, (files - SPARE_FILES) // 2)
     listeners = (_LISTENER.format(purpose=p, address=a, port=port) for p, a in addresses.items())
-    return _CONFIGURATION.format(connections=connections) + "".join(listeners)
+    return _CONFIGURATION.format(connections=_connections()) + "".join(listeners)
 
 
-async def usable_haproxy(*, patience: float = 5.0) -> str:
+def _connections() -> int:
+    """How many it may promise to take: it refuses to start with a promise that it can not keep."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    granted = CONNECTIONS if files == resource.RLIM_INFINITY else (files - SPARE_FILES) // 2
+    return max(1, min(CONNECTIONS, granted))
+
+
+async def usable_haproxy(*, patience: float = 10.0) -> str:
     """The HAProxy on PATH, or where Debian has it. Raises `ProxyTrouble` when none is of use.
 
     It is asked whether it understands all that it would be told; nothing is started.
@@ -97,20 +103,22 @@ async def usable_haproxy(*, patience: float = 5.0) -> str:
     program = shutil.which(PROGRAM, path=os.pathsep.join((*os.get_exec_path(), *SYSTEM)))
     if program is None:
         raise ProxyTrouble("no haproxy is here: install it (Debian: apt-get install haproxy)")
-    trial = configuration({"primary": "127.0.0.1"}, 1).encode()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(program, "-c", "-q", "-f", "/dev/stdin"),
-            env=_ENVIRONMENT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError as fault:
-        raise ProxyTrouble(f"{program} can not be run: {fault.strerror}") from fault
+    with tempfile.TemporaryFile() as trial:
+        trial.write(configuration({"primary": "127.0.0.1"}, 1).encode())
+        trial.seek(0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(program, "-c", "-q", "-f", "/dev/stdin"),
+                env=_ENVIRONMENT,
+                stdin=trial,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as fault:
+            raise ProxyTrouble(f"{program} can not be run: {fault.strerror}") from fault
     try:
         async with asyncio.timeout(patience):
-            await process.communicate(trial)
+            await process.wait()
     except TimeoutError:
         raise ProxyTrouble(f"{program} did not answer within {patience:g} s") from None
     finally:

@@ -11,6 +11,7 @@ Under the runtime's root, `proxies` holds a folder a set: `haproxy.cfg`, `haprox
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from memstored.runtime.reservations import PRIMARY, READER, Reservations
 __all__ = ["ProxiedEndpoints"]
 
 log = structlog.get_logger()
+
+SOMEBODY = "somebody"
+"""In place of a node's address, where it can not be told to whom an address leads, if to anybody."""
 
 
 @dataclass(slots=True)
@@ -74,13 +78,14 @@ class ProxiedEndpoints:
     async def start(self) -> None:
         """Find again the proxies that an earlier run of the service left, and ask them where they lead."""
         try:
-            sets = [SetId(path.name) for path in self._folders.iterdir()] if self._folders.is_dir() else []
+            found = self._folders.iterdir() if self._folders.is_dir() else ()
+            sets = [SetId(path.name) for path in found if path.is_dir()]
         except OSError as fault:
             raise DamagedFile(f"the proxies' folder {self._folders} can not be used: {fault}") from fault
         sets = list(dict.fromkeys([*sets, *self._reservations.owners()]))
         folders = {self._proxy(set_id).folder: set_id for set_id in sets}
-        found = await asyncio.to_thread(running_in, folders)
-        for folder, group in found.items():
+        running = await asyncio.to_thread(running_in, folders)
+        for folder, group in running.items():
             set_id = folders[folder]
             haproxy = Haproxy(folder, group, ended=self._ender(set_id), patience=self._patience)
             if not haproxy.gone.is_set():
@@ -92,12 +97,17 @@ class ProxiedEndpoints:
 
     async def _ask(self, set_id: SetId) -> None:
         proxy = self._proxy(set_id)
-        if proxy.running is None:
+        haproxy = proxy.running
+        if haproxy is None:
             return
         try:
-            proxy.leads = await proxy.running.leads()
+            leads = await haproxy.leads()
         except ProxyTrouble as trouble:
-            await self._end(set_id, proxy, str(trouble))
+            with suppress(ProxyTrouble):
+                await self._end(set_id, proxy, str(trouble))
+        else:
+            if proxy.running is haproxy:
+                proxy.leads = leads
 
     async def reserve(
         self,
@@ -134,7 +144,7 @@ class ProxiedEndpoints:
             reader=vips.reader,
             reserved=True,
             primary_at=self._node_at(proxy.leads.get(PRIMARY)),
-            reader_at=self._node_at(proxy.leads.get(READER)),
+            reader_at=self._node_at(proxy.leads.get(READER)) if vips.reader is not None else None,
             error=proxy.error,
         )
 
@@ -171,63 +181,83 @@ class ProxiedEndpoints:
         vips = self.reserved(set_id)
         if vips is None:
             raise LinkTrouble(f"set {set_id} has no addresses reserved")
-        addresses = _by_purpose(vips)
         proxy = self._proxy(set_id)
         async with proxy.lock:
             try:
-                targets = {purpose: self._own(wanted[purpose]) for purpose in addresses}
-                await self._lead(set_id, proxy, targets, addresses, port)
+                targets = {purpose: self._own(wanted[purpose]) for purpose in _by_purpose(vips)}
+                await self._lead(set_id, proxy, targets, vips, port)
             except (ProxyTrouble, OSError) as trouble:
                 proxy.error = f"HAProxy of set {set_id}: {trouble}"
                 raise LinkTrouble(proxy.error) from trouble
-            proxy.error = None
+            proxy.error = self._unknown(wanted)
+        if proxy.error is not None:
+            raise LinkTrouble(proxy.error)
 
     def _own(self, node: NodeId | None) -> str | None:
-        if node is None:
-            return None
-        own = self._address_of(node)
-        if own is None:
-            raise LinkTrouble(f"the own address of node {node} is not known")
-        return own
+        return self._address_of(node) if node is not None else None
+
+    def _unknown(self, wanted: Mapping[str, NodeId | None]) -> str | None:
+        """Nobody can be led to a node that has no address: then the set's address leads nowhere."""
+        lost = [node for node in wanted.values() if node is not None and self._own(node) is None]
+        return f"the own address of node {' and '.join(lost)} is not known" if lost else None
 
     async def _lead(
-        self,
-        set_id: SetId,
-        proxy: _Proxy,
-        targets: Mapping[str, str | None],
-        addresses: Mapping[str, str],
-        port: int,
+        self, set_id: SetId, proxy: _Proxy, targets: Mapping[str, str | None], vips: Vips, port: int
     ) -> None:
         """Have it done by the proxy that runs; by another in its place, if that one does not do it."""
-        if proxy.running is not None:
-            try:
-                proxy.leads = await proxy.running.lead(targets, port)
-            except ProxyTrouble as trouble:
-                await self._end(set_id, proxy, str(trouble))
-        if proxy.running is None and any(targets.values()):
-            fresh = await self._start(set_id, proxy, addresses, port)
-            proxy.running = fresh
-            proxy.leads = await fresh.lead(targets, port)
+        if proxy.running is not None and await self._command(set_id, proxy, targets, port) is None:
+            return
+        if not any(targets.values()):
+            return
+        proxy.running = await self._start(set_id, proxy, vips, port)
+        why = await self._command(set_id, proxy, targets, port)
+        if why is not None:
+            raise ProxyTrouble(why)
 
-    async def _start(self, set_id: SetId, proxy: _Proxy, addresses: Mapping[str, str], port: int) -> Haproxy:
-        if self._program is None:
-            self._program = await self._find_program()
-        return await Haproxy.start(
-            self._program,
+    async def _command(
+        self, set_id: SetId, proxy: _Proxy, targets: Mapping[str, str | None], port: int
+    ) -> str | None:
+        """Have the proxy do it; one that does not is ended, and why is returned. Raises `ProxyTrouble`."""
+        haproxy = proxy.running
+        assert haproxy is not None
+        try:
+            leads = await haproxy.lead(targets, port)
+        except ProxyTrouble as trouble:
+            if proxy.running is haproxy:
+                await self._end(set_id, proxy, str(trouble))
+            return str(trouble)
+        # It may have died since it said so.
+        if proxy.running is haproxy:
+            proxy.leads = leads
+        return None
+
+    async def _start(self, set_id: SetId, proxy: _Proxy, vips: Vips, port: int) -> Haproxy:
+        program = self._program or await self._find_program()
+        # Looked for again after a failure: it may lie elsewhere by now.
+        self._program = None
+        haproxy = await Haproxy.start(
+            program,
             proxy.folder,
-            addresses=addresses,
+            addresses=_by_purpose(vips),
             port=port,
             ended=self._ender(set_id),
             patience=self._patience,
         )
+        self._program = program
+        return haproxy
 
     async def _end(self, set_id: SetId, proxy: _Proxy, why: str) -> None:
-        """End one whose doings can not be known: then it is known that nobody comes through."""
+        """End one whose doings can not be known: then it is known that nobody comes through.
+
+        Raises `ProxyTrouble` when it can not be proven gone: then it leads to somebody, whatever it was told.
+        """
         haproxy = proxy.running
         assert haproxy is not None
         log.warning("proxy_ended", set_id=set_id, process=haproxy.process_id, why=why)
         if not await haproxy.end():
-            raise ProxyTrouble(f"{why}, and process {haproxy.process_id} could not be ended")
+            proxy.leads = dict.fromkeys((PRIMARY, READER), SOMEBODY)
+            proxy.error = f"{why}, and process {haproxy.process_id} could not be ended"
+            raise ProxyTrouble(proxy.error)
         proxy.running, proxy.leads = None, {}
 
     def _ender(self, set_id: SetId) -> Callable[[Haproxy], None]:

@@ -249,6 +249,10 @@ class SimulatedFleet:
             before.end_through(address)
         self._led[address] = node_id
 
+    def led(self, address: str) -> NodeId | None:
+        """Where a proxy at the address leads, be it to a server that is gone."""
+        return self._led.get(address)
+
     def bind(self, node: SimulatedNode, addresses: Sequence[str]) -> None:
         """`CONFIG SET bind`. Raises `LinkTrouble` when another server, even a hung one, holds an address, and
         where an engine can not do it while it runs.

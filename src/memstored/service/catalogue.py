@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import QuotaSettings
+from memstored.runtime.engines import Finding
 from memstored.runtime.protocol import Engine
 from memstored.service.holdings import Holdings
 from memstored.store.quota import nodes_counted
@@ -23,10 +24,11 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueService:
-    """`engines` tells which programs the runtime found, newest version first."""
+    """`engines` tells which programs can be ordered, newest version first; `findings` all that are here."""
 
     catalogue: Catalogue
     engines: Callable[[], Sequence[Engine]]
+    findings: Sequence[Finding]
     quotas: QuotaSettings
     holdings: Holdings
 

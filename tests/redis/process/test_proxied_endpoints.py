@@ -5,19 +5,24 @@ import socket
 import stat
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 from ground import SUBNET, Ground, alive, until
 
+from memstored.cli.folder import DataFolder
+from memstored.cli.house import process_endpoints, process_runtime
+from memstored.cli.purge import purge
+from memstored.domain.catalogue import default_catalogue
 from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
-from memstored.runtime.haproxy import ProxyTrouble, usable_haproxy
+from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
 from memstored.runtime.process import ProcessRuntime
-from memstored.runtime.processes import current_path, processes
-from memstored.runtime.protocol import Placement
+from memstored.runtime.processes import ProcessGroup, current_path, processes
+from memstored.runtime.protocol import Engine, Placement
 from memstored.runtime.proxied import ProxiedEndpoints
 
 SET = SetId("set-1")
@@ -337,6 +342,61 @@ async def test_a_caller_that_goes_away_leaves_no_half_move(scene: Scene) -> None
     await until(lambda: scene.seen() == (scene.second.node, scene.second.node))
 
     assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_an_address_is_taken_though_another_can_not_be_given(scene: Scene) -> None:
+    """What can be done is done: a reader that is gone does not keep the primary's address where it is."""
+    await scene.point(scene.first, scene.second)
+    assert await scene.runtime.destroy(scene.second.node)
+
+    with pytest.raises(LinkTrouble, match=scene.second.node):
+        await scene.point(None, scene.second)
+
+    assert scene.seen() == (None, None)
+    assert scene.second.node in str(scene.endpoints.seen(SET, {}).error)
+
+
+async def test_a_proxy_that_can_not_be_ended_leads_to_somebody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody must believe that an address was taken from a node, only because that can not be told."""
+    await scene.point(scene.first, scene.second)
+    hung = scene.proxy()
+    with monkeypatch.context() as powerless:
+        powerless.setattr(ProcessGroup, "strike", lambda _: False)
+        os.kill(hung, signal.SIGSTOP)
+
+        with pytest.raises(LinkTrouble, match="could not be ended"):
+            await scene.point(None, None)
+        assert None not in scene.seen()
+        with pytest.raises(OSError, match="lives on"):
+            await scene.endpoints.release(SET)
+
+    await scene.point(None, None)
+    assert (alive(hung), scene.seen()) == (False, (None, None))
+
+
+async def test_purge_ends_the_proxies(tmp_path: Path, program: Engine) -> None:
+    """Nothing of a data folder is left, its proxies neither."""
+    folder = DataFolder(tmp_path / "data").claim()
+    runtime = process_runtime(folder, default_catalogue(), (program,))
+    endpoints = process_endpoints(folder, runtime)
+    await runtime.start()
+    await endpoints.start()
+    subnet, port = default_catalogue().subnets[0].id, 7421
+    await endpoints.reserve(SET, subnet, port, version=OLD, with_reader=False)
+    node = await runtime.launch(replace(Ground(tmp_path, program, "").order(), subnet_id=subnet, port=port))
+    await endpoints.point(SET, port, {}, primary=node.node, reader=None)
+    (group,) = running_in([folder.runtime / "proxies" / SET]).values()
+    group.close()
+    await endpoints.close()
+    await runtime.close()
+    folder.release()
+
+    done = await asyncio.to_thread(purge, folder.path, None)
+
+    assert (done.nodes, done.left, folder.path.exists()) == (1, [], False)
+    assert not alive(group.number)
 
 
 async def test_release_ends_the_proxy_and_lets_the_addresses_rest(scene: Scene) -> None:

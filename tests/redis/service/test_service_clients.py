@@ -20,6 +20,8 @@ from service_process import ServiceProcess
 ROOT = Path(__file__).resolve().parents[3]
 IOREDIS = ROOT / "tests/redis/clients/use_ioredis.cjs"
 MODULES = ROOT / ".tools/clients/node_modules"
+pytestmark = pytest.mark.able("acl")
+
 PORT = 6379
 PASSWORD = "correct horse battery staple"
 HASH = hashlib.sha256(PASSWORD.encode()).hexdigest()

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live_set import LiveSet
 from service_process import ServiceProcess
 
 from memstored.client.passwords import encrypt
+from memstored.domain.engine import capabilities_of
 from memstored.store.cipher import Cipher
 
 PASSWORD = "correct horse battery staple"
@@ -72,23 +74,31 @@ def in_processes(service: ServiceProcess) -> Iterator[bytes]:
 
 @pytest.fixture
 def lived(service: ServiceProcess, version: str) -> list[LiveSet]:
-    """Two sets that have been through a failover; one has a user whose password was sent encrypted."""
+    """Two sets that have been through a failover; one has a user whose password was sent encrypted.
+
+    Both have, where the engine has no users: there it is kept, and is the service's as well (H19).
+    """
+    acl = capabilities_of(version).acl
     key = service.client.get("/v1/redis/password-key")["publicKey"]
-    user = {"name": "app", "password": encrypt(key, PASSWORD)}
-    made = [LiveSet.running(service, version, 2, user=user), LiveSet.running(service, version, 2)]
+    user = {"name": "app" if acl else "default", "password": encrypt(key, PASSWORD)}
+    others: dict[str, Any] = {} if acl else {"user": user}
+    made = [LiveSet.running(service, version, 2, user=user), LiveSet.running(service, version, 2, **others)]
     for it in made:
         it.await_replaced(it.kill_primary())
     return made
 
 
-def test_no_secret_is_in_clear_on_the_disk(service: ServiceProcess, lived: list[LiveSet]) -> None:
+def test_no_secret_is_in_clear_on_the_disk(
+    service: ServiceProcess, version: str, lived: list[LiveSet]
+) -> None:
     """Not in store, folders or logs; the control user's hash is where a node is born with it (S1)."""
     secrets = secrets_of(service)
     files = on_disk(service)
 
     assert len(secrets.control) == len(lived)
     assert not {file for file, content in files.items() for word in secrets.in_clear() if word in content}
-    for hashes, places in ((secrets.control, {".conf"}), (secrets.replication, set())):
+    born_with = {".conf"} if capabilities_of(version).acl else set()
+    for hashes, places in ((secrets.control, born_with), (secrets.replication, set())):
         found = {file.suffix for file, content in files.items() if any(sha256(s) in content for s in hashes)}
         assert found == places
 
@@ -118,7 +128,7 @@ def test_what_holds_secrets_is_for_one_user_alone(service: ServiceProcess, lived
     assert lived
     private = [file for file in on_disk(service) if file.suffix in {".db", ".db-wal", ".key", ".conf"}]
 
-    assert {file.suffix for file in private} >= {".db", ".key", ".conf"}
+    assert {file.suffix for file in private} >= {".db", ".key"}
     assert {file for file in private if stat.S_IMODE(file.stat().st_mode) & 0o077} == set()
 
 

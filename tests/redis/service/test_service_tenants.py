@@ -8,6 +8,8 @@ import redis
 from live_set import LiveSet
 from service_process import ServiceProcess
 
+pytestmark = pytest.mark.able("acl")
+
 PASSWORD = "correct horse battery staple"
 USER = {"name": "orders-app", "password": hashlib.sha256(PASSWORD.encode()).hexdigest().upper()}
 LOGIN = {"username": "orders-app", "password": PASSWORD}

@@ -10,7 +10,7 @@ from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.control.clock import SystemClock
 from memstored.domain.words import NodeId, SetId
-from memstored.runtime.fake import FakeRuntime
+from memstored.runtime.fake import FakeEndpoints, FakeRuntime
 from memstored.runtime.protocol import LaunchOrder
 
 SOUND, STUCK = NodeId("sound"), NodeId("stuck")
@@ -21,10 +21,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     """A runtime with two nodes, of which one can not be proven gone."""
     runtime = FakeRuntime(SystemClock())
 
-    async def of(_folder: object, _catalogue: object) -> FakeRuntime:
-        return runtime
-
-    monkeypatch.setattr(command, "process_runtime", of)
+    monkeypatch.setattr(command, "process_runtime", lambda _folder, _catalogue: runtime)
+    monkeypatch.setattr(command, "process_endpoints", lambda _folder, runtime: FakeEndpoints(runtime))
     return runtime
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from memstored.cli.errors import Stop
 from memstored.cli.settings import host_and_port, metrics_token, read_settings
-from memstored.domain.settings import BackupSettings, MetricsSettings, ObjectSettings, UserSettings
+from memstored.domain.settings import (
+    BackupSettings,
+    EngineSettings,
+    MetricsSettings,
+    ObjectSettings,
+    Settings,
+    UserSettings,
+)
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -43,9 +50,22 @@ def test_the_period_of_keys_for_passwords_can_be_set(tmp_path: Path) -> None:
     assert read_settings(None).user.password_key_period == 30 * 86400.0
 
 
+def test_folders_with_engines_are_read(tmp_path: Path) -> None:
+    """Programs may lie anywhere; none is looked for beyond PATH without being asked."""
+    settings = read_settings(_file(tmp_path, '[engines]\nfolders = ["/opt/redis-5.0.6", "/srv/valkey"]'))
+
+    assert settings.engines == EngineSettings(folders=("/opt/redis-5.0.6", "/srv/valkey"))
+    assert Settings().engines.folders == ()
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("[engines]\nfolders = 1", "engines.folders must be a list of absolute paths."),
+        ('[engines]\nfolders = "/opt"', "engines.folders must be a list of absolute paths."),
+        ('[engines]\nfolders = ["opt"]', "engines.folders must be a list of absolute paths."),
+        ("[engines]\nfolders = [1]", "engines.folders must be a list of absolute paths."),
+        ("[engines]\nfolder = []", "engines.folder is not a setting; known here: folders."),
         ("[backup]\nparallel = 0", "backup.parallel must be a whole number of at least 1."),
         ("[backup]\nparalel = 1", "backup.paralel is not a setting; known here: parallel."),
         ("[objects]\nurl = 1", "objects.url must be a string that is not empty."),

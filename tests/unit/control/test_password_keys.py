@@ -6,14 +6,17 @@ import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from memstored.control import password_keys as making
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.errors import Unavailable
 from memstored.domain.password_key import PasswordKey
@@ -22,6 +25,7 @@ from memstored.service import passwords as service
 from memstored.service.passwords import PasswordService
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
+from memstored.store.errors import StoreTrouble
 from memstored.store.password_keys import PasswordKeyRepository
 
 PERIOD, DAY = 30 * 24 * 3600.0, 24 * 3600.0
@@ -62,6 +66,13 @@ class Ground:
         """Let time pass and the maker look."""
         self.clock.now += seconds
         await self.maker.turn()
+
+
+@pytest.fixture
+def logs() -> Iterator[list[dict[str, Any]]]:
+    """What is logged during the test, as records."""
+    with structlog.testing.capture_logs() as captured:
+        yield captured  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +116,31 @@ async def test_a_start_does_not_wait_for_its_first_key(ground: Ground) -> None:
 
     assert [key] == await ground.kept.all()
     assert [thread is threading.main_thread() for thread in threads] == [False]
+
+
+async def test_a_store_that_is_away_is_asked_again(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, logs: list[dict[str, Any]]
+) -> None:
+    """The key is made as soon as it can be kept; the reason for the delay is in the log."""
+    monkeypatch.setattr(making, "RETRY", 0.01)
+    read, away = ground.kept.all, iter([StoreTrouble("The disk is gone."), ValueError("unforeseen")])
+
+    async def once_away() -> list[PasswordKey]:
+        for trouble in away:
+            raise trouble
+        return await read()
+
+    monkeypatch.setattr(ground.kept, "all", once_away)
+
+    async with ground.maker:
+        await ground.maker.made()
+
+    assert [line["event"] for line in logs] == [
+        "password_keys_not_kept",
+        "password_keys_failed",
+        "password_key_made",
+    ]
+    assert logs[0]["reason"] == "The disk is gone."
 
 
 async def test_a_key_that_does_not_come_is_not_waited_for_long(

@@ -119,7 +119,9 @@ async def test_without_an_engine_for_it_nothing_is_concluded(kept: Ground) -> No
     done = await verified(kept, await kept.saved(version="9.9.9", damage="known before"))
 
     assert (done.verified_at, done.damage) == (None, "known before")
-    assert done.reason == ("It could not be verified: no Redis of version 9.9.9 or later is here to load it.")
+    assert done.reason == (
+        "It could not be verified: no Redis of version 9.9.9 or later is here to load it, and to check it."
+    )
 
 
 async def test_a_node_that_can_not_be_started_at_first_is_tried_again(kept: Ground) -> None:

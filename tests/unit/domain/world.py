@@ -351,11 +351,10 @@ class World:
         )
 
     def _holder(self, address: str) -> NodeId | None:
+        if not self.floating:
+            return self.fleet.led(address)
         node = self.fleet.listening(address, PORT)
-        if node is None:
-            return None
-        # A proxy leads to a node whether it answers or not.
-        return node.id if self.fleet.answers(node.id) or not self.floating else None
+        return node.id if node is not None and self.fleet.answers(node.id) else None
 
     @property
     def floating(self) -> bool:

@@ -1,10 +1,14 @@
 """Answers of the catalogue routes (API.md 3)."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from memstored.api.schemas.forms import Document
+from memstored.domain.engine import Product
 
 __all__ = [
+    "EngineCapabilities",
     "EngineList",
     "EngineRow",
     "FlavorList",
@@ -72,13 +76,34 @@ class SecurityGroupList(Document):
     security_groups: list[SecurityGroupRow]
 
 
-class EngineRow(Document):
-    """A Redis program that was found: where, whether it has TLS, and its SPDX licence."""
+class EngineCapabilities(Document):
+    """What programs of its generation can do; what is false is done in another way, or not at all."""
 
+    acl: Annotated[bool, Field(description="Users with commands of their own.")]
+    floating: Annotated[bool, Field(description="Nodes bind the set's addresses; else HAProxy carries them.")]
+    write_pause: Annotated[bool, Field(description="Writes can be held back while a primary is changed.")]
+    kill_by_address: Annotated[bool, Field(description="`CLIENT KILL LADDR`.")]
+    rdb_only: Annotated[bool, Field(description="A backup is streamed without a growing buffer.")]
+    diskless_load: Annotated[bool, Field(description="A copy is taken in without a file.")]
+    sanitizing: Annotated[bool, Field(description="Saved data is checked in full while it is loaded.")]
+    several_settings: Annotated[bool, Field(description="One `CONFIG SET` takes several settings.")]
+    functions: Annotated[bool, Field(description="`FUNCTION`.")]
+
+
+class EngineRow(Document):
+    """A program that was found: where, whether it has TLS, its SPDX licence, what it can do.
+
+    `reason` says why it is not offered, null when it is; `capabilities` is null where nothing is known of it.
+    """
+
+    engine: Product
     version: str
     program: str
     tls: bool
     license: str
+    offered: bool
+    reason: str | None
+    capabilities: EngineCapabilities | None
 
 
 class EngineList(Document):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from memstored.domain.backup import Backup
-from memstored.domain.engine import family_of
+from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import Source
 from memstored.domain.parameters import usual_memory
@@ -73,6 +73,7 @@ def unloadable(found: Found, order: Order, offer: Offer, misread: Collection[str
     field = order.restore.field
     if "version" not in misread and order.version in offer.versions:
         yield from _too_new(found, field, order.version, offer)
+        yield from _uncheckable(field, order.version, offer)
     if "flavorId" not in misread:
         yield from _too_large(found.source, field, order, offer)
 
@@ -89,6 +90,13 @@ def _too_new(found: Found, field: str, wanted: str, offer: Offer) -> Iterator[De
             f"The data has RDB format {found.format}; Redis {wanted} loads up to {loads}: order a newer."
         )
         yield Detail(field, "data_too_new", message)
+
+
+def _uncheckable(field: str, wanted: str, offer: Offer) -> Iterator[Detail]:
+    """An engine that believes what it loads gets only what a newer one took before (H25)."""
+    if not any(capabilities_of(version).sanitizing for version in (wanted, *offer.versions)):
+        message = f"Redis {wanted} does not check what it loads, and no newer one is here to do so."
+        yield Detail(field, "data_uncheckable", message)
 
 
 def _numbers(version: str | None) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from memstored.domain.model import Source
 from memstored.domain.requests.change import Change, Misread
 from memstored.domain.requests.creation import create
 from memstored.domain.requests.order import Offer, Order, RestoreWish
-from memstored.domain.requests.restore import Found, Missing, Sought, backup_source
+from memstored.domain.requests.restore import Found, Missing, Sought, backup_source, unloadable
 from memstored.domain.words import BackupId, BackupState, EventName, SetState, UseKind
 
 NAME = "restoreSource.backupName"
@@ -225,3 +225,16 @@ def test_a_lacking_right_is_403_after_what_is_malformed() -> None:
     }
     with pytest.raises(Forbidden, match="project"):
         _create(replace(FROM_FILE, project_id="q"), lacking)
+
+
+@pytest.mark.parametrize(
+    ("versions", "codes"), [(["7.0.15", "5.0.6"], []), (["5.0.6"], ["data_uncheckable"])]
+)
+def test_h25_an_engine_that_checks_nothing_needs_a_newer_one(versions: list[str], codes: list[str]) -> None:
+    """What it is to load is tried by one that checks it; where none is, nothing is restored into it."""
+    order = replace(FROM_FILE, version="5.0.6", user=None, parameter_group_id=PARAMETERS["5.0"])
+    offer = replace(OFFER, versions=versions)
+
+    told = [detail.code for detail in unloadable(Found(source=_file()), order, offer, ())]
+
+    assert told == codes
