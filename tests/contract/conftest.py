@@ -30,6 +30,7 @@ from harness import (
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingPast,
     RecordingSequence,
     StandingClock,
     catalogue,
@@ -47,6 +48,7 @@ from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
+from memstored.service.history import HistoryService
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -142,7 +144,7 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
-    sequence = RecordingSequence()
+    sequence, past = RecordingSequence(), RecordingPast()
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
     maker = PasswordKeys(
@@ -179,6 +181,7 @@ async def api(
     app.state.services = Services(
         settings=SETTINGS,
         sets=service,
+        history=HistoryService(sets=service, past=past, clock=clock),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(
@@ -205,6 +208,7 @@ async def api(
             clock=clock,
             control=control,
             sequence=sequence,
+            past=past,
             keeper=keeper,
             database=database,
             sets=sets,

@@ -11,7 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from memstored.api import backups, catalogue, credentials, handlers, health, identity, parameter_groups, sets
+from memstored.api import (
+    backups,
+    catalogue,
+    credentials,
+    handlers,
+    health,
+    history,
+    identity,
+    parameter_groups,
+    sets,
+)
 from memstored.api.answers import Answer
 from memstored.api.gate import Gate
 from memstored.api.metrics import MetricsDoor
@@ -31,6 +41,7 @@ _ABOUT = (
 
 _VERSIONED: tuple[APIRouter, ...] = (
     sets.router,
+    history.router,
     backups.router,
     catalogue.router,
     parameter_groups.router,

@@ -22,6 +22,7 @@ from memstored.cli.settings import USAGE, metrics_token
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
+from memstored.control.historian import Historian
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.watch import Place
@@ -45,6 +46,7 @@ from memstored.service.credentials import CredentialService
 from memstored.service.exposition import Exposition
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
+from memstored.service.history import HistoryService
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -159,12 +161,14 @@ async def open_house(
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
         async with (
+            Historian(folder.history_file, clock) as historian,
             Fleet(
                 place=place,
                 sets=sets,
                 guests=guests,
                 measures=measures,
                 figures=settings.metrics.interval,
+                historian=historian,
             ) as fleet,
             backup_keeper(
                 Means(
@@ -195,6 +199,7 @@ async def open_house(
                     issuer=issuer,
                     runtime=runtime,
                     measures=measures,
+                    historian=historian,
                     findings=findings,
                 ),
                 catalogue,
@@ -263,6 +268,7 @@ class _Rooms:
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
     measures: Measures
+    historian: Historian
     findings: Sequence[Finding]
 
 
@@ -306,6 +312,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     return Services(
         settings=settings,
         sets=sets,
+        history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

@@ -11,6 +11,7 @@ import structlog
 
 from memstored.control.act import Actor
 from memstored.control.guests import Guests
+from memstored.control.historian import Historian
 from memstored.control.pace import Pace
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
@@ -60,12 +61,14 @@ class Fleet:
         guests: Guests | None = None,
         measures: Measures | None = None,
         figures: float = FIGURES,
+        historian: Historian | None = None,
     ) -> None:
-        """`figures`: seconds between two looks at the figures of a node."""
+        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show."""
         self._place = place
         self._sets = sets
         self._measures = measures or Measures()
         self._figures = figures
+        self._historian = historian
         self._guests = guests or Guests()
         self._workers: dict[SetId, Worker] = {}
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
@@ -147,10 +150,11 @@ class Fleet:
 
     def survey(self) -> list[SetSurvey]:
         """All sets that are watched, for those who only look; nothing is asked of a node."""
-        fresh = STALE * self._figures
-        return [
-            SetSurvey(set=it.set, nodes=it.watch.survey(it.set, fresh=fresh)) for it in self._workers.values()
-        ]
+        return [self._surveyed(worker) for worker in self._workers.values()]
+
+    def _surveyed(self, worker: Worker) -> SetSurvey:
+        nodes = worker.watch.survey(worker.set, fresh=STALE * self._figures)
+        return SetSurvey(set=worker.set, nodes=nodes)
 
     @property
     def sets(self) -> frozenset[SetId]:
@@ -206,6 +210,8 @@ class Fleet:
         self._tasks.pop(set_id, None)
         self._workers.pop(set_id, None)
         fault = task.exception()
+        if fault is None and self._historian is not None:
+            self._historian.forget(set_id)
         if fault is not None:
             log.error("worker_failed", set_id=set_id, exc_info=fault)
             asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
@@ -286,7 +292,13 @@ class Fleet:
             turn += 1
             for index, worker in enumerate(list(self._workers.values())):
                 if (turn + index) % every == 0:
-                    worker.watch.ask_info()
+                    self._look_at_figures(worker)
+
+    def _look_at_figures(self, worker: Worker) -> None:
+        """Keep what was answered to the last look, and look again."""
+        if self._historian is not None:
+            self._historian.take(self._surveyed(worker))
+        worker.watch.ask_info()
 
     def _count(self, turn: int, every: int, *, probing: bool) -> None:
         for index, worker in enumerate(list(self._workers.values())):

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["FIGURES", "Figure", "Info", "InfoFields", "Kind", "lag_behind"]
+from memstored.domain.model import Node
+from memstored.domain.words import Role
+
+__all__ = ["FIGURES", "Figure", "Info", "InfoFields", "Kind", "keys_of", "replication_lag"]
 
 InfoFields = Mapping[str, str]
 """The `name:value` lines of `INFO`."""
@@ -74,17 +77,29 @@ def _hitrate(info: InfoFields) -> float:
     return 100 * hits / (hits + misses) if hits + misses else 0.0
 
 
-def _keys(info: InfoFields) -> float:
-    """Of all databases: `db0:keys=3,expires=1,avg_ttl=0`."""
+def keys_of(info: InfoFields) -> int:
+    """The keys of all databases, from rows like `db0:keys=3,expires=1,avg_ttl=0`."""
     rows = (row for name, row in info.items() if name.startswith("db") and name[2:].isdigit())
-    return float(sum(int(row.split(",")[0].removeprefix("keys=")) for row in rows))
+    return sum(int(row.split(",")[0].removeprefix("keys=")) for row in rows)
 
 
-def lag_behind(primary: InfoFields, host: str, port: int) -> float | None:
-    """Seconds since the primary last heard how far the replica at that address is.
+def replication_lag(node: Node, port: int, own: InfoFields, primary: InfoFields) -> float | None:
+    """Seconds since the primary last heard how far a replica is, or since their link is down.
 
-    None when it is not connected to the primary, or has no whole copy yet.
+    0 of a primary. `own` is what the node says of itself, `primary` what its primary says, empty when that
+    says nothing. None when neither knows, as of a replica that never had a link.
     """
+    if node.role is Role.PRIMARY:
+        return 0.0
+    heard = _lag_behind(primary, node.address or "", port)
+    if heard is not None:
+        return heard
+    down = float(own.get("master_link_down_since_seconds", "-1"))
+    return down if down >= 0 else None
+
+
+def _lag_behind(primary: InfoFields, host: str, port: int) -> float | None:
+    """As the primary knows it; None when the replica is not connected, or has no whole copy yet."""
     for row in _replicas(primary):
         if (row.get("ip"), row.get("port"), row.get("state")) == (host, str(port), "online"):
             return float(row["lag"])
@@ -161,5 +176,5 @@ FIGURES: tuple[Figure, ...] = (
     _gauge("master_repl_offset", "Bytes of the replication stream that the node produced or received."),
     _gauge("slave_repl_offset", "Bytes of the replication stream that a replica processed."),
     _gauge("repl_backlog_histlen", "Bytes in the replication backlog."),
-    _derived("keys", "Keys of all databases.", _keys),
+    _derived("keys", "Keys of all databases.", keys_of),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from memstored.domain.clock import Clock
-from memstored.domain.figures import FIGURES, InfoFields, lag_behind
+from memstored.domain.figures import FIGURES, InfoFields, replication_lag
 from memstored.domain.model import Node
 from memstored.domain.survey import LinkState, SetSurvey
 from memstored.domain.words import EventName, Outcome, Role, SetState
@@ -163,8 +163,9 @@ def _write_nodes(page: _Page, surveys: Sequence[SetSurvey]) -> None:
                 page.sample(figure.name, row.labels, value)
     page.family(REPLICATION_LAG, _LAG_HELP, "gauge")
     for it, of_set in told:
+        primary = next((row.info for row in of_set if row.node.role is Role.PRIMARY), {})
         for row in of_set:
-            if (lag := _lag(it.set.port, row, of_set)) is not None:
+            if (lag := replication_lag(row.node, it.set.port, row.info, primary)) is not None:
                 page.sample(REPLICATION_LAG, row.labels, lag)
 
 
@@ -186,17 +187,6 @@ def _told(it: SetSurvey) -> list[_Told]:
         for row in it.nodes
         if row.info is not None
     ]
-
-
-def _lag(port: int, of: _Told, told: Sequence[_Told]) -> float | None:
-    if of.node.role is Role.PRIMARY:
-        return 0.0
-    primary = next((row.info for row in told if row.node.role is Role.PRIMARY), {})
-    heard = lag_behind(primary, of.node.address or "", port)
-    if heard is not None:
-        return heard
-    down = float(of.info.get("master_link_down_since_seconds", "-1"))
-    return down if down >= 0 else None
 
 
 def _write_sets(page: _Page, surveys: Sequence[SetSurvey]) -> None:

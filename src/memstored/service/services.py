@@ -9,6 +9,7 @@ from memstored.identity.protocol import Gatekeeper
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.history import HistoryService
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
 from memstored.service.readiness import Unready
@@ -28,6 +29,7 @@ class Services:
 
     settings: Settings
     sets: SetService
+    history: HistoryService
     backups: BackupService
     catalogue: CatalogueService
     parameter_groups: ParameterGroupService

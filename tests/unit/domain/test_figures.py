@@ -1,11 +1,14 @@
 """What is read of `INFO`, and the words that it is shown under."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from memstored.domain.figures import FIGURES, Info, lag_behind
+from memstored.domain.figures import FIGURES, Info, replication_lag
+from memstored.domain.model import Node
+from memstored.domain.words import NodeId, NodeState, Role
 
 INFO = (
     b"# Clients\r\nconnected_clients:7\r\n"
@@ -16,6 +19,19 @@ INFO = (
     b"slave1:ip=127.20.0.3,port=6379,state=wait_bgsave,offset=0,lag=0\r\n"
     b"# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb5:keys=4,expires=0,avg_ttl=0\r\n"
 )
+
+
+def _replica(address: str) -> Node:
+    return Node(
+        id=NodeId("two"),
+        number=2,
+        name="cache-2",
+        subnet_id="subnet",
+        role=Role.REPLICA,
+        status=NodeState.RUNNING,
+        created_at=0.0,
+        address=address,
+    )
 
 
 def _info(text: bytes = INFO, maxclients: int | None = None) -> dict[str, str]:
@@ -62,9 +78,25 @@ def test_the_configured_bound_of_clients_stands_in() -> None:
 
 def test_lag_is_what_the_primary_knows_of_a_whole_replica() -> None:
     """A replica that has no whole copy yet, or is not connected, has none."""
-    lags = [lag_behind(_info(), host, 6379) for host in ("127.20.0.2", "127.20.0.3", "127.20.0.4")]
+    lags = [replication_lag(_replica(host), 6379, {}, _info()) for host in ("127.20.0.2", "127.20.0.3")]
 
-    assert lags == [1.0, None, None]
+    assert lags == [1.0, None]
+
+
+def test_lag_of_a_replica_without_a_link_is_its_own_word() -> None:
+    """The primary does not know it any more; -1 is that it never had one."""
+    down, never = ({"master_link_down_since_seconds": word} for word in ("12", "-1"))
+    replica = _replica("127.20.0.4")
+
+    assert replication_lag(replica, 6379, down, _info()) == 12
+    assert replication_lag(replica, 6379, never, _info()) is None
+
+
+def test_a_primary_lags_behind_nobody() -> None:
+    """Whatever it remembers of a time when it did."""
+    primary = replace(_replica("127.20.0.1"), role=Role.PRIMARY)
+
+    assert replication_lag(primary, 6379, {"master_link_down_since_seconds": "12"}, {}) == 0
 
 
 def test_every_word_of_the_contract_is_exported() -> None:
