@@ -27,8 +27,8 @@ RULES = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
 class Prometheus:
     """What it has scraped, by its HTTP API."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=10)
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
 
     @property
     def ready(self) -> bool:
@@ -79,9 +79,10 @@ def scraping(url: str, place: Path) -> Iterator[Prometheus]:
             stderr=log,
         )
     try:
-        prometheus = Prometheus(f"http://{address}")
-        wait_for(lambda: prometheus.ready, what="Prometheus", instead=(place / "log").read_text)
-        yield prometheus
+        with httpx.Client(base_url=f"http://{address}", timeout=10) as http:
+            prometheus = Prometheus(http)
+            wait_for(lambda: prometheus.ready, what="Prometheus", instead=(place / "log").read_text)
+            yield prometheus
     finally:
         process.terminate()
         process.wait(30)

@@ -94,6 +94,7 @@ def _about(scope: Scope, reply: _Reply) -> dict[str, Any]:
         "method": scope["method"],
         "path": _one_line(scope["path"]),
         "status": reply.status,
+        "client": scope["client"][0] if scope.get("client") else None,
         "caller": caller.user_name if caller else None,
         "project": caller.project_id if caller else None,
     }

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, credentials, users
+from memstored.cli import backups, credentials, state, users
 from memstored.cli.errors import Stop
 from memstored.client.errors import ApiFault, Unreachable
 from memstored.telemetry.logs import LogForm, configure
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(backups.app, name="backup")
 app.add_typer(credentials.app, name="credential")
+app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")
 
 DataDir = Annotated[
@@ -36,6 +37,7 @@ REFUSED = 3
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port to listen at; 0: any free one.")
@@ -47,17 +49,30 @@ def serve(
     settings: Annotated[
         Path | None, typer.Option(help="A TOML file with quotas and failover settings.")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="A PEM file with the certificate of the API and those above it.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="A PEM file with its key.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where callers find the API, if not where it listens: behind a proxy.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="An address or network whose X-Forwarded-For is believed; may be given again."),
+    ] = None,
     log_format: Annotated[LogForm, typer.Option(help="How log lines look.")] = LogForm.CONSOLE,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
     # What is made now stays for good: looking through it for garbage, again and again, costs a sixth of it.
     gc.disable()
+    from memstored.cli.front import read_front  # noqa: PLC0415 - see the head of the file
     from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
 
     gc.freeze()
     gc.enable()
     configure(log_format)
-    serve_forever(host, port, data_dir, catalogue, settings)
+    front = read_front(tls_cert=tls_cert, tls_key=tls_key, public_url=public_url, proxies=trusted_proxy or ())
+    serve_forever(host, port, data_dir, catalogue, settings, front=front)
 
 
 @app.command()

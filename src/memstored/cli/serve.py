@@ -5,6 +5,7 @@ import ipaddress
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import structlog
 import uvicorn
 import uvloop
 from rich.console import Console
@@ -21,6 +23,7 @@ from memstored.api.metrics import MetricsSite
 from memstored.api.wire import HttpProtocol
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
+from memstored.cli.front import Certificate, Front
 from memstored.cli.house import House, Parts, open_house
 from memstored.cli.settings import host_and_port, read_catalogue, read_settings
 from memstored.domain.catalogue import Catalogue
@@ -29,6 +32,8 @@ from memstored.runtime.files import DamagedFile
 from memstored.store.errors import StoreTrouble
 
 __all__ = ["serve"]
+
+log = structlog.get_logger()
 
 BACKLOG = 2048
 NICENESS = -10
@@ -52,6 +57,16 @@ SERVER: Mapping[str, Any] = MappingProxyType(
 """What both servers have in common, as uvicorn calls it."""
 
 
+def _fronted(front: Front) -> dict[str, Any]:
+    """The front as uvicorn calls it. No proxy is trusted unless it was named; uvicorn trusts this machine."""
+    shown: dict[str, Any] = {"proxy_headers": bool(front.proxies)}
+    if front.proxies:
+        shown["forwarded_allow_ips"] = list(front.proxies)
+    if front.certificate is not None:
+        shown["ssl_certfile"], shown["ssl_keyfile"] = front.certificate.chain, front.certificate.key
+    return shown
+
+
 def _go_first() -> None:
     """Ask the system to let us run before tenants' load: a failover must not wait for a turn behind it.
 
@@ -69,6 +84,7 @@ def serve(
     catalogue: Path | None,
     settings: Path | None,
     *,
+    front: Front | None = None,
     parts: Parts | None = None,
 ) -> None:
     """Serve until told to stop; raises `Stop` when it can not begin. `parts`: see `house.Parts`."""
@@ -78,7 +94,7 @@ def serve(
     offer, rules = read_catalogue(catalogue), read_settings(settings)
     with _listen(host, port, "--port") as listener, _listen_for_metrics(rules) as metrics:
         folder = DataFolder(data_dir).claim()
-        doors = _Doors(api=listener, host=host, metrics=metrics)
+        doors = _Doors(api=listener, host=host, metrics=metrics, front=front or Front())
         try:
             uvloop.run(_serve(folder, offer, rules, doors, parts or Parts()))
         except StoreTrouble as trouble:
@@ -96,6 +112,13 @@ class _Doors:
     api: socket.socket
     host: str
     metrics: socket.socket | None
+    front: Front
+
+    @property
+    def url(self) -> str:
+        """Where the API answers on this machine."""
+        scheme = "https" if self.front.certificate else "http"
+        return f"{scheme}://{_named(self.host)}:{self.api.getsockname()[1]}"
 
 
 def _listen_for_metrics(settings: Settings) -> AbstractContextManager[socket.socket | None]:
@@ -125,12 +148,12 @@ async def _serve(
     doors: _Doors,
     parts: Parts,
 ) -> None:
-    url = _url(doors.host, doors.api)
+    public = doors.front.url or doors.url
     local = _is_local(doors.api)
-    async with open_house(folder, catalogue, settings, url=url, local=local, parts=parts) as house:
-        _introduce(folder, house, url)
+    async with open_house(folder, catalogue, settings, url=public, local=local, parts=parts) as house:
+        _introduce(folder, house, public)
         async with _metrics_served(house, doors.metrics):
-            await _Server(house, folder, url).serve(sockets=[doors.api])
+            await _Server(house, folder, doors).serve(sockets=[doors.api])
     folder.server_file.unlink(missing_ok=True)
 
 
@@ -163,10 +186,9 @@ class _MetricsServer(uvicorn.Server):
         yield
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    number = listener.getsockname()[1]
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - the addresses that mean "all" are not ones to call
-    return f"http://{name}:{number}"
+def _named(host: str) -> str:
+    """As it stands in a URL."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - the addresses that mean "all" are not ones to call
 
 
 def _introduce(folder: DataFolder, house: House, url: str) -> None:
@@ -192,10 +214,11 @@ def _introduce(folder: DataFolder, house: House, url: str) -> None:
 class _Server(uvicorn.Server):
     """A server that tells where it is once it answers."""
 
-    def __init__(self, house: House, folder: DataFolder, url: str) -> None:
-        super().__init__(uvicorn.Config(house.app, **SERVER))
+    def __init__(self, house: House, folder: DataFolder, doors: _Doors) -> None:
+        super().__init__(uvicorn.Config(house.app, **SERVER, **_fronted(doors.front)))
         self._folder = folder
-        self._url = url
+        self._url = doors.url
+        self._certificate = doors.front.certificate
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -205,11 +228,23 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if self._certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._renew, self._certificate)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _renew(self, certificate: Certificate) -> None:
+        """Read the certificate again, for who connects from now on; what can not be read changes nothing."""
+        assert self.config.ssl is not None, "a server with a certificate has a context"
+        try:
+            self.config.ssl.load_cert_chain(certificate.chain, certificate.key, password="")
+        except (OSError, ssl.SSLError) as trouble:
+            log.warning("certificate_not_read", trouble=str(trouble))
+        else:
+            log.info("certificate_read")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, then say so."""
