@@ -24,8 +24,10 @@ from redis.asyncio import Redis
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.engines import find_engines
+from memstored.runtime.haproxy import running_in
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine, LaunchOrder, Placement
+from memstored.runtime.proxied import ProxiedEndpoints
 
 if TYPE_CHECKING:
     from memstored.domain.ports import Link
@@ -34,6 +36,7 @@ ROUNDS = 20
 PORT = random.randint(2000, 30000)
 SLOW_SAVE = ("rdb-key-save-delay", "1000000")
 SET = SetId("bench")
+PROXIED_SET = SetId("bench-proxied")
 
 
 class SystemClock:
@@ -56,9 +59,11 @@ class PlainLink:
         self.connected = True
         self.bound = frozenset({address})
 
-    async def bind(self, addresses: tuple[str, ...]) -> None:
-        """Listen at exactly these."""
+    async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:
+        """Listen at exactly these, and end who came through those."""
         await self.client.config_set("bind", " ".join(addresses))
+        for address in ending:
+            await self.end_through(address, PORT)
         self.bound = frozenset(addresses)
 
     async def end_through(self, address: str, port: int) -> None:
@@ -205,6 +210,37 @@ async def moves(field: Field) -> dict[str, float]:
     return summed_up(figures[1:])
 
 
+async def proxied_moves(field: Field) -> dict[str, dict[str, float]]:
+    """The same where HAProxy carries the addresses; and how long they lead nowhere when it is killed."""
+    endpoints = ProxiedEndpoints(
+        root=field.root, addresses=field.runtime.addresses, address_of=field.runtime.address
+    )
+    await endpoints.start()
+    await endpoints.reserve(PROXIED_SET, "net", PORT, version="5.0.6", with_reader=True)
+    first, second = [(await field.launch()).node for _ in range(2)]
+
+    async def point(primary: NodeId, reader: NodeId) -> None:
+        await endpoints.point(PROXIED_SET, PORT, {}, primary=primary, reader=reader)
+
+    async def die() -> None:
+        (group,) = running_in([field.root / "proxies" / PROXIED_SET]).values()
+        group.close()
+        os.kill(group.number, signal.SIGKILL)
+        await anext(changes)
+        await point(first, second)
+
+    changes = endpoints.changes()
+    started = [await milliseconds(lambda: point(first, second))]
+    moved = [
+        await milliseconds(lambda nodes=nodes: point(*nodes))
+        for nodes in ((second, first), (first, second)) * (ROUNDS // 2)
+    ]
+    died = [await milliseconds(die) for _ in range(ROUNDS)]
+    await endpoints.release(PROXIED_SET)
+    await endpoints.close()
+    return {"start": summed_up(started), "move": summed_up(moved), "death": summed_up(died)}
+
+
 async def measure(engine: Engine, count: int) -> dict[str, object]:
     """All figures of one engine."""
     with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +248,7 @@ async def measure(engine: Engine, count: int) -> dict[str, object]:
         await field.runtime.start()
         figures: dict[str, object] = {"engine": engine.version}
         try:
-            for measured in (launches, exits, exits_with_child, fences, moves):
+            for measured in (launches, exits, exits_with_child, fences, moves, proxied_moves):
                 figures[measured.__name__] = await measured(field)
                 await field.clear()
             figures["launches_at_once"] = await launches_at_once(field, count)

@@ -38,11 +38,13 @@ from harness import (
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
+from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -55,6 +57,7 @@ from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -145,6 +148,7 @@ async def api(
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
+    authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
     maker = PasswordKeys(
@@ -182,6 +186,7 @@ async def api(
         settings=SETTINGS,
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
+        authorities=AuthorityService(authorities),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(

@@ -88,7 +88,8 @@ async def test_a_set_with_a_default_group_has_its_family_defaults(api: Api) -> N
     ("chosen", "changes", "code"),
     [
         ({}, {"version": "6.2.5"}, "parameter_group_family"),
-        ({"maxmemory": str(MEMORY * 80 // 100 + 1)}, {}, "maxmemory_too_large"),
+        ({"maxmemory": str(MEMORY * 80 // 100 + 1)}, {}, "maxmemory_unfit"),
+        ({"maxmemory": str(MEMORY * 5 // 100 - 1)}, {}, "maxmemory_unfit"),
     ],
 )
 async def test_groups_that_a_set_can_not_have(
@@ -253,7 +254,7 @@ async def test_a_custom_group_of_another_family_is_refused(api: Api) -> None:
         ("50%", None, {("parameterGroupId", "used_memory_unknown")}),
         ("65%", None, set()),
         ("80%", None, set()),
-        (str(MEMORY), None, {("parameterGroupId", "maxmemory_too_large")}),
+        (str(MEMORY), None, {("parameterGroupId", "maxmemory_unfit")}),
     ],
 )
 async def test_a_link_evicts_nothing(api: Api, value: str, used: int | None, expected: Pairs) -> None:
@@ -392,7 +393,9 @@ async def test_sets_are_listed_in_the_order_of_the_sequence(api: Api) -> None:
         ("50%", None, {(MAXMEMORY, "used_memory_unknown")}),
         ("70%", None, set()),
         (str(MEMORY * 80 // 100), None, set()),
-        (str(MEMORY * 80 // 100 + 1), None, {(MAXMEMORY, "maxmemory_too_large")}),
+        (str(MEMORY * 80 // 100 + 1), None, {(MAXMEMORY, "maxmemory_unfit")}),
+        (str(MEMORY * 5 // 100), 0, set()),
+        (str(MEMORY * 5 // 100 - 1), 0, {(MAXMEMORY, "maxmemory_unfit")}),
     ],
 )
 async def test_a_change_evicts_nothing(api: Api, value: str, used: int | None, expected: Pairs) -> None:

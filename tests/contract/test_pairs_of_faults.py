@@ -49,7 +49,6 @@ UNMET: Mapping[Place, Any] = {
     ("subnetAssignments", 0, "replicas", 1, "id"): OTHER,
     ("securityGroups", 0, "id"): KNOWN,
     ("user", "password"): "in the clear",
-    ("tlsEnabled",): True,
     ("parameterGroupId",): KNOWN,
     ("version",): "6.2.17",
 }

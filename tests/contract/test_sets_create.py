@@ -95,6 +95,7 @@ GOOD: list[Changes] = [
     {"user": {"name": "default", "password": HASH}},
     {"user": {"name": "Memstored", "password": HASH}},
     {"user": None},
+    {"tlsEnabled": True},
     {"tlsEnabled": False},
     {"tlsEnabled": None},
     {"port": 2000},

@@ -447,7 +447,6 @@ async def test_sources_that_are_malformed(api: Api, source: object, expected: Pa
 UNMET: list[tuple[Changes, Pairs]] = [
     ({"flavorId": "none"}, {("flavorId", "unknown_flavor")}),
     ({"version": "9.9.9"}, {("version", "version_unavailable")}),
-    ({"tlsEnabled": True}, {("tlsEnabled", "tls_unavailable")}),
     ({"securityGroups": [{"id": "none"}]}, {("securityGroups[0].id", "unknown_security_group")}),
     ({"parameterGroupId": "none"}, {("parameterGroupId", "unknown_parameter_group")}),
     ({"parameterGroupId": PARAMETERS["6.2"]}, {("parameterGroupId", "parameter_group_family")}),
@@ -491,13 +490,13 @@ async def test_everything_is_told_at_once(api: Api) -> None:
     """What is malformed, what can not be had, and what is wrong with the data."""
     await saved(api, version="7.2.6", used_memory=MOST + 1)
 
-    answer = await _refused(api, port=1, tlsEnabled=True, **BY_NAME)
+    answer = await _refused(api, port=1, securityGroups=[{"id": "none"}], **BY_NAME)
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_request"
     assert faults(answer) == {
         ("port", "out_of_range"),
-        ("tlsEnabled", "tls_unavailable"),
+        ("securityGroups[0].id", "unknown_security_group"),
         (NAME, "data_too_new"),
         (NAME, "data_too_large"),
     }

@@ -5,6 +5,7 @@ from collections.abc import Generator
 import pytest
 
 pytest.register_assert_rewrite(
+    "guarded_set",
     "keyspace",
     "live_backup",
     "live_set",

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -47,15 +47,17 @@ class LiveSet:
         self.service = service
         self.id = set_id
         self.path = f"{SETS}/{set_id}"
+        self.tls = bool(self.show()["tlsEnabled"])
+        self.login: dict[str, str] = {}
 
     @classmethod
-    def ordered(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> "LiveSet":  # noqa: ANN401 - any JSON
+    def ordered(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Self:  # noqa: ANN401 - any JSON
         """A set that was ordered just now."""
         answer = service.client.post(SETS, order(service, version, nodes, **changes))
         return cls(service, answer["objectId"])
 
     @classmethod
-    def running(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> "LiveSet":  # noqa: ANN401 - any JSON
+    def running(cls, service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Self:  # noqa: ANN401 - any JSON
         """A set that is `Running`."""
         made = cls.ordered(service, version, nodes, **changes)
         made.await_whole(nodes)
@@ -212,8 +214,20 @@ class LiveSet:
             socket_timeout=patience,
             socket_connect_timeout=5,
             retry=Retry(NoBackoff(), 0),
-            **login,
+            **self._security(),
+            **self.login | login,
         )
+
+    def _security(self) -> dict[str, Any]:
+        """What a client needs for TLS: whom to trust now, and to look whose certificate it is shown."""
+        if not self.tls:
+            return {}
+        return {
+            "ssl": True,
+            "ssl_ca_data": self.service.authorities(),
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+        }
 
     @contextmanager
     def at(self, host: str, *, patience: float = 10.0, **login: str) -> Iterator[redis.Redis]:

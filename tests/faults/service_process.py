@@ -256,17 +256,21 @@ class ServiceProcess:
 
     def inhabitants(self) -> list[tuple[ProcessFacts, str]]:
         """Every living process in a node's folder, fork children too, and that node."""
-        return list(self._inhabitants())
+        return list(self._inhabitants("nodes"))
 
-    def _inhabitants(self) -> Iterator[tuple[ProcessFacts, str]]:
-        nodes = f"{self.data_dir}/runtime/nodes/"
+    def proxies(self) -> list[tuple[ProcessFacts, str]]:
+        """Every living process that carries addresses, and the set that has them."""
+        return list(self._inhabitants("proxies"))
+
+    def _inhabitants(self, kind: str) -> Iterator[tuple[ProcessFacts, str]]:
+        home = f"{self.data_dir}/runtime/{kind}/"
         for process in processes():
             try:
                 folder = str(Path(f"/proc/{process.number}/cwd").readlink())
             except OSError:
                 continue
-            if process.living and folder.startswith(nodes):
-                yield process, folder.removeprefix(nodes).split(" ")[0].strip("/")
+            if process.living and folder.startswith(home):
+                yield process, folder.removeprefix(home).split(" ")[0].strip("/")
 
     def held_addresses(self) -> dict[str, str]:
         """Owner and address of everything that holds one, as the ledger was last saved."""
@@ -275,12 +279,16 @@ class ServiceProcess:
 
     def addresses_of(self, set_id: str) -> list[str]:
         """The addresses that are held for a set."""
-        return [a for owner, a in self.held_addresses().items() if owner.startswith(f"set/{set_id}/")]
+        return [a for owner, a in self.held_addresses().items() if owner.split("/")[1] == set_id]
 
     def sets(self) -> list[dict[str, Any]]:
         """Every set of the first project."""
         rows: list[dict[str, Any]] = self.client.get("/v1/instance-sets")["data"]
         return rows
+
+    def authorities(self) -> str:
+        """The certificates that clients are to trust, in PEM."""
+        return self.client.text("/v1/redis/ca-certificate")
 
     # Its end
 
@@ -302,6 +310,7 @@ class ServiceProcess:
             purge(self.data_dir, self.catalogue)
         self.range.give_back()
         assert self.inhabitants() == []
+        assert self.proxies() == []
         assert not self.data_dir.exists()
 
     # What it tells of a failure

@@ -8,6 +8,7 @@ Python's own audit events tell of files and processes.
 
 import inspect
 import os
+import re
 import signal
 import sys
 import threading
@@ -27,6 +28,10 @@ __all__ = ["StepCounter", "furnished", "opened"]
 
 READING = frozenset({"refresh", "start", "close", "exits"})
 """Coroutines of the protocols that change nothing, or are no part of an operation."""
+
+
+_DRAWN = re.compile(r"files-[0-9a-f]+")
+"""A folder whose name is another one every time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class StepCounter:
 
     def _file(self, what: str, path: str) -> None:
         if path.startswith(self._nodes):
-            below = path.removeprefix(self._nodes).partition("/")[2]
+            below = _DRAWN.sub("files-…", path.removeprefix(self._nodes).partition("/")[2])
             self.step(f"{what} node/{below}".rstrip("/"))
         elif path.startswith(self._runtime):
             self.step(f"{what} {path.removeprefix(self._runtime)}")

@@ -32,6 +32,10 @@ def follow(replica: Server, primary: Server) -> None:
         client.replicaof(primary.host, primary.port)
     await_link(replica)
     eventually(lambda: online(primary) >= 1 and in_step(primary, replica), what="the replica in step")
+    with primary.client() as client:
+        client.publish("stamp", "1")
+    # Only what was produced after the copy proves that the stream has begun (H5).
+    eventually(lambda: in_step(primary, replica), what="the replica reading the stream")
 
 
 def await_link(replica: Server) -> None:

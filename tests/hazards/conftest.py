@@ -29,6 +29,8 @@ from server_fixtures import birth, engine, node, opened, start  # noqa: E402 - f
 from servers import Engine  # noqa: E402 - found only now
 from service_fixtures import alert_house, alert_service, house, service, version  # noqa: E402 - found only now
 
+from memstored.runtime.engines import find_engines  # noqa: E402 - beside its neighbours
+
 __all__ = [
     "alert_house",
     "alert_service",
@@ -41,6 +43,15 @@ __all__ = [
     "start",
     "version",
 ]
+
+
+@pytest.fixture
+async def secured_house(tmp_path: Path) -> AsyncIterator[RealHouse]:
+    """A house of the newest engine that has TLS, whose set speaks it."""
+    found = next(engine for engine in await find_engines() if engine.tls)
+    program = Engine(found.version, found.program)
+    async with RealHouse.opened(tmp_path, program, {}, tls=True) as opened_house:
+        yield opened_house
 
 
 @pytest.fixture

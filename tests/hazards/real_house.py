@@ -12,17 +12,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import redis
 from detour import Detours
 from logins import CONTROL, PASSWORD, REPLICATION
 from old_client import control_client, old_client
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 from servers import Engine as Program
 from servers import engines as programs
 
+from memstored.control.authorities import Authorities, Issued
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
@@ -31,7 +32,7 @@ from memstored.domain.facts import ReplicationFacts
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Target
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
@@ -41,6 +42,7 @@ from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Endpoints, Engine
 from memstored.runtime.proxied import ProxiedEndpoints
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
@@ -113,15 +115,31 @@ class TellingSets(SetRepository):
         return kept
 
 
+class DetouredAuthorities(Authorities):
+    """Authorities whose certificates are for the controller's detours to the nodes as well."""
+
+    detours: Detours
+
+    def issue(self, name: str, addresses: Sequence[str]) -> Issued:
+        """Sign for the detour, too."""
+        detour = self.detours.between(CONTROLLER, addresses[0], PORT)
+        return super().issue(name, [*addresses, detour.host])
+
+
 class RealHouse:
-    """One set of one engine, and everything that is needed to have it."""
+    """One set of one engine, and everything that is needed to have it; with TLS where the engine has that."""
 
     def __init__(self, place: Path, engine: Engine, database: Database, **rules: float) -> None:
         self.clock = SystemClock()
         self.engine = engine
         self.detours = Detours()
         self.rules = FailoverSettings(**{"failure_detection": 1.0, "probe_interval": 0.25} | rules)
-        self.sets = TellingSets(database, self.clock, Cipher.from_file(place / "key"))
+        cipher = Cipher.from_file(place / "key")
+        self.sets = TellingSets(database, self.clock, cipher)
+        self.authorities = DetouredAuthorities(
+            AuthorityRepository(database, cipher), self.clock, TlsSettings()
+        )
+        self.authorities.detours = self.detours
         self.subnet = f"127.{random.SystemRandom().randint(64, 95)}.{random.SystemRandom().randint(0, 255)}"
         self.place = place
         self.root = place / "runtime"
@@ -132,9 +150,11 @@ class RealHouse:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, place: Path, engine: Program, rules: Mapping[str, float]) -> AsyncIterator[Self]:
+    async def opened(
+        cls, place: Path, engine: Program, rules: Mapping[str, float], *, tls: bool = False
+    ) -> AsyncIterator[Self]:
         """A house with an empty store, of which nothing is left in the end."""
-        program = Engine(version=engine.version, program=engine.program, tls=False, license="")
+        program = Engine(version=engine.version, program=engine.program, tls=tls, license="")
         database = await Database.open(f"sqlite:///{place / 'store.db'}")
         house = cls(place, program, database, **rules)
         try:
@@ -175,6 +195,7 @@ class RealHouse:
             objects=self.objects,
             doors=LoadingDoor,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=self.rules,
         )
@@ -207,6 +228,7 @@ class RealHouse:
         password = None if capabilities_of(self.engine.version).acl else PASSWORD
         identities = Identities(control=CONTROL, replication=REPLICATION, password=password)
         ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
+        ordered = replace(ordered, tls_enabled=self.engine.tls)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
 
@@ -282,14 +304,24 @@ class RealHouse:
         assert host is not None
         if not capabilities_of(self.engine.version).acl:
             return old_client(host, PORT, [PASSWORD], socket_timeout=5)
-        once = Retry(NoBackoff(), 0)
-        return redis.Redis(host, PORT, decode_responses=True, socket_timeout=5, retry=once, **login)
+        secure: dict[str, Any] = {"ssl": True, "ssl_ca_data": self.authorities.authorities}
+        return redis.Redis(
+            host,
+            PORT,
+            decode_responses=True,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            **(secure if self.engine.tls else {}),
+            **login,
+        )
 
     def control(self, node: Node) -> redis.Redis:
-        """A client that may do everything, at a node's own address."""
+        """A client that may do everything, at a node's own address; a move of addresses may cut it (H15)."""
         if not capabilities_of(self.engine.version).acl:
             return control_client(str(node.address), PORT, CONTROL, PASSWORD)
-        return self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        client = self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        client.set_retry(Retry(ConstantBackoff(0.02), 5))
+        return client
 
     def tenant(self, stored: InstanceSet) -> redis.Redis:
         """A tenant at the primary address."""

@@ -149,12 +149,13 @@ async def test_a_service_that_goes_leaves_the_way_open(behind: ProxiedHouse) -> 
     async with behind.controller() as fleet:
         stored = await behind.make(fleet, 2)
     proxy = behind.proxy()
-    with behind.tenant(stored) as client:
-        number = client.client_id()
+    with behind.tenant(stored) as client, client.pubsub() as listener:
+        listener.subscribe("news")
+        await soon(listener.get_message, what="the subscription")
 
         async with behind.controller():
             await behind.until(whole)
-            assert client.client_id() == number
+            assert client.publish("news", "x") == 1
 
     assert behind.proxy() == proxy
 

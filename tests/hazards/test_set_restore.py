@@ -79,12 +79,15 @@ async def test_h29_what_expired_is_gone_after_the_restore_and_that_is_no_failure
     """It is counted while the node is a replica, which keeps it; the primary drops it."""
     server = start(PLAIN)
     with server.client() as client:
-        client.mset({f"stays:{n}": n for n in range(100)})
+        # At once, and with time enough: none of them may go before all are saved.
+        both = client.pipeline(transaction=True).mset({f"stays:{n}": n for n in range(100)})
         for n in range(100):
-            client.set(f"goes:{n}", n, px=1000)
+            both.set(f"goes:{n}", n, px=2500)
+        both.execute()
         data = saved_file(server)
+        assert client.dbsize() == 200, "one went before it was saved"
     source = await kept(real_house.objects, data, keys=200)
-    await asyncio.sleep(1.0)  # the time of a hundred keys passes
+    await asyncio.sleep(2.5)  # the time of a hundred keys passes
     async with real_house.controller() as fleet:
         await real_house.order(fleet, 2, source=source)
         stored = await real_house.until(whole)

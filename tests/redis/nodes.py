@@ -67,6 +67,10 @@ class Opener:
             control=control,
             password=None if capabilities_of(version).acl else password,
         )
+        return self.to(target, deadline=deadline)
+
+    def to(self, target: Target, *, deadline: float = 2.0) -> RedisLink:
+        """A link to this target."""
         link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
         self.links.append(link)
         return link

@@ -108,15 +108,17 @@ class Server:
         *,
         host: str | None = None,
         port: int | None = None,
+        tls: bool = False,
     ) -> Self:
-        """Write a redis.conf of `directives` (less bind, port and dir) and start it.
+        """Write a redis.conf of `directives` (less bind, port and dir) and start it; its port may be for TLS.
 
         Returns when the server takes connections; fails with its log when it ended instead.
         """
         host = host or free_address()
         port = port or _chance.randint(2000, 30000)
         folder.mkdir(parents=True, exist_ok=True)
-        place = (("bind", host), ("port", str(port)), ("dir", str(folder)), ("logfile", "redis.log"))
+        ports = (("port", "0"), ("tls-port", str(port))) if tls else (("port", str(port)),)
+        place = (("bind", host), *ports, ("dir", str(folder)), ("logfile", "redis.log"))
         lines = [f"{name} {value}" for name, value in (*place, *directives)]
         (folder / "redis.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
         server = cls(engine, host, port, folder, _spawn(engine, folder))
@@ -179,7 +181,11 @@ class Server:
             except (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError):
                 return True
             except redis.exceptions.ConnectionError:
-                return False
+                # It speaks TLS: what it would say to a client is not for us to hear.
+                return self._speaks_tls() and "Ready to accept connections" in self.log()
+
+    def _speaks_tls(self) -> bool:
+        return "\ntls-port " in (self.folder / "redis.conf").read_text(encoding="utf-8")
 
     def _complaint(self) -> str:
         return (self.folder / "output").read_text(encoding="utf-8", errors="replace")
@@ -193,4 +199,5 @@ def _spawn(engine: Engine, folder: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=folder,
         )

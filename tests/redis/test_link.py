@@ -12,9 +12,10 @@ from logins import CONTROL, REPLICATION, joining, serving
 from nodes import Node, Opener, attached, connected, pair, reached
 from servers import Server, free_address, soon
 
-from memstored.domain.engine import capabilities_of
-from memstored.domain.model import TenantUser
-from memstored.domain.ports import Identity, LinkTrouble
+from memstored.domain.engine import capabilities_of, family_of
+from memstored.domain.model import Setting, TenantUser
+from memstored.domain.parameters import engine_values, normalized, parameter_of
+from memstored.domain.ports import Identity, LinkTrouble, SettingRefused
 from memstored.redis.link import RedisLink
 
 ALICE = TenantUser(name="alice", password_hash=hashlib.sha256(b"alice's secret").hexdigest())
@@ -432,3 +433,69 @@ def settings(server: Server) -> dict[str, str]:
     with server.client(CONTROL.user, CONTROL.secret) as client:
         names = ("masteruser", "masterauth", "sanitize-dump-payload")
         return {name: client.config_get(name)[name] for name in names}
+
+
+def settings_of(link: RedisLink) -> dict[str, str]:
+    """What the node says of its parameters."""
+    assert link.settings is not None
+    return dict(link.settings)
+
+
+def as_compared(version: str, values: dict[str, str]) -> dict[str, str]:
+    """The values so that equal ones are equal strings."""
+    family = family_of(version)
+    known = {name: parameter_of(family, name) for name in values}
+    return {name: normalized(known[name], value) for name, value in values.items()}
+
+
+async def test_a_fresh_node_has_every_value_it_was_born_with(node: Node, opened: Opener) -> None:
+    """What a redis.conf says of the parameters of groups is what every engine says of them."""
+    server = node()
+    link = await connected(opened(server))
+    version = server.engine.version
+
+    assert as_compared(version, settings_of(link)) == as_compared(
+        version, engine_values(family_of(version), (), 1)
+    )
+
+
+async def test_values_are_set_live_and_read_back(node: Node, opened: Opener) -> None:
+    """One after the other; the reading is that of the engine."""
+    link = await connected(opened(node()))
+    opened.changes.clear()
+
+    await link.configure(
+        (Setting(name="hz", value="50"), Setting(name="notify-keyspace-events", value="KEA"))
+    )
+
+    assert settings_of(link)["hz"] == "50"
+    assert set(settings_of(link)["notify-keyspace-events"]) >= {"A", "K", "E"}
+    assert opened.changes
+
+
+async def test_a_refusal_has_the_engines_own_words(node: Node, opened: Opener) -> None:
+    """What came before it is set, what comes after is not; the name is said."""
+    link = await connected(opened(node()))
+    wrong = (
+        Setting(name="hz", value="50"),
+        Setting(name="maxmemory-policy", value="newest-first"),
+        Setting(name="timeout", value="300"),
+    )
+
+    with pytest.raises(SettingRefused) as refusal:
+        await link.configure(wrong)
+
+    assert refusal.value.name == "maxmemory-policy"
+    assert "nvalid argument" in refusal.value.words or "must be one of" in refusal.value.words
+    assert (settings_of(link)["hz"], settings_of(link)["timeout"]) == ("50", "0")
+
+
+async def test_settings_are_read_anew_on_another_connection(node: Node, opened: Opener) -> None:
+    """What somebody set while we were away is seen."""
+    server = node()
+    link = await connected(opened(server))
+    control = server.client(CONTROL.user, CONTROL.secret)
+    control.config_set("hz", "77")
+    control.client_kill_filter(_type="normal", skipme=True)
+
+    await soon(lambda: link.connected and settings_of(link)["hz"] == "77", what="the reading")

@@ -157,7 +157,7 @@ def limits(parameter: Parameter) -> list[str]:
         case Whole(least=least, most=most, off=off):
             return [str(least), str(most), *(["0"] if off else [])]
         case Memory(least=least, least_percent=low, most_percent=high):
-            return [str(least), str(parameter.bound.most(MEMORY)), f"{low}%", f"{high}%"]
+            return [str(least), str(parameter.bound.span(MEMORY)[1]), f"{low}%", f"{high}%"]
         case Events(all=every, further=further, untold=untold):
             most = f"KE{every[1:]}{further}{untold}"
             return ["", most, f"KEA{further}", f"E{every}", *(f"K{one}" for one in every + further + untold)]

@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
 
-from memstored.api.answers import Answer, answer
-from memstored.api.caller import ReadingCaller, project_of
-from memstored.api.openapi import answers
+from memstored.api.answers import Answer, answer, written
+from memstored.api.caller import AdminCaller, ReadingCaller, project_of
+from memstored.api.openapi import answers, writes
 from memstored.api.schemas.catalogue import (
     EngineCapabilities,
     EngineList,
@@ -26,6 +27,7 @@ from memstored.api.schemas.catalogue import (
 from memstored.api.schemas.forms import NoQuery
 from memstored.domain.catalogue import SecurityGroup
 from memstored.runtime.engines import Finding
+from memstored.service.authorities import AuthorityService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.passwords import PasswordService
 
@@ -33,6 +35,10 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/redis", tags=["catalogue"])
 
+_BUNDLE = {
+    "description": "The certificates of all authorities that are trusted now, newest first.",
+    "content": {"application/x-pem-file": {"schema": {"type": "string"}}},
+}
 _VERSIONS = {"description": "Versions, newest first.", "model": list[str]}
 
 
@@ -104,6 +110,32 @@ async def show_password_key(
 
 
 @router.get(
+    "/ca-certificate",
+    summary="Fetch the certificates to trust",
+    response_class=Response,
+    responses={200: _BUNDLE},
+)
+async def show_authorities(
+    request: Request, _caller: ReadingCaller, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """What a client of a set with TLS trusts, in PEM: while one authority takes over from another, both."""
+    bundle = await _authorities(request).bundle()
+    return Response(bundle, media_type="application/x-pem-file")
+
+
+@router.post(
+    "/ca-certificate/renew",
+    summary="Renew the certificate authority",
+    responses=writes("The id of the new authority."),
+)
+async def renew_authority(
+    request: Request, caller: AdminCaller, _query: Annotated[NoQuery, Query()]
+) -> Answer:
+    """For administrators. The new one is made known first, and signs after the overlap that is configured."""
+    return written(await _authorities(request).renew(caller))
+
+
+@router.get(
     "/quotas",
     summary="Show the quotas of the project",
     responses=answers(QuotaList, "The quotas and what is taken of them."),
@@ -116,6 +148,11 @@ async def list_quotas(request: Request, caller: ReadingCaller, _query: Annotated
 
 def _service(request: Request) -> CatalogueService:
     service: CatalogueService = request.app.state.services.catalogue
+    return service
+
+
+def _authorities(request: Request) -> AuthorityService:
+    service: AuthorityService = request.app.state.services.authorities
     return service
 
 

@@ -198,6 +198,17 @@ async def list_sets(
     return answer(request.app.state.set_pages.write(await sets.page(caller, wanted)))
 
 
+@router.post(
+    "/instance-sets/{set_id}/certificates/renew",
+    summary="Renew the certificates of a set",
+    responses=writes("The id of the set.") | refusals(404),
+)
+async def renew_certificates(set_id: str, caller: WritingCaller, sets: Sets, _query: NoQueries) -> Answer:
+    """Every node gets another certificate, replicas first; clients stay connected."""
+    found = await sets.get(caller, set_id)
+    return written(await sets.renew_certificates(caller, found.id))
+
+
 @router.get(
     "/instance-sets/{set_id}",
     summary="Show an instance set",

@@ -19,16 +19,17 @@ from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
 from memstored.cli.settings import USAGE, metrics_token
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.control.sequence import GroupSequence
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.settings import EngineSettings, ObjectSettings, Settings
-from memstored.domain.words import GroupId
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
@@ -40,6 +41,7 @@ from memstored.runtime.engines import Finding, offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine
 from memstored.runtime.proxied import ProxiedEndpoints
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -54,6 +56,7 @@ from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -144,6 +147,8 @@ async def open_house(
         cipher = Cipher.from_file(folder.key_file)
         sets = SetRepository(database, clock, cipher)
         await sets.check_key()
+        authorities = Authorities(AuthorityRepository(database, cipher), clock, settings.tls)
+        await authorities.load()
         place = parts.furnish(
             Place(
                 runtime=runtime,
@@ -152,11 +157,13 @@ async def open_house(
                 objects=objects,
                 doors=LoadingDoor,
                 door_host=_LOCAL,
+                authorities=authorities,
                 clock=clock,
                 rules=settings.failover,
             )
         )
         backups = BackupRepository(database, clock, sets)
+        groups = ParameterGroupRepository(database, clock)
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
@@ -184,6 +191,9 @@ async def open_house(
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
+            GroupSequence(
+                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+            ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
             first_admin = await issuer.bootstrap()
@@ -191,10 +201,13 @@ async def open_house(
                 _Rooms(
                     database=database,
                     sets=sets,
+                    authorities=authorities,
                     backups=backups,
+                    groups=groups,
                     files=Files(objects, Buckets(objects, catalogue.buckets)),
                     fleet=fleet,
                     keeper=keeper,
+                    sequence=sequence,
                     passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
@@ -260,10 +273,13 @@ class _Rooms:
 
     database: Database
     sets: SetRepository
+    authorities: Authorities
     backups: BackupRepository
+    groups: ParameterGroupRepository
     files: Files
     fleet: Fleet
     keeper: Keeper
+    sequence: GroupSequence
     passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
@@ -272,18 +288,10 @@ class _Rooms:
     findings: Sequence[Finding]
 
 
-class _NoSequence:
-    """Nobody brings the values of groups to sets that run: new ones start with them."""
-
-    def wake(self, group_id: GroupId) -> None:
-        """Nothing is to be looked at."""
-
-
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
-    groups = ParameterGroupRepository(rooms.database, clock)
-    finder = GroupFinder(catalogue=catalogue, groups=groups)
-    holdings = Holdings(rooms.sets, groups)
+    finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups)
     offer = CatalogueService(
         catalogue=catalogue,
         engines=rooms.runtime.engines,
@@ -305,7 +313,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         groups=finder,
         passwords=rooms.passwords,
         control=rooms.fleet,
-        sequence=_NoSequence(),
+        sequence=rooms.sequence,
         keeper=rooms.keeper,
         clock=clock,
     )
@@ -313,6 +321,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         settings=settings,
         sets=sets,
         history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
+        authorities=AuthorityService(rooms.authorities),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),
@@ -323,7 +332,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             holdings=holdings,
             quotas=settings.quota,
             control=rooms.fleet,
-            sequence=_NoSequence(),
+            sequence=rooms.sequence,
             clock=clock,
         ),
         passwords=rooms.passwords,

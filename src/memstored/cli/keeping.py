@@ -39,7 +39,7 @@ def backup_keeper(
     verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
     return BackupKeeper(
         means,
-        maker=Maker(means, considerate),
+        maker=Maker(means, considerate, tls=place.authorities),
         uses=Uses(means, buckets=Buckets(means.objects, catalogue.buckets), verify=verifier.verify),
         clearing=Clearing(means),
         rota=Rota(means),

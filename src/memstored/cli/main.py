@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, credentials, state, users
+from memstored.cli import backups, certificates, credentials, state, users
 from memstored.cli.errors import Stop
 from memstored.client.errors import ApiFault, Unreachable
 from memstored.telemetry.logs import LogForm, configure
@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(backups.app, name="backup")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")

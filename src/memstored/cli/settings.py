@@ -17,12 +17,14 @@ from memstored.domain.settings import (
     Quotas,
     QuotaSettings,
     Settings,
+    TlsSettings,
     UserSettings,
 )
 
 __all__ = ["host_and_port", "metrics_token", "read_catalogue", "read_settings"]
 
 USAGE = 2
+_THIRDS = 3
 FLOOR = 1.0
 """The least `failure_detection`, in seconds: below it ordinary pauses look like deaths."""
 SECOND = 1.0
@@ -86,6 +88,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         failover=_failover(_table(table, "failover", "")),
         backup=_backup(_table(table, "backup", "")),
         objects=_objects(_table(table, "objects", "")),
+        tls=_tls(_table(table, "tls", "")),
         user=_user(_table(table, "user", "")),
         metrics=_metrics(_table(table, "metrics", "")),
         engines=_engines(_table(table, "engines", "")),
@@ -130,6 +133,20 @@ def _objects(table: Mapping[str, object]) -> ObjectSettings:
     if "timeout" in table:
         settings = replace(settings, timeout=_seconds(table["timeout"], "objects.timeout"))
     return settings
+
+
+def _tls(table: Mapping[str, object]) -> TlsSettings:
+    _only(table, set(TlsSettings.__dataclass_fields__), "tls.")
+    settings = TlsSettings(**{k: _days(v, f"tls.{k}") for k, v in table.items()})
+    if settings.authority_days < _THIRDS * settings.overlap_days:
+        raise ValueError("tls.authority_days must be three times tls.overlap_days, or one ends too early.")
+    return settings
+
+
+def _days(value: object, name: str) -> int:
+    """Whole days; only an overlap may have none: then a new authority signs as soon as all nodes know it."""
+    none = name == "tls.overlap_days" and value == 0 and not isinstance(value, bool)
+    return 0 if none else _whole(value, name)
 
 
 def _user(table: Mapping[str, object]) -> UserSettings:

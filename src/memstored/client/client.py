@@ -84,6 +84,10 @@ class Client:
         """`GET` and the decoded answer."""
         return self._call("GET", path, query, None)
 
+    def text(self, path: str) -> str:
+        """`GET` of what is no JSON, as it comes."""
+        return self._answer("GET", path, {}, None).text
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON as it comes
         """`POST` and the decoded answer."""
         return self._call("POST", path, {}, body)
@@ -97,13 +101,18 @@ class Client:
         return self._call("DELETE", path, query, None)
 
     def _call(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - JSON as it comes
+        return self._answer(method, path, query, body).json()
+
+    def _answer(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> httpx.Response:
         token = self._token or self.new_token()
         answer = self._send(method, path, query, body, token=token)
         if answer.status_code == UNAUTHORIZED and self._credential_id:
             answer = self._send(method, path, query, body, token=self.new_token())
         if answer.status_code >= FIRST_REFUSAL:
             raise refusal(answer)
-        return answer.json()
+        return answer
 
     def _send(
         self,

@@ -4,25 +4,34 @@ Raises `LinkTrouble`, `LaunchFailed`, or `OSError` when this machine refuses (a 
 waits a moment, looks and decides again.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from memstored.control.authorities import Issued
 from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
-from memstored.domain.model import InstanceSet
-from memstored.domain.ports import Link, LinkTrouble
+from memstored.domain.facts import RenewalFacts
+from memstored.domain.model import InstanceSet, Node, Setting
+from memstored.domain.parameter_group import on_nodes
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.ports import Link, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId
 from memstored.redis.config import directives
-from memstored.runtime.protocol import LaunchFailed, LaunchOrder
+from memstored.runtime.protocol import Files, LaunchFailed, LaunchOrder
 from memstored.store.sets import Identities
 
 __all__ = ["Actor", "lane"]
 
 PAUSE = 3000
 """Milliseconds that writes are held back at most in a planned promotion: it ends by itself."""
+
+RENEWAL_PAUSES = (60.0, 300.0, 900.0, 3600.0)
+"""Seconds before a renewal is begun by itself after so many that failed; the last one repeats."""
 
 ENDPOINTS = NodeId("endpoints")
 
@@ -62,6 +71,10 @@ class Actor:
                 replication = replication_of(instance_set, self.identities)
                 loader = Loader(watch=self.watch, replication=replication, guests=self.guests)
                 await loader.load(instance_set, action)
+            case do.Configure():
+                await self._configure(instance_set, action)
+            case do.Renew():
+                await self._renew(instance_set, action)
             case do.Stamp():
                 await self._stamp(instance_set, action)
             case _:
@@ -131,7 +144,11 @@ class Actor:
                 memory_gib=instance_set.memory,
                 control=self.identities.control,
                 failure_detection=self.watch.place.rules.failure_detection,
+                parameters=on_nodes(instance_set, birth_values(instance_set, node_id)),
+                tls=instance_set.tls_enabled,
             ),
+            tls=instance_set.tls_enabled,
+            files=self._first_files(instance_set, node) if instance_set.tls_enabled else None,
             on_disk=capabilities_of(instance_set.version).acl,
         )
         self.watch.launching(node_id, under_way=True)
@@ -143,6 +160,60 @@ class Actor:
             error = str(failed)
         finally:
             self.watch.launching(node_id, under_way=False, error=error)
+
+    def _first_files(self, instance_set: InstanceSet, node: Node) -> Callable[[str], Files]:
+        """What makes the files of a node that is launched, once its address is known."""
+
+        def files(address: str) -> Files:
+            issued = self._issue(instance_set, node, address)
+            self.watch.renewed(node.id, RenewalFacts(issued=issued.certificate))
+            return issued.files
+
+        return files
+
+    def _issue(self, instance_set: InstanceSet, node: Node, address: str) -> Issued:
+        """A certificate for the node under every address that it may be reached at."""
+        vips = instance_set.vips
+        shared = (vips.primary, vips.reader) if vips is not None else ()
+        addresses = [address, *(each for each in shared if each is not None)]
+        return self.watch.place.authorities.issue(node.name, addresses)
+
+    async def _renew(self, instance_set: InstanceSet, action: do.Renew) -> None:
+        """Give the node another certificate; whatever comes in between, it goes on with the one it has.
+
+        A try that the operation knows the outcome of is not made again.
+        """
+        before = self.watch.renewal(action.node)
+        if before.operation == action.operation and before.error is not None:
+            return
+        try:
+            issued = await self._replace_certificate(instance_set, action.node)
+        except (LinkTrouble, LaunchFailed, OSError) as trouble:
+            self.watch.renewed(action.node, self._not_renewed(before, action, str(trouble)))
+            raise
+        self.watch.renewed(action.node, RenewalFacts(issued=issued.certificate, operation=action.operation))
+
+    async def _replace_certificate(self, instance_set: InstanceSet, node_id: NodeId) -> Issued:
+        node, link = instance_set.node(node_id), self._link(node_id)
+        if node is None or node.address is None:
+            raise LinkTrouble(f"node {node_id} has no address")
+        issued = self._issue(instance_set, node, node.address)
+        async with self.watch.place.runtime.replaced_files(node_id, issued.files):
+            await link.take_certificate()
+            if link.certificate != issued.certificate.fingerprint:
+                raise LinkTrouble(f"{node.name} shows another certificate than it was given")
+        return issued
+
+    def _not_renewed(self, before: RenewalFacts, action: do.Renew, error: str) -> RenewalFacts:
+        failures = before.failures + 1
+        pause = RENEWAL_PAUSES[min(failures, len(RENEWAL_PAUSES)) - 1]
+        return replace(
+            before,
+            operation=action.operation,
+            error=error,
+            failures=failures,
+            retry_at=self.watch.place.clock.monotonic() + pause,
+        )
 
     async def _on_node(self, instance_set: InstanceSet, action: do.NodeCommand) -> None:
         link = self._link(action.node)
@@ -171,3 +242,18 @@ class Actor:
         if primary is None or primary.address is None:
             raise LinkTrouble(f"the primary {action.primary} has no address")
         await link.follow(primary.address, instance_set.port)
+
+    async def _configure(self, instance_set: InstanceSet, action: do.Configure) -> None:
+        """A refusal is no trouble of the act: what comes of it is decided, so it is only remembered."""
+        link = self._link(action.node)
+        try:
+            for setting in action.settings:
+                await _set(link, setting)
+        except SettingRefused as refusal:
+            self.watch.turned_down(instance_set, action.node, refusal)
+
+
+async def _set(link: Link, setting: Setting) -> None:
+    if setting.name == MAXMEMORY and (why := eviction(setting, await link.holdings())):
+        raise SettingRefused(MAXMEMORY, why)
+    await link.configure((setting,))

@@ -5,6 +5,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -36,6 +37,8 @@ STALL = 1.0
 """Seconds late that mean that we ourselves stood still: then nobody's silence is counted."""
 ORPHANS = 60.0
 """Seconds between two searches for processes without a row."""
+AUTHORITIES, TAKING_OVER = 60.0, 5.0
+"""Seconds between two looks whether an authority is to be renewed, and while one takes over from another."""
 LAUNCHES = 4
 """Launches at the same time, so that many new sets never delay a failover."""
 LOADS = 2
@@ -98,6 +101,7 @@ class Fleet:
             self._ask_figures,
             self._search_orphans,
             self._welcome,
+            self._tend_authorities,
         )
         for duty in duties:
             self._take_up(duty)
@@ -173,6 +177,8 @@ class Fleet:
         nodes serve on, and the other sets are none the worse for it.
         """
         try:
+            if instance_set.tls_enabled:
+                await self._place.authorities.require()
             identities = await self._sets.identities(instance_set.id)
         except (NoSuchSet, WrongKey) as trouble:
             log.warning("set_not_watched", set_id=instance_set.id, trouble=str(trouble))
@@ -335,6 +341,22 @@ class Fleet:
                 if not held:
                     worker.watch.forgive()
                 worker.wake()
+
+    async def _tend_authorities(self) -> None:
+        """Let authorities take over from each other in time; the sets follow by themselves."""
+        authorities = self._place.authorities
+        while True:
+            try:
+                while await authorities.advance(await self._sets.load_all()):
+                    for worker in self._workers.values():
+                        worker.wake()
+            except StoreTrouble as trouble:
+                log.warning("store_trouble", trouble=str(trouble))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TAKING_OVER if authorities.taking_over else AUTHORITIES):
+                    await authorities.stirred()
+                    for worker in self._workers.values():
+                        worker.wake()
 
     async def _search_orphans(self) -> None:
         while True:

@@ -166,7 +166,8 @@ class _Load:
 
     async def _open(self, stack: AsyncExitStack, host: str) -> Door:
         try:
-            door = self._place.doors(host, size=self.source.size, deadline=QUIET)
+            papers = self._place.authorities.door_papers(host) if self.instance_set.tls_enabled else None
+            door = self._place.doors(host, size=self.source.size, deadline=QUIET, papers=papers)
             return await stack.enter_async_context(door)
         except DoorTrouble as trouble:
             raise LinkTrouble(str(trouble)) from trouble

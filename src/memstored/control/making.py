@@ -16,7 +16,7 @@ from memstored.domain.backup import Backup
 from memstored.domain.course import Taken, Turn, begun, completed, failed, settled
 from memstored.domain.donor import choose_donor, cut_off, unready
 from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import LinkTrouble, Target
+from memstored.domain.ports import LinkTrouble, Target, TlsClient
 from memstored.domain.words import BackupId, BackupState, BackupType
 from memstored.objects.storage import ObjectTrouble
 from memstored.redis.outflow import Outflow
@@ -56,8 +56,9 @@ class _Begun:
 class Maker:
     """Makes backups, one call each."""
 
-    def __init__(self, means: Means, outflow: OpenOutflow) -> None:
+    def __init__(self, means: Means, outflow: OpenOutflow, *, tls: TlsClient) -> None:
         self._means = means
+        self._tls = tls
         self._outflow = outflow
         self._sought: dict[BackupId, float] = {}
 
@@ -128,6 +129,7 @@ class Maker:
             version=instance_set.version,
             control=identities.control,
             password=identities.password,
+            tls=self._tls if instance_set.tls_enabled else None,
         )
 
     async def _record_begun(

@@ -7,7 +7,7 @@ memory as the data, so there is one at a time. Its engine checks every value tha
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from memstored.control.watch import Place
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.course import checked, not_checked
 from memstored.domain.engine import capabilities_of
-from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
+from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import NoSuchObject
 from memstored.redis.config import directives
@@ -143,20 +143,30 @@ class Trial:
         node = NodeId(str(uuid4()))
         async with self.guests.turn:
             with self.guests.hosted(node, purpose) as set_id:
-                async with self._launched(node, set_id, engine.version) as link:
-                    return await self._load(chunks, size, node, link, got_on)
+                async with self._launched(node, set_id, engine) as link:
+                    door = self._door(size, tls=engine.tls)
+                    return await self._load(door, chunks, node, link, got_on)
+
+    def _door(self, size: int, *, tls: bool) -> AbstractAsyncContextManager[Door]:
+        host = self.place.door_host
+        papers = self.place.authorities.door_papers(host) if tls else None
+        return self.place.doors(host, size=size, deadline=STILL, papers=papers)
 
     async def _load(
-        self, chunks: AsyncIterator[bytes], size: int, node: NodeId, link: Link, got_on: Callable[[int], None]
+        self,
+        opening: AbstractAsyncContextManager[Door],
+        chunks: AsyncIterator[bytes],
+        node: NodeId,
+        link: Link,
+        got_on: Callable[[int], None],
     ) -> Holdings:
         """Hand the data over and count it while the node is still a replica (H29).
 
         Only Redis's own word makes it damaged: that the trial came to nothing may be this machine's fault.
         """
-        host = self.place.door_host
         try:
-            async with self.place.doors(host, size=size, deadline=STILL) as door:
-                await link.take_in(host, door.port, door.identity)
+            async with opening as door:
+                await link.take_in(self.place.door_host, door.port, door.identity)
                 await door.feed(chunks, got_on)
                 return await link.holdings()
         except DoorTrouble as trouble:
@@ -166,8 +176,14 @@ class Trial:
             raise
 
     @asynccontextmanager
-    async def _launched(self, node: NodeId, set_id: SetId, version: str) -> AsyncIterator[Link]:
-        """A node for the length of the block, and a link that is connected to it."""
+    async def _launched(self, node: NodeId, set_id: SetId, engine: Engine) -> AsyncIterator[Link]:
+        """A node for the length of the block, and a link that is connected to it.
+
+        Over TLS wherever its program has that: whatever the data's own set had, it is not less (H24).
+        """
+        version, authorities = engine.version, self.place.authorities
+        if engine.tls:
+            await authorities.require()
         control = Identity(user="memstored-control", secret=secrets.token_hex(32))
         order = LaunchOrder(
             node=node,
@@ -182,13 +198,23 @@ class Trial:
                 failure_detection=self.place.rules.failure_detection,
                 # As much memory as it takes: what is proved is that all of it loads.
                 parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
+                tls=engine.tls,
             ),
+            tls=engine.tls,
+            files=(lambda address: authorities.issue(node, [address]).files) if engine.tls else None,
             on_disk=capabilities_of(version).acl,
         )
         try:
             placement = await self.place.runtime.launch(order)
             assert placement.address is not None, "a node that was launched has an address"
-            target = Target(node=node, host=placement.address, port=PORT, version=version, control=control)
+            target = Target(
+                node=node,
+                host=placement.address,
+                port=PORT,
+                version=version,
+                control=control,
+                tls=authorities if engine.tls else None,
+            )
             async with _linked(self.place, target) as link:
                 yield link
         finally:

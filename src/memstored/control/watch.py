@@ -7,11 +7,12 @@ that `domain.plan.decide` judges.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
+from memstored.control.authorities import Authorities
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, LoadFacts, NodeFacts, ReplicationFacts, SetFacts
-from memstored.domain.model import InstanceSet, Node
-from memstored.domain.ports import Doors, Link, Target, Wire
+from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, ReplicationFacts, SetFacts
+from memstored.domain.model import Configuration, InstanceSet, Node
+from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.survey import LinkState, NodeSurvey
 from memstored.domain.words import NodeId
@@ -32,6 +33,7 @@ class Place:
     """The surroundings that all sets of a service share.
 
     `doors` opens a master for a node that loads, at `door_host` (IPv4), where every node can come to.
+    `authorities` sign what nodes and doors show over TLS.
     """
 
     runtime: Runtime
@@ -40,6 +42,7 @@ class Place:
     objects: Objects
     doors: Doors
     door_host: str
+    authorities: Authorities
     clock: Clock
     rules: FailoverSettings
 
@@ -64,6 +67,8 @@ class _Sight:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    renewal: RenewalFacts = field(default_factory=RenewalFacts)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
         """Count full syncs that began and ended without the link being up (H28)."""
@@ -103,6 +108,7 @@ class Watch:
     _operation: _Spell = field(default_factory=_Spell)
     _promotion: _Spell = field(default_factory=_Spell)
     _standing: _Spell = field(default_factory=_Spell)
+    _configuration: Configuration | None = None
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -119,6 +125,7 @@ class Watch:
     def look(self, instance_set: InstanceSet) -> SetFacts:
         """All that is seen of the set now; opens links to nodes that have come, closes those that left."""
         self._attend(instance_set)
+        self._forget_refusals(instance_set)
         now = self.place.clock.monotonic()
         operation, lineage = instance_set.operation, instance_set.lineage
         code = instance_set.reason.code if instance_set.reason else None
@@ -130,6 +137,7 @@ class Watch:
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
             standing_for=self._standing.lasts((instance_set.status, code), now),
+            trust=self.place.authorities.trust if instance_set.tls_enabled else None,
         )
 
     def _attend(self, instance_set: InstanceSet) -> None:
@@ -155,6 +163,7 @@ class Watch:
             version=instance_set.version,
             control=self.identities.control,
             password=self.identities.password,
+            tls=self.place.authorities if instance_set.tls_enabled else None,
         )
         return self.place.wire.open(target, self.changed)
 
@@ -174,6 +183,7 @@ class Watch:
                 address=placement.address if placement else None,
                 reached=sight.reached,
                 load=sight.load,
+                renewal=sight.renewal,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
@@ -198,6 +208,10 @@ class Watch:
             copy_at=sight.copy_at,
             reached=sight.reached,
             load=sight.load,
+            certificate=link.certificate,
+            renewal=sight.renewal,
+            settings=link.settings,
+            refused=dict(sight.refused),
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -325,6 +339,15 @@ class Watch:
         sight = self._sights.setdefault(node, _Sight())
         sight.launching, sight.error = under_way, error
 
+    def renewal(self, node: NodeId) -> RenewalFacts:
+        """What was done about the node's certificate."""
+        sight = self._sights.get(node)
+        return sight.renewal if sight is not None else RenewalFacts()
+
+    def renewed(self, node: NodeId, renewal: RenewalFacts) -> None:
+        """Remember it."""
+        self._sights.setdefault(node, _Sight()).renewal = renewal
+
     def stamped(self, replicas: tuple[NodeId, ...], offset: int) -> None:
         """Remember the stream offset (bytes) that proves the copies of these replicas once reached."""
         for node in replicas:
@@ -340,6 +363,19 @@ class Watch:
         """Remember how it goes."""
         if node in self._sights:
             self._sights[node].load = load
+
+    def turned_down(self, instance_set: InstanceSet, node: NodeId, refusal: SettingRefused) -> None:
+        """Remember what the node said to a value, for as long as the set's configuration stays as it was."""
+        if node in self._sights and instance_set.configuration == self._configuration:
+            self._sights[node].refused[refusal.name] = refusal.words
+
+    def _forget_refusals(self, instance_set: InstanceSet) -> None:
+        """What is wanted now was not refused yet."""
+        if instance_set.configuration == self._configuration:
+            return
+        self._configuration = instance_set.configuration
+        for sight in self._sights.values():
+            sight.refused.clear()
 
     def _drop(self, node: NodeId) -> None:
         self._close(self._sights.pop(node))

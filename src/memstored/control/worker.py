@@ -13,7 +13,7 @@ import structlog
 from memstored.control.act import Actor, lane
 from memstored.control.pace import Pace
 from memstored.control.watch import Watch
-from memstored.domain.actions import Action, Destroy, Launch, Load
+from memstored.domain.actions import Action, Destroy, Launch, Load, Renew
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.plan import decide
@@ -202,7 +202,7 @@ class Worker:
 
     async def _carry_out(self, instance_set: InstanceSet, action: Action, where: NodeId) -> None:
         try:
-            if isinstance(action, Launch | Load | Destroy):
+            if isinstance(action, Launch | Load | Destroy | Renew):
                 await self._pace.calm()
             async with self._turn_of(action):
                 await self._actor.carry_out(instance_set, action)

@@ -6,11 +6,13 @@ may be repeated without harm; whether it worked is seen in the next look, never 
 
 from dataclasses import dataclass
 
+from memstored.domain.model import Setting
 from memstored.domain.words import NodeId
 
 __all__ = [
     "Action",
     "Admit",
+    "Configure",
     "Destroy",
     "Detach",
     "Equip",
@@ -24,6 +26,7 @@ __all__ = [
     "Point",
     "Promote",
     "Release",
+    "Renew",
     "Reserve",
     "Shut",
     "Stamp",
@@ -67,6 +70,14 @@ class Equip:
     """Give the node the set's replication identity, live (S1)."""
 
     node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Set these parameters live and read each back; what the node refuses is remembered (API.md 7)."""
+
+    node: NodeId
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,17 @@ class Shut:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Give the node another certificate and key, and the authorities trusted now, while it serves (H31).
+
+    It is done for that operation, which learns from it how it went.
+    """
+
+    node: NodeId
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Give the primary and the reader address to these nodes, taking them from the ones before (S8)."""
 
@@ -154,7 +176,7 @@ class Point:
     reader: NodeId | None
 
 
-NodeCommand = Equip | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
+NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
-Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp
+Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp | Renew
 """Everything."""

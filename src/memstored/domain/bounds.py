@@ -107,9 +107,9 @@ class Whole(_AsItIs):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes from `least` on, or a percentage of the flavor's memory from `least_percent` to `most_percent`.
+    """A percentage of the flavor's memory from `least_percent` to `most_percent`, or bytes.
 
-    On a flavor bytes are at most `most_percent` of its memory, too: `most`.
+    Bytes are at least `least`. On a flavor they must lie between the two percentages as well: `span`.
     """
 
     least: int
@@ -119,8 +119,7 @@ class Memory:
     @property
     def words(self) -> str:
         """Both ranges."""
-        percent = f"{self.least_percent}% to {self.most_percent}%"
-        return f"{percent}, or bytes from {self.least} to {self.most_percent}% of the flavor's memory"
+        return f"{self.least_percent}% to {self.most_percent}%, or so many bytes, at least {self.least}"
 
     def admits(self, value: str) -> bool:
         """Whether it is a percentage in range, or bytes that are enough."""
@@ -130,9 +129,10 @@ class Memory:
         number = _number(value)
         return number is not None and number >= self.least
 
-    def most(self, memory_gib: int) -> int:
-        """The most bytes that it may be on a flavor."""
-        return memory_gib * _GIB * self.most_percent // 100
+    def span(self, memory_gib: int) -> tuple[int, int]:
+        """The fewest and the most bytes that it may be on a flavor."""
+        memory = memory_gib * _GIB
+        return memory * self.least_percent // 100, memory * self.most_percent // 100
 
     def engine_value(self, value: str, memory_gib: int) -> str:
         """The bytes."""

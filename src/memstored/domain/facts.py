@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import Self
 
-from memstored.domain.words import NodeId
+from memstored.domain.model import Certificate
+from memstored.domain.words import AuthorityId, NodeId
 
 NOWHERE = ("127.0.0.1", 1)
 """Following this address is following nobody: data, replid and offset stay, writes are refused (H1)."""
+
+
+ReadSettings = tuple[tuple[str, str], ...]
+"""Parameters of an engine with their values, by name, in the words of `CONFIG GET`. It can be hashed fast."""
 
 
 class Life(StrEnum):
@@ -135,6 +140,33 @@ class LoadFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalFacts:
+    """What this controller has to do with a node's certificate.
+
+    `issued` is the last one that it gave the node, at its launch or since. `error` says why the last try to
+    renew it failed, the one that was begun for `operation`; None when that went well. `failures` counts those
+    in a row; `retry_at` is monotonic seconds before which no other is to begin by itself.
+    """
+
+    issued: Certificate | None = None
+    operation: str | None = None
+    error: str | None = None
+    failures: int = 0
+    retry_at: float = 0.0
+
+
+_NOT_RENEWED = RenewalFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """The certificate authorities of the service: `signer` signs now; `trusted` are all, newest first."""
+
+    signer: AuthorityId
+    trusted: tuple[AuthorityId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """What is seen of one node now.
 
@@ -146,6 +178,10 @@ class NodeFacts:
     `copies_failed`: full syncs in a row that began and did not end well; `copy_at`: monotonic seconds
     before which no other is to be tried (H28). `reached`: the offset (bytes) that it was last seen to have as
     a master, kept when it dies. `load`: how the load of saved data into it goes, None when none was begun.
+    `certificate`: the fingerprint of the certificate that it really shows, seen by a handshake; None without
+    TLS and while nothing is seen. `renewal`: what was done about that certificate.
+    `settings`: what it says of its parameters, None until it was asked. `refused`: the parameters that it did
+    not take since the set's configuration changed, each with the engine's own words.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
@@ -165,6 +201,10 @@ class NodeFacts:
     copy_at: float = 0.0
     reached: int = 0
     load: LoadFacts | None = None
+    certificate: str | None = None
+    renewal: RenewalFacts = _NOT_RENEWED
+    settings: ReadSettings | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     launching: bool = False
     remains: bool = False
     error: str | None = None
@@ -194,7 +234,8 @@ class SetFacts:
 
     `operation_for`, `promotion_for` and `standing_for` are the seconds for which this controller has seen
     the recorded operation, promotion and state (with its reason) as they are: a clock that is set, or a
-    service that was away, makes none of them late.
+    service that was away, makes none of them late. `trust`: whose certificates count; None for a set without
+    TLS.
     """
 
     now: float
@@ -204,6 +245,7 @@ class SetFacts:
     operation_for: float = 0.0
     promotion_for: float = 0.0
     standing_for: float = 0.0
+    trust: Trust | None = None
 
     def of(self, node_id: NodeId) -> NodeFacts:
         """The facts of one node; all unknown when nothing was seen of it yet."""

@@ -7,6 +7,7 @@ end of its stream (so that all that was sent is read), then all stand still, the
 from dataclasses import replace
 
 from memstored.domain.actions import Detach, Fence, KillScript, Promote
+from memstored.domain.configuring import leaving, stop_apply
 from memstored.domain.facts import Life
 from memstored.domain.model import Node, Promotion
 from memstored.domain.succession import Succession, Unfit, choose_heir, choose_unproven, unfitness
@@ -132,8 +133,10 @@ def _unproven(turn: Turn) -> list[Node]:
 
 
 def give_up_growth(turn: Turn, why: str) -> None:
-    """Take back a replica that was being added, and say why to who asked for it."""
+    """Take back a node that was being added, and say why to who asked for it."""
     operation = turn.under_way
+    if operation is not None and operation.kind is OperationKind.APPLY_PARAMETERS:
+        stop_apply(turn, why)
     if operation is None or operation.kind is not OperationKind.ADD_REPLICA or operation.node is None:
         return
     node = turn.set.node(operation.node)
@@ -278,8 +281,14 @@ def _offset(turn: Turn, promotion: Promotion) -> int:
 
 
 def keep_after_all(turn: Turn, node: Node, why: str) -> None:
-    """Take back the removal of a node whose data is needed, and say so to who asked for it (S6)."""
+    """Take back the removal of a node whose data is needed, and say so to who asked for it (S6).
+
+    One that an apply of parameters let go was not subtracted from the number asked for.
+    """
+    replaced = leaving(turn, node)
     turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
+    if replaced:
+        return
     turn.amend(replicas=turn.set.replicas + 1)
     operation = turn.under_way
     if operation is not None and operation.node == node.id:

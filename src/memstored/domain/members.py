@@ -7,6 +7,7 @@ is lost, what is left of it removed, and another node takes its place.
 from dataclasses import replace
 
 from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Shut, Stamp
+from memstored.domain.configuring import fits
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
 from memstored.domain.failover import (
     give_up_growth,
@@ -90,7 +91,12 @@ def _record_arrival(turn: Turn, node: Node, seen: NodeFacts) -> None:
 
 
 def launch_members(turn: Turn) -> None:
-    """Start every planned node: the intent first, then the act, which may be repeated (S2)."""
+    """Start every planned node: the intent first, then the act, which may be repeated (S2).
+
+    With TLS only once the set has its addresses: the nodes' certificates name them.
+    """
+    if turn.set.tls_enabled and turn.set.vips is None:
+        return
     for node in turn.set.nodes:
         if node.lost or node.removing or node.address is not None:
             continue
@@ -133,7 +139,7 @@ def attach_replicas(turn: Turn, primary: Node) -> None:
             if not seen.replication.nowhere:
                 turn.do(Detach(node.id))
         elif not _follows(turn, seen.replication, primary):
-            if node.whole or may_begin:
+            if node.whole or (may_begin and fits(turn, node)):
                 turn.do(Follow(node.id, primary.id))
                 may_begin = may_begin and (node.whole or not turn.set.opened)
         else:
@@ -194,7 +200,8 @@ def admit_members(turn: Turn) -> None:
         if not serves:
             _keep_out(turn, node)
         elif not turn.seen(node).admitted:
-            turn.do(Admit(node.id))
+            if fits(turn, node):
+                turn.do(Admit(node.id))
         elif node.status is not NodeState.RUNNING:
             turn.amend_node(node.id, status=NodeState.RUNNING)
 

@@ -138,11 +138,15 @@ class Configuration:
 
     Every node runs with `values`, and a new one starts with them. `wanted` is on its way to the nodes; it
     becomes `values` only once every node read it back. `status` says how far that is, `since` when, and
-    `error` why it stopped, in the engine's own words.
+    `error` why it stopped, in the engine's own words; then `wanted` tells what it was about, and the nodes go
+    back to `values`. `failures` counts the times that the primary could not hand over to a node that was
+    started with `wanted`; `retry_at` is when it may be tried again.
     """
 
     values: GroupValues
     wanted: GroupValues | None = None
+    failures: int = 0
+    retry_at: float = 0.0
     status: ApplyStatus = ApplyStatus.IN_SYNC
     since: float | None = None
     error: str | None = None
@@ -153,13 +157,16 @@ class Certificate:
     """What a node shows to whoever connects over TLS; the key is kept where the node lives.
 
     `fingerprint` is the SHA-256 of the certificate in DER, 64 lower-case hex digits; times are seconds since
-    1970. `authority` is the certificate authority that signed it.
+    1970. `authority` is the certificate authority that signed it; `trusts` are those whose certificates the
+    node accepts, which it was given together with its own. `outdated`: another one is wanted in its place.
     """
 
     fingerprint: str
     authority: AuthorityId
     not_before: float
     not_after: float
+    trusts: tuple[AuthorityId, ...] = ()
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

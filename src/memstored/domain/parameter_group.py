@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "behind",
     "configured",
+    "differs",
     "maxmemory_of",
     "on_nodes",
     "progress_of",
@@ -81,7 +82,14 @@ def behind(instance_set: InstanceSet, values: GroupValues) -> bool:
 
     Values of another version or group that make no difference to a set are no work: its nodes have them.
     """
-    return not settled(instance_set) or on_nodes(instance_set) != on_nodes(instance_set, values)
+    return not settled(instance_set) or differs(instance_set, values)
+
+
+def differs(instance_set: InstanceSet, values: GroupValues) -> bool:
+    """Whether these values make a difference to a set, beside those that are recorded."""
+    if configured(instance_set).values.settings == values.settings:
+        return False
+    return on_nodes(instance_set) != on_nodes(instance_set, values)
 
 
 def settled(instance_set: InstanceSet) -> bool:

@@ -24,7 +24,7 @@ __all__ = [
     "effective",
     "engine_value",
     "engine_values",
-    "most_memory",
+    "memory_span",
     "normalized",
     "parameter_of",
     "parameters_of",
@@ -120,9 +120,9 @@ def usual_memory(memory_gib: int) -> int:
     return int(_MEMORY.engine_value(_USUAL, memory_gib))
 
 
-def most_memory(memory_gib: int) -> int:
-    """The most bytes that `maxmemory` may be on a flavor with that memory."""
-    return _MEMORY.most(memory_gib)
+def memory_span(memory_gib: int) -> tuple[int, int]:
+    """The fewest and the most bytes that `maxmemory` may be on a flavor with that memory."""
+    return _MEMORY.span(memory_gib)
 
 
 def _exists(name: str, family: Family) -> bool:
@@ -180,7 +180,8 @@ def _fixed(name: str, value: str, kind: ParameterType, unit: str = "") -> Parame
 
 _MIB = 1024**2
 
-# The rest is for the backlog and the buffers of replicas that copy, which `redis.config` sizes.
+# `redis.config` sizes the backlog, which counts as data, and the buffers of replicas that copy, which do not:
+# there must be more than the one, and enough must be left for the others.
 _USUAL = "65%"
 _MEMORY = Memory(least=64 * _MIB, least_percent=5, most_percent=80)
 

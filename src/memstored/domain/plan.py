@@ -6,6 +6,8 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
+from memstored.domain.configuring import bring_values, halt_apply, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
     begin_promotion,
@@ -27,6 +29,7 @@ from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
 from memstored.domain.pointing import address_moves, keep_pointed
 from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
+from memstored.domain.replacing import renew_members
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
 from memstored.domain.words import EventName, SetState
@@ -68,21 +71,33 @@ def _writes_wait(turn: Turn) -> bool:
 
 def _advance(turn: Turn) -> None:
     record_members(turn)
+    record_certificates(turn)
     equip_members(turn)
+    introduce_members(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:
+        stop_renewal(turn)
         carry_promotion(turn, turn.lineage.promotion)
     elif primary_is_lost(turn):
-        succeed(turn)
-        if turn.set.opened and not promotion_wanted(turn):
-            admit_members(turn)
-            keep_pointed(turn)
+        _without_primary(turn)
     else:
         _keep(turn)
     if not turn.defer and (turn.set.lineage is None or turn.lineage.promotion is None):
         tidy_members(turn)
         launch_members(turn)
+
+
+def _without_primary(turn: Turn) -> None:
+    if promotion_wanted(turn):
+        stop_renewal(turn)
+    else:
+        halt_apply(turn, "The primary was lost before every node had the values.")
+    succeed(turn)
+    if turn.set.opened and not promotion_wanted(turn):
+        admit_members(turn)
+        keep_pointed(turn)
+        renew_certificates(turn)
 
 
 def _dissolve(turn: Turn) -> None:
@@ -134,6 +149,10 @@ def _keep(turn: Turn) -> None:
     assert primary is not None
     if not turn.up(primary):
         watch_silent_primary(turn, primary)
+        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
+            halt_apply(turn, f"{primary.name} does not answer")
+        if not promotion_wanted(turn):
+            renew_certificates(turn)
         return
     seen = turn.seen(primary).replication
     assert seen is not None
@@ -157,6 +176,9 @@ def _keep_members(turn: Turn, primary: Node) -> None:
             keep_pointed(turn)
     _unpause_members(turn)
     begin_switchover(turn)
+    renew_certificates(turn)
+    if bring_values(turn, primary):
+        renew_members(turn, primary)
 
 
 def _unpause_members(turn: Turn) -> None:

@@ -3,18 +3,22 @@
 The real one is `redis.link`; the simulated one ships in `runtime.fake` and proves logic, not Redis.
 """
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from memstored.domain.facts import ReplicationFacts
+from memstored.domain.facts import ReadSettings, ReplicationFacts
 from memstored.domain.figures import Info
-from memstored.domain.model import TenantUser
+from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
 __all__ = [
+    "AUTHORITIES_FILE",
+    "CERTIFICATE_FILE",
     "FENCE",
+    "KEY_FILE",
+    "NODE_FILES",
     "TENANTS",
     "Door",
     "DoorTrouble",
@@ -23,7 +27,10 @@ __all__ = [
     "Identity",
     "Link",
     "LinkTrouble",
+    "Papers",
+    "SettingRefused",
     "Target",
+    "TlsClient",
     "Wire",
 ]
 
@@ -31,10 +38,23 @@ FENCE, TENANTS = "fence", "tenants"
 """Users of an engine that has none (`Capabilities.acl`): it takes one password at a time, and who knows which
 is their name. The fence's only the service knows; the tenants' serves tenants, replication and control (H19).
 """
+NODE_FILES = "files"
+"""The folder, within a node's own, of the files that it is given beside its configuration."""
+CERTIFICATE_FILE, KEY_FILE, AUTHORITIES_FILE = "node.crt", "node.key", "authorities.crt"
+"""Their names: its certificate, the key to that, and the authorities that it trusts, all in PEM."""
 
 
 class LinkTrouble(Exception):
     """A command could not be carried out or its answer did not come: look again before believing."""
+
+
+class SettingRefused(LinkTrouble):
+    """A node did not take a value: `name` is the parameter's, `words` are the engine's own (API.md 7)."""
+
+    def __init__(self, name: str, words: str) -> None:
+        super().__init__(f"{name}: {words}")
+        self.name = name
+        self.words = words
 
 
 class DoorTrouble(Exception):
@@ -49,11 +69,29 @@ class Identity:
     secret: str = field(repr=False)
 
 
+class TlsClient(Protocol):
+    """Whose certificates are accepted when we connect to a node."""
+
+    @property
+    def authorities(self) -> str:
+        """The certificates of the authorities that are trusted now, in PEM, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What a server shows: its certificate and its private key, both in PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where a node answers and who we are there. `version` is the engine's, like `7.0.15`.
 
     `password` is the tenants', where the engine has no users and so may ask it of us too; None elsewhere.
+    With `tls` the port speaks TLS only, and the node must show a certificate for `host` that is trusted.
     """
 
     node: NodeId
@@ -62,6 +100,7 @@ class Target:
     version: str
     control: Identity
     password: str | None = field(default=None, repr=False)
+    tls: TlsClient | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +187,19 @@ class Link(Protocol):
         """The addresses the node listens at (`CONFIG GET bind`)."""
         ...
 
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint (SHA-256, 64 hex digits) of the certificate that the last handshake showed."""
+        ...
+
+    @property
+    def settings(self) -> ReadSettings | None:
+        """What `CONFIG GET` said of every editable parameter of the engine's family, by name.
+
+        Read when the connection is made, and anew after each change.
+        """
+        ...
+
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
         ...
@@ -195,6 +247,14 @@ class Link(Protocol):
         """Count what the node holds now."""
         ...
 
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """Set each value live (`CONFIG SET`) and read it back, in this order.
+
+        Raises `SettingRefused` at the first that the engine refuses, or takes for something else; those
+        before it are set.
+        """
+        ...
+
     async def promote(self) -> None:
         """`REPLICAOF NO ONE`."""
         ...
@@ -221,6 +281,13 @@ class Link(Protocol):
 
     async def end_through(self, address: str, port: int) -> None:
         """End every client connection that came in through that address (`CLIENT KILL LADDR`, H13)."""
+        ...
+
+    async def take_certificate(self) -> None:
+        """Have the node read certificate, key and trusted authorities anew from where they lie, all at once.
+
+        Connections that stand are kept. Then `certificate` is what a handshake of its own shows (H31).
+        """
         ...
 
     async def stamp(self) -> int:
@@ -264,10 +331,13 @@ class Door(Protocol):
 class Doors(Protocol):
     """Opens doors."""
 
-    def __call__(self, host: str, *, size: int, deadline: float) -> AbstractAsyncContextManager[Door]:
+    def __call__(
+        self, host: str, *, size: int, deadline: float, papers: Papers | None = None
+    ) -> AbstractAsyncContextManager[Door]:
         """A door at that host (IPv4) for an RDB of `size` bytes, open for the length of the context.
 
-        A node that does not get on for `deadline` seconds is given up.
+        A node that does not get on for `deadline` seconds is given up. With `papers` it speaks TLS only and
+        shows these (H24).
         """
         ...
 

@@ -6,6 +6,8 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
+from memstored.domain.certificates import renewal_step
+from memstored.domain.configuring import apply_under_way
 from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import first_node, loaded_bytes
@@ -105,10 +107,17 @@ def _advance_operation(turn: Turn) -> None:
     step = _STEPS[operation.kind](turn, operation)
     if step is None:
         turn.amend(operation=operation.ended(turn.facts.wall))
-        if operation.kind is OperationKind.CREATE:
-            turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
+        _tell_complete(turn, operation)
     else:
         turn.amend(operation=_with_bytes(turn, operation.at(step, turn.facts.wall)))
+
+
+def _tell_complete(turn: Turn, operation: Operation) -> None:
+    if operation.kind is OperationKind.CREATE:
+        turn.tell(EventName.CREATE_COMPLETE, "The set takes writes.", cause=EventName.CREATE)
+    elif operation.kind is OperationKind.RENEW_CERTIFICATES:
+        message = "Every node shows its new certificate."
+        turn.tell(EventName.CERTIFICATES_RENEW_COMPLETE, message, cause=EventName.CERTIFICATES_RENEW)
 
 
 def _spoiled(turn: Turn, operation: Operation) -> str | None:
@@ -182,6 +191,11 @@ def _modification(_turn: Turn, _operation: Operation) -> str | None:
     return None
 
 
+def _application(_turn: Turn, operation: Operation) -> str | None:
+    """Its steps are recorded where they are decided, in `domain.configuring` and `domain.replacing`."""
+    return operation.step
+
+
 def _failover(turn: Turn, _operation: Operation) -> str | None:
     if turn.set.lineage is None:
         return "fence"
@@ -209,6 +223,8 @@ _STEPS = {
     OperationKind.DELETE_NODE: _removal,
     OperationKind.PROMOTE: _switchover,
     OperationKind.MODIFY: _modification,
+    OperationKind.RENEW_CERTIFICATES: renewal_step,
+    OperationKind.APPLY_PARAMETERS: _application,
     OperationKind.FAILOVER: _failover,
     OperationKind.HEAL: _healing,
     OperationKind.DELETE: _removal,
@@ -354,8 +370,9 @@ def _primary_trouble(turn: Turn) -> Standing | None:
         return None
     promotion = turn.lineage.promotion
     operation = turn.under_way
-    planned = operation is not None and operation.kind is OperationKind.PROMOTE
-    if promotion is not None and not planned:
+    planned = operation is not None and operation.kind in _WITH_PROMOTION
+    source = turn.set.node(promotion.source) if promotion is not None else None
+    if promotion is not None and not (planned and source is not None and not source.lost):
         return _recovering("promoting a replica")
     if primary_is_lost(turn):
         return _lost_primary(turn)
@@ -365,6 +382,9 @@ def _primary_trouble(turn: Turn) -> Standing | None:
     if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
         return _busy_primary()
     return None
+
+
+_WITH_PROMOTION = (OperationKind.PROMOTE, OperationKind.APPLY_PARAMETERS)
 
 
 def _recovering(trying: str) -> Standing:
@@ -472,9 +492,10 @@ def _members_trouble(turn: Turn) -> Standing | None:
     failing = [n for n in turn.replicas() if resting(turn, n)]
     if failing:
         return _copy_trouble(turn, failing)
-    lost = [n.name for n in turn.set.nodes if n.lost]
+    nodes = [n for n in turn.set.nodes if not _comes_or_goes(turn, n)]
+    lost = [n.name for n in nodes if n.lost]
     missing = lost or len(turn.set.nodes) < turn.set.replicas
-    coming = [n.name for n in turn.set.nodes if not n.lost and n.status is not NodeState.RUNNING]
+    coming = [n.name for n in nodes if not n.lost and n.status is not NodeState.RUNNING]
     again = [n.name for n in turn.set.nodes if n.status is NodeState.WARNING]
     if again and not missing:
         return _copying_again(again)
@@ -483,6 +504,12 @@ def _members_trouble(turn: Turn) -> Standing | None:
     if missing or coming:
         return _degraded(lost or coming)
     return _out_of_step(turn)
+
+
+def _comes_or_goes(turn: Turn, node: Node) -> bool:
+    """Whether an apply of parameters has this node come or go, beside as many as there are to be."""
+    operation = apply_under_way(turn)
+    return operation is not None and (node.removing or node.id == operation.node)
 
 
 def _healing_standing(coming: list[str]) -> Standing:

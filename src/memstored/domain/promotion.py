@@ -6,19 +6,29 @@ target `NO ONE`, re-point all, move the address. Until `NO ONE` may
 have been sent the change can be abandoned; after it there is only forward, or the heir proven gone.
 """
 
+from dataclasses import replace
+
 from memstored.domain.actions import Detach, Fence, Pause, Point, Promote, Unpause
+from memstored.domain.configuring import apply_under_way
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import Life, ReplicationFacts
-from memstored.domain.failover import begin_promotion, primary_is_lost, watch_silent_primary
+from memstored.domain.failover import (
+    begin_promotion,
+    primary_is_lost,
+    promotion_wanted,
+    watch_silent_primary,
+)
 from memstored.domain.model import Lineage, Node, Promotion
 from memstored.domain.pointing import choose_reader
 from memstored.domain.turn import AT_ONCE, SOON, Turn
-from memstored.domain.words import EventName, OperationKind, Outcome
+from memstored.domain.words import EventName, NodeId, OperationKind, Outcome
 
-__all__ = ["begin_switchover", "carry_promotion"]
+__all__ = ["begin_switchover", "carry_promotion", "hand_over"]
 
 CATCH_UP = 1.5
 """Seconds that a planned promotion may hold writes back before it is abandoned."""
+HANDOVER_PAUSE = 10.0
+"""Seconds before a handover that came to nothing is tried again, where nobody asked for one node."""
 READY = 5.0
 """Seconds to wait for a target that is momentarily not in step before the request is given up."""
 
@@ -31,17 +41,23 @@ def begin_switchover(turn: Turn) -> None:
     target = turn.set.node(operation.node) if operation.node else None
     if target is None or target.lost:
         abandon(turn, "The target is gone; the primary stays what it was.")
-    elif target.id == primary.id:
+    elif target.id == primary.id or hand_over(turn, primary, target):
         return
-    elif _in_step(turn, target, primary):
-        promotion = Promotion(heir=target.id, source=primary.id, sent=False, started_at=turn.facts.wall)
-        turn.amend_lineage(promotion=promotion)
-        _hold_writes(turn, primary)
-        turn.look(AT_ONCE)
     elif _elapsed(turn, turn.facts.operation_for, target) > READY:
         abandon(turn, "The target is not in step with the primary; nothing was changed.")
     else:
         turn.look(SOON)
+
+
+def hand_over(turn: Turn, primary: Node, target: Node) -> bool:
+    """Begin a planned promotion, if the target is in step with its primary."""
+    if not _in_step(turn, target, primary):
+        return False
+    promotion = Promotion(heir=target.id, source=primary.id, sent=False, started_at=turn.facts.wall)
+    turn.amend_lineage(promotion=promotion)
+    _hold_writes(turn, primary)
+    turn.look(AT_ONCE)
+    return True
 
 
 def _hold_writes(turn: Turn, primary: Node) -> None:
@@ -85,12 +101,25 @@ def _in_step(turn: Turn, target: Node, primary: Node) -> bool:
 
 
 def abandon(turn: Turn, why: str) -> None:
-    """Give up what the caller asked for and say so; the data is where it was."""
+    """Give up what the caller asked for and say so; the data is where it was.
+
+    A handover that an apply of parameters needs is tried again after a while.
+    """
+    if apply_under_way(turn) is not None:
+        _count_handover(turn)
+        return
     operation = turn.under_way
     if operation is None or operation.kind is not OperationKind.PROMOTE:
         return
     turn.amend(operation=operation.ended(turn.facts.wall, why))
     turn.tell(EventName.SWITCHOVER, why, node=operation.node, outcome=Outcome.FAILURE)
+
+
+def _count_handover(turn: Turn) -> None:
+    configuration = turn.set.configuration
+    if configuration is not None:
+        failures, at = configuration.failures + 1, turn.facts.wall + HANDOVER_PAUSE
+        turn.amend(configuration=replace(configuration, failures=failures, retry_at=at))
 
 
 def carry_promotion(turn: Turn, promotion: Promotion) -> None:
@@ -130,7 +159,6 @@ def conclude(turn: Turn, heir: Node, seen: ReplicationFacts) -> None:
     The primary before, where it still lives, stands at the end of its own history: a whole copy.
     """
     before = turn.lineage
-    returned = before.primary == heir.id
     turn.amend(
         lineage=Lineage(
             epoch=before.epoch,
@@ -144,26 +172,35 @@ def conclude(turn: Turn, heir: Node, seen: ReplicationFacts) -> None:
     turn.name_primary(heir.id)
     turn.amend_node(heir.id, whole=True)
     turn.amend_node(before.primary, whole=True)
-    _announce(turn, heir, returned=returned)
+    _announce(turn, heir, before.primary)
     if turn.set.opened:
         turn.do(Point(heir.id, choose_reader(turn)))
 
 
-def _announce(turn: Turn, heir: Node, *, returned: bool) -> None:
-    operation = turn.under_way
-    planned = operation is not None and operation.kind is OperationKind.PROMOTE
-    if returned:
+def _announce(turn: Turn, heir: Node, source: NodeId) -> None:
+    if heir.id == source:
         abandon(turn, "The target did not catch up in time; the primary stays what it was, nothing is lost.")
-    elif planned and operation is not None and operation.node == heir.id:
+    elif _as_planned(turn, heir, source):
         turn.tell(EventName.SWITCHOVER, f"{heir.name} is the primary now.", node=heir.id)
     else:
-        abandon(turn, f"The primary died; {heir.name}, which held more data, has taken over.")
+        if apply_under_way(turn) is None:
+            abandon(turn, f"The primary died; {heir.name}, which held more data, has taken over.")
         turn.tell(
             EventName.FAILOVER_COMPLETE,
             f"{heir.name} is the primary of epoch {turn.lineage.epoch}.",
             node=heir.id,
             cause=EventName.FAILOVER,
         )
+
+
+def _as_planned(turn: Turn, heir: Node, source: NodeId) -> bool:
+    """Whether this is the change that was asked for, not what a death in the middle of it made of it."""
+    operation, before = turn.under_way, turn.set.node(source)
+    if operation is None:
+        return False
+    if operation.kind is OperationKind.APPLY_PARAMETERS:
+        return before is not None and not before.lost
+    return operation.kind is OperationKind.PROMOTE and operation.node == heir.id
 
 
 def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
@@ -175,6 +212,8 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
     assert primary is not None
     seen = turn.seen(primary).replication
     if not turn.up(primary) or seen is None:
+        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
+            turn.amend_lineage(promotion=None)
         watch_silent_primary(turn, primary)
         return
     late = _elapsed(turn, turn.facts.promotion_for, primary) > CATCH_UP

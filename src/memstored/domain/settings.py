@@ -16,6 +16,7 @@ __all__ = [
     "QuotaSettings",
     "Quotas",
     "Settings",
+    "TlsSettings",
     "UserSettings",
 ]
 
@@ -81,6 +82,19 @@ class ObjectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """For how many days certificates hold: the authority's, and those of the nodes.
+
+    Each is renewed when two thirds of its life have passed. A new authority is made known for `overlap_days`
+    before anything is signed by it: as often as that, clients must fetch whom to trust.
+    """
+
+    authority_days: int = 3650
+    certificate_days: int = 365
+    overlap_days: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserSettings:
     """The key that callers encrypt passwords with is replaced every `password_key_period` (30 days)."""
 
@@ -113,6 +127,7 @@ class Settings:
     failover: FailoverSettings = FailoverSettings()
     backup: BackupSettings = BackupSettings()
     objects: ObjectSettings = ObjectSettings()
+    tls: TlsSettings = TlsSettings()
     user: UserSettings = UserSettings()
     metrics: MetricsSettings = MetricsSettings()
     engines: EngineSettings = EngineSettings()

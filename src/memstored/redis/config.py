@@ -9,11 +9,30 @@ from types import MappingProxyType
 
 from memstored.domain.engine import Family, capabilities_of, family_of
 from memstored.domain.parameters import engine_values, parameters_of
-from memstored.domain.ports import Identity
+from memstored.domain.ports import AUTHORITIES_FILE, CERTIFICATE_FILE, KEY_FILE, NODE_FILES, Identity
 from memstored.redis.acl import DEFAULT_USER, control_rules
 from memstored.redis.renaming import renamings
+from memstored.redis.tls import CIPHERS
 
-__all__ = ["directives"]
+__all__ = ["TLS", "TLS_FILES", "directives"]
+
+TLS_FILES: tuple[tuple[str, str], ...] = (
+    ("tls-cert-file", f"{NODE_FILES}/{CERTIFICATE_FILE}"),
+    ("tls-key-file", f"{NODE_FILES}/{KEY_FILE}"),
+    ("tls-ca-cert-file", f"{NODE_FILES}/{AUTHORITIES_FILE}"),
+)
+"""The settings that name what a node shows and whom it trusts: relative to its own folder, never changed."""
+
+TLS: tuple[tuple[str, str], ...] = (
+    *TLS_FILES,
+    # Clients need no certificate. Between nodes the chain is verified, though not which node it is (H31).
+    ("tls-auth-clients", "no"),
+    ("tls-replication", "yes"),
+    ("tls-protocols", '"TLSv1.2 TLSv1.3"'),
+    ("tls-ciphers", CIPHERS),
+    ("tls-prefer-server-ciphers", "yes"),
+)
+"""The directives, beside the port, of a node that speaks TLS."""
 
 _GIB = 1024**3
 _MIB = 1024**2
@@ -72,13 +91,15 @@ def directives(
     control: Identity,
     failure_detection: float,
     parameters: Mapping[str, str] = MappingProxyType({}),
+    tls: bool = False,
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
     Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` are values of
     editable parameters as the engine takes them (`domain.parameters.engine_values`); the others have the
-    defaults of the family. Raises `ValueError` for any other parameter and for a version not known here.
+    defaults of the family. Raises `ValueError` for any other parameter and for a version not known here. With
+    `tls` the node finds the files that `TLS_FILES` names when it starts.
     """
     family = family_of(version)
     defaults = engine_values(family, (), memory_gib)
@@ -90,6 +111,7 @@ def directives(
         *(_users(control) if capabilities_of(version).acl else _passwords(control)),
         *_sized(memory_gib, failure_detection),
         *_chosen({**defaults, **parameters}),
+        *(TLS if tls else ()),
     )
 
 

@@ -1,4 +1,4 @@
-"""One TCP connection to a node: commands go out as they come, answers come back in their order.
+"""One connection to a node, TCP or TLS: commands go out as they come, answers come back in their order.
 
 Made cheap for the one command that is sent all day: when the bytes of a poll's answer are those of the
 last one, nothing is parsed. `redis.line` makes connections; `redis.link` asks.
@@ -69,6 +69,12 @@ class Connection(asyncio.Protocol):
         self._last_poll = b""
         self._aborted = False
 
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What it goes over; there is none before the connection was made."""
+        assert self._transport is not None, "asked before the connection was made"
+        return self._transport
+
     def ask(self, payload: bytes, count: int, then: Callable[[list[Reply] | None], None]) -> None:
         """Send `count` packed commands; `then` gets their answers, None when the connection ended first."""
         self._send(payload, _Exchange(count, then))
@@ -113,10 +119,10 @@ class Connection(asyncio.Protocol):
         self._listener.lost(self)
 
     def _send(self, payload: bytes, exchange: _Exchange) -> None:
-        assert self._transport is not None, "asked before the connection was made"
+        transport = self.transport
         self._exchanges.append(exchange)
-        if not self._aborted and not self._transport.is_closing():
-            self._transport.write(payload)
+        if not self._aborted and not transport.is_closing():
+            transport.write(payload)
 
     def _lone_poll(self) -> _Exchange | None:
         """The poll whose answer, and nothing else, begins with the next byte."""

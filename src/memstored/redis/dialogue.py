@@ -7,6 +7,7 @@ Links, which never wait, have `redis.connection`.
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -35,17 +36,31 @@ class Dialogue:
         self._trouble = trouble
         self._loop = asyncio.get_running_loop()
         self._kept = b""
+        self._tls: ssl.SSLObject | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     async def connect(self, host: str, port: int) -> None:
         """Connect; the host is an address."""
         await self._in_time(self._loop.sock_connect(self._socket, (host, port)))
 
+    async def secure(self, context: ssl.SSLContext, *, host: str | None = None) -> None:
+        """Go on over TLS: as the client of `host` (an address), or as the server when there is none.
+
+        What is wrong with the other end's certificate is raised as trouble as well.
+        """
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_side=host is None, server_hostname=host)
+        await self._in_time(self._shake_hands(tls))
+        self._tls = tls
+
     async def send(self, data: bytes) -> None:
         """Hand all of it to the system, which takes it as fast as the node reads."""
         rest = memoryview(data)
         while rest:
-            await self._in_time(self._loop.sock_sendall(self._socket, rest[:PART]))
-            rest = rest[PART:]
+            part, rest = rest[:PART], rest[PART:]
+            if self._tls is not None:
+                self._tls.write(part)
+                part = memoryview(self._outgoing.read())
+            await self._in_time(self._loop.sock_sendall(self._socket, part))
 
     async def line(self) -> bytes:
         """The next line; empty ones, by which a node says that it is at it, are signs of life alone."""
@@ -77,10 +92,52 @@ class Dialogue:
         return self._trouble(f"this is not what a Redis says: {line[:100].decode(errors='replace')}")
 
     async def _receive(self) -> bytes:
-        received = await self._in_time(self._loop.sock_recv(self._socket, PART))
+        received = await self._in_time(self._decrypted() if self._tls is not None else self._raw())
         if not received:
             raise self._trouble("the node ended the connection")
         return received
+
+    async def _raw(self) -> bytes:
+        return await self._loop.sock_recv(self._socket, PART)
+
+    async def _decrypted(self) -> bytes:
+        """What came last over TLS; nothing when the other end said that it ends, or just ended."""
+        assert self._tls is not None, "asked before TLS was begun"
+        while True:
+            try:
+                return self._tls.read(PART)
+            except ssl.SSLWantReadError:
+                # What is to be said beside the data, as a new key.
+                await self._flush()
+                if not await self._feed():
+                    return b""
+            except ssl.SSLZeroReturnError:
+                return b""
+
+    async def _shake_hands(self, tls: ssl.SSLObject) -> None:
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if not await self._feed():
+                    raise self._trouble("the node ended the connection during the TLS handshake") from None
+            except ssl.SSLError:
+                # The other end is to learn why.
+                await self._flush()
+                raise
+            else:
+                return await self._flush()
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._loop.sock_sendall(self._socket, self._outgoing.read())
+
+    async def _feed(self) -> bool:
+        """Take in what comes next; false when nothing comes any more."""
+        received = await self._raw()
+        self._incoming.write(received)
+        return bool(received)
 
     async def _in_time(self, work: Awaitable[Answer]) -> Answer:
         try:
@@ -88,5 +145,7 @@ class Dialogue:
                 return await work
         except TimeoutError:
             raise self._trouble(f"the node was silent for {self._deadline} s") from None
+        except ssl.SSLError as error:
+            raise self._trouble(f"no TLS that can be trusted: {error.reason or error}") from None
         except OSError as error:
             raise self._trouble(os.strerror(error.errno) if error.errno else str(error)) from None

@@ -16,9 +16,10 @@ from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self, cast
 
-from memstored.domain.ports import DoorTrouble, Identity
+from memstored.domain.ports import DoorTrouble, Identity, Papers
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.rdb import END_BYTES, may_be_whole
+from memstored.redis.tls import server_context
 
 __all__ = ["LoadingDoor"]
 
@@ -48,10 +49,11 @@ class LoadingDoor:
 
     `size` is the data's length in bytes. `deadline` bounds in seconds the wait for the node, and every
     silence of it; the engine itself gives up when the data stands still for 20 s (`repl-timeout`).
-    `turned_away` counts connections that did not know the secret, or asked for the data again.
+    `turned_away` counts connections that did not know the secret, or asked for the data again. With `papers`
+    it speaks TLS only, and shows them.
     """
 
-    def __init__(self, host: str, *, size: int, deadline: float) -> None:
+    def __init__(self, host: str, *, size: int, deadline: float, papers: Papers | None = None) -> None:
         self.identity = Identity(user=f"memstored-load-{secrets.token_hex(4)}", secret=secrets.token_hex(32))
         self.replid = secrets.token_hex(20)
         self.port = 0
@@ -59,6 +61,7 @@ class LoadingDoor:
         self._host = host
         self._size = size
         self._deadline = deadline
+        self._context = server_context(papers) if papers is not None else None
         self._strangers: dict[asyncio.Task[None], None] = {}
         self._known = False
         self._sent = 0
@@ -170,6 +173,8 @@ class LoadingDoor:
         """One connection, from its first word until it is turned away or the door closes."""
         try:
             async with asyncio.timeout(self._deadline):
+                if self._context is not None:
+                    await guest.secure(self._context)
                 await self._let_in(guest)
         except (DoorTrouble, TimeoutError):
             return
@@ -221,6 +226,7 @@ class _Guest:
         self._dialogue = Dialogue(connection, deadline=deadline, trouble=_Broken)
         self.close = connection.close
         self.send = self._dialogue.send
+        self.secure = self._dialogue.secure
 
     async def command(self) -> list[bytes]:
         """The next command."""

@@ -1,9 +1,12 @@
 """A connection that is made again by itself: at once after it ended, then with a growing pause."""
 
 import asyncio
+import ssl
 from typing import Protocol
 
+from memstored.domain.ports import TlsClient
 from memstored.redis.connection import Connection
+from memstored.redis.tls import client_context
 
 __all__ = ["Line", "Party"]
 
@@ -31,12 +34,15 @@ class Line:
     """Keeps one connection to `host`:`port` up until it is closed. `deadline` bounds one attempt, in seconds.
 
     The pause between attempts begins at 10 ms and doubles up to 500 ms; `settle` sets it back. It costs
-    a task only while it connects.
+    a task only while it connects. With `tls` each attempt trusts those who are trusted then.
     """
 
-    def __init__(self, host: str, port: int, party: Party, *, deadline: float) -> None:
+    def __init__(
+        self, host: str, port: int, party: Party, *, deadline: float, tls: TlsClient | None = None
+    ) -> None:
         self._host = host
         self._port = port
+        self._tls = tls
         self._party = party
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
@@ -106,6 +112,16 @@ class Line:
         self.trouble = "the node ended the connection before it let us in, as it does at maxclients"
         self._party.heard()
 
+    def _distrusted(self, error: ssl.SSLError) -> None:
+        """Somebody answered, so it is a sign of life; whether it is the node can not be told (H15)."""
+        self.refused = True
+        reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
+        self.trouble = f"no TLS that can be trusted: {reason or error}"
+        self._party.heard()
+
+    def _context(self) -> ssl.SSLContext | None:
+        return client_context(self._tls.authorities) if self._tls is not None else None
+
     def _down(self) -> None:
         self.connection = None
         if not self._closed:
@@ -115,7 +131,9 @@ class Line:
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self._deadline):
-                await self._loop.create_connection(lambda: Connection(self), self._host, self._port)
+                await self._loop.create_connection(
+                    lambda: Connection(self), self._host, self._port, ssl=self._context()
+                )
         except OSError as error:  # TimeoutError is one; it may come just after the connection stood
             if self.connection is not None:
                 # uvloop closes a connection made too late without ever saying that it is lost.
@@ -126,6 +144,8 @@ class Line:
                 return
             if isinstance(error, ConnectionResetError):
                 self._turned_away()
+            elif isinstance(error, ssl.SSLError):
+                self._distrusted(error)
             else:
                 self.refused = isinstance(error, ConnectionRefusedError)
                 self.trouble = "connection refused" if self.refused else _words(error)

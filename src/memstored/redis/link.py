@@ -6,17 +6,20 @@ core while their nodes are idle, 4.5 % when every answer differs (measured under
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import hiredis
 
 from memstored.domain.clock import Clock
-from memstored.domain.facts import NOWHERE, ReplicationFacts
+from memstored.domain.engine import capabilities_of, family_of
+from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
 from memstored.domain.figures import Info
-from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, LinkTrouble, Target
+from memstored.domain.model import Setting, TenantUser
+from memstored.domain.parameters import normalized, parameter_of
+from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused, Target
 from memstored.domain.words import NodeId
+from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
 from memstored.redis.dialect import dialect_of
 from memstored.redis.line import Line
@@ -27,7 +30,9 @@ from memstored.redis.readings import (
     REPLICATION,
     Readings,
     holdings_of,
+    settings_asked,
 )
+from memstored.redis.tls import handshake, shown_by
 
 __all__ = ["RedisLink", "RedisWire"]
 
@@ -82,10 +87,12 @@ class RedisLink:
         self._info: Info | None = None
         self._asking_info = False
         self._paused_until = 0.0
+        self._certificate: str | None = None
         self._dialect = dialect_of(target)
+        self._account = (*self._dialect.account, *settings_asked(target.version))
         self._refusals = 0
         self._pause_unknown = self._dialect.pauses
-        self._line = Line(target.host, target.port, self, deadline=_CONNECT)
+        self._line = Line(target.host, target.port, self, deadline=_CONNECT, tls=target.tls)
 
     @property
     def connected(self) -> bool:
@@ -156,6 +163,16 @@ class RedisLink:
         """The addresses the node listens at."""
         return self._readings.bound
 
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint of the certificate that the last handshake showed; None without TLS."""
+        return self._certificate
+
+    @property
+    def settings(self) -> ReadSettings | None:
+        """What `CONFIG GET` said of every parameter that a group may set."""
+        return self._readings.settings
+
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; while that is unanswered, only count."""
         if self._probing:
@@ -224,6 +241,25 @@ class RedisLink:
         """Count what the node holds now."""
         return holdings_of(await self._do(*HOLDINGS))
 
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """`CONFIG SET` for each, and `CONFIG GET` to see what the engine made of it."""
+        for setting in settings:
+            await self._set(setting)
+
+    async def _set(self, setting: Setting) -> None:
+        name, value = setting.name, setting.value
+        told, _ = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
+        if isinstance(told, hiredis.ReplyError):
+            if _says(told, "BUSY") or _says(told, "LOADING"):
+                raise LinkTrouble(f"CONFIG SET: {told}")
+            raise SettingRefused(name, self._dialect.hidden(str(told), None))
+        read = dict(self._readings.settings or ()).get(name)
+        parameter = parameter_of(family_of(self._target.version), name)
+        if read is None or parameter is None:
+            raise LinkTrouble(f"CONFIG GET {name}: no answer that can be read")
+        if normalized(parameter, read) != normalized(parameter, value):
+            raise SettingRefused(name, f"the engine made {read} of {value}")
+
     async def promote(self) -> None:
         """`REPLICAOF NO ONE`. After `LinkTrouble` it may still be carried out (H9)."""
         await self._do(("REPLICAOF", "NO", "ONE"), *REPLICATION)
@@ -254,6 +290,23 @@ class RedisLink:
         """End every client connection that came in through that address, subscribers too (H13)."""
         await self._do(_kill_through(address, port))
 
+    async def take_certificate(self) -> None:
+        """Set what names the files to what it is already: the node reads them anew, and takes all or nothing.
+
+        In one command where that is possible: else the first of them makes it read all (H31).
+        """
+        assert self._target.tls is not None, "only a node with TLS has a certificate"
+        several = capabilities_of(self._target.version).several_settings
+        names = TLS_FILES if several else TLS_FILES[:1]
+        await self._do(("CONFIG", "SET", *(word for setting in names for word in setting)))
+        try:
+            async with asyncio.timeout(self._deadline):
+                seen = await handshake(self._target.host, self._target.port, self._target.tls.authorities)
+        except OSError as trouble:  # TimeoutError is one
+            raise LinkTrouble(f"TLS handshake: {_words(trouble)}") from trouble
+        self._certificate = seen
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
 
@@ -271,6 +324,8 @@ class RedisLink:
 
     def up(self, connection: Connection) -> None:
         """Called by the line: introduce ourselves and ask for a full account."""
+        if self._target.tls is not None:
+            self._certificate = shown_by(connection.transport)
         logins = self._dialect.logins
         connection.ask(packed((logins[self._refusals % len(logins)],)), 1, self._greeted)
         connection.ask(self._packed((_NAME,)), 1, _ignored)
@@ -333,10 +388,10 @@ class RedisLink:
         self._pause_unknown = False
         self._connected = True
         self._line.settle()
-        self._learn(self._dialect.account, asked_at, replies)
+        self._learn(self._account, asked_at, replies)
 
     def _ask_account(self, connection: Connection, then: Callable[[float, list[Reply] | None], None]) -> None:
-        account = self._dialect.account
+        account = self._account
         connection.ask(self._packed(account), len(account), partial(then, self._clock.monotonic()))
 
     def _probed(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply] | None) -> None:
@@ -360,7 +415,7 @@ class RedisLink:
 
     def _accounted(self, asked_at: float, replies: list[Reply] | None) -> None:
         if replies is not None:
-            self._learn(self._dialect.account, asked_at, replies)
+            self._learn(self._account, asked_at, replies)
 
     def _learn(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply]) -> None:
         before = (self.busy, self.loading, self._readings)
@@ -375,17 +430,21 @@ class RedisLink:
 
     async def _do(self, *commands: Command, secret: str | None = None) -> list[Reply]:
         """Send the commands at once and learn from the answers; `secret` never shows in `LinkTrouble`."""
+        replies = await self._exchange(*commands)
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, hiredis.ReplyError):
+                raise LinkTrouble(f"{_name(command)}: {self._dialect.hidden(str(reply), secret)}")
+        return replies
+
+    async def _exchange(self, *commands: Command) -> list[Reply]:
+        """The answers to the commands, refusals among them."""
         connection = self._line.connection
         if connection is None or not self._connected:
             raise LinkTrouble(f"{self._target.host}:{self._target.port}: {self.trouble}")
         answer = asyncio.get_running_loop().create_future()
         answered = partial(self._answered, commands, self._clock.monotonic(), answer)
         connection.ask(self._packed(commands), len(commands), answered)
-        replies = await self._awaited(connection, commands[0], answer)
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, hiredis.ReplyError):
-                raise LinkTrouble(f"{_name(command)}: {self._dialect.hidden(str(reply), secret)}")
-        return replies
+        return await self._awaited(connection, commands[0], answer)
 
     def _packed(self, commands: tuple[Command, ...]) -> bytes:
         """The commands as this node knows them."""
@@ -419,6 +478,10 @@ class RedisLink:
             answer.set_exception(LinkTrouble(f"{_name(commands[0])}: the connection ended before the answer"))
         else:
             answer.set_result(replies)
+
+
+def _words(error: OSError) -> str:
+    return "not done in time" if isinstance(error, TimeoutError) else str(error)
 
 
 def _ignored(_replies: list[Reply] | None) -> None:

@@ -21,6 +21,7 @@ from memstored.redis.connection import Command, packed
 from memstored.redis.dialect import dialect_of
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.readings import fields_of
+from memstored.redis.tls import client_context
 
 __all__ = ["Outflow", "outflow"]
 
@@ -102,6 +103,9 @@ class _Talk:
         """Connect, as the control user; by the last way in when the node takes none of the others."""
         *others, last = dialect_of(self._target).logins
         await self._dialogue.connect(self._target.host, self._target.port)
+        if self._target.tls is not None:
+            context = client_context(self._target.tls.authorities)
+            await self._dialogue.secure(context, host=self._target.host)
         for login in others:
             try:
                 await self.ask(login)

@@ -5,13 +5,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
 
 import hiredis
 
-from memstored.domain.facts import ReplicationFacts
+from memstored.domain.engine import capabilities_of, family_of
+from memstored.domain.facts import ReadSettings, ReplicationFacts
 from memstored.domain.figures import keys_of
+from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import Holdings
 from memstored.redis.connection import Command, Reply
 
@@ -28,6 +31,7 @@ __all__ = [
     "Readings",
     "fields_of",
     "holdings_of",
+    "settings_asked",
 ]
 
 OWN_PREFIX = "memstored"
@@ -36,6 +40,7 @@ OWN_PREFIX = "memstored"
 _INFO_SERVER = ("INFO", "server")
 _INFO_PERSISTENCE = ("INFO", "persistence")
 INFO_REPLICATION = ("INFO", "replication")
+_GET = ("CONFIG", "GET")
 _GET_BIND = ("CONFIG", "GET", "bind")
 _GET_MASTERUSER = ("CONFIG", "GET", "masteruser")
 _ACL_LIST = ("ACL", "LIST")
@@ -48,13 +53,22 @@ HOLDINGS = (("INFO", "keyspace"), ("INFO", "stats"), ("INFO", "memory"))
 """What `holdings_of` reads the answers of."""
 
 
+@cache
+def settings_asked(version: str) -> tuple[Command, ...]:
+    """What an engine of that version is asked for the values of all parameters that a group may set."""
+    names = [p.name for p in parameters_of(family_of(version)) if p.editable]
+    if capabilities_of(version).several_settings:
+        return (("CONFIG", "GET", *names),)
+    return tuple(("CONFIG", "GET", name) for name in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
     """The last answers of one node. `read_at` (monotonic seconds) does not count as a difference.
 
     `follows_as` is the user it logs in as at its primary; `tenants` holds every user that is not the
     service's own and whether it is on; `copiers` the users that may follow this node, None where the engine
-    has no users.
+    has no users. `settings` are the parameters that were asked for, by name; None before.
     """
 
     run_id: str | None = None
@@ -66,6 +80,7 @@ class Readings:
     follows_as: str | None = None
     tenants: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     copiers: frozenset[str] | None = frozenset()
+    settings: ReadSettings | None = None
 
     def equipped_as(self, user: str) -> bool:
         """Whether it can follow and be followed by that replication user."""
@@ -78,7 +93,7 @@ class Readings:
 
     def disconnected(self) -> Self:
         """These readings when the server behind the connection is not known any more."""
-        return replace(self, run_id=None, process_id=None)
+        return replace(self, run_id=None, process_id=None, settings=None)
 
     def confirmed(self, asked_at: float) -> Self:
         """These readings when `INFO replication`, asked for at `asked_at`, answered the same again."""
@@ -91,7 +106,8 @@ class Readings:
 
         `readers` are those of the node's dialect, by default of one with users.
         """
-        read = (USERS_READERS if readers is None else readers).get(command)
+        known = USERS_READERS if readers is None else readers
+        read = known.get(command, _settings if command[:2] == _GET else None)
         if read is None or isinstance(reply, hiredis.ReplyError):
             return self
         return replace(self, **read(self, reply, asked_at))
@@ -135,6 +151,13 @@ def _bind(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
 
 def _masteruser(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
     return {"follows_as": reply[1].decode() or None}
+
+
+def _settings(known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
+    """Names and values in turn; what was known of other parameters stays."""
+    words = [word.decode() for word in reply]
+    values = dict(known.settings or ()) | dict(zip(words[::2], words[1::2], strict=True))
+    return {"settings": tuple(sorted(values.items()))}
 
 
 def _users(_known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:

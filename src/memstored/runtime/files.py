@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 __all__ = ["DamagedFile", "read_json", "replace_file", "write_private"]
 
@@ -12,10 +12,10 @@ class DamagedFile(Exception):
     """What the runtime keeps can not be read or understood; the message names it and says what to do."""
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) into a file that nobody else may read (mode 0600). Raises `OSError`."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Write `content` (text as UTF-8) into a file for nobody else (mode 0600). Raises `OSError`."""
     with _opened(path) as file:
-        file.write(text)
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -25,17 +25,17 @@ def replace_file(path: Path, text: str) -> None:
     """
     draft = path.with_name(f"{path.name}.new")
     with _opened(draft) as file:
-        file.write(text)
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
 
 
-def _opened(path: Path) -> TextIO:
+def _opened(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     # A draft may have been left by somebody else, and a umask may take from the owner too.
     os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8")
+    return os.fdopen(descriptor, "wb")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

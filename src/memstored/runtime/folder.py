@@ -3,6 +3,7 @@
     node.json     set, address, port; written first, removed last
     redis.conf    mode 0600; not there when the server was told its configuration as it started
     started       made before the server is started, then holds its process id and start time (S2)
+    files         a link to the folder, files-..., that holds the files it was given (each mode 0600)
     redis.log     the engine's own words
 
 The folder is the server's current folder, too: that is how its process is found again.
@@ -10,15 +11,18 @@ The folder is the server's current folder, too: that is how its process is found
 
 import json
 import re
+import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from memstored.domain.ports import NODE_FILES
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile, read_json, replace_file, write_private
 from memstored.runtime.processes import FolderKey
+from memstored.runtime.protocol import Files
 
 __all__ = ["NodeFolder", "NodeRecord", "configuration", "this_boot"]
 
@@ -51,14 +55,17 @@ def this_boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def configuration(directives: tuple[tuple[str, str], ...], record: NodeRecord, folder: "NodeFolder") -> str:
+def configuration(
+    directives: tuple[tuple[str, str], ...], record: NodeRecord, folder: "NodeFolder", *, tls: bool = False
+) -> str:
     """The text of redis.conf: the order's directives, then those of the place, which win.
 
     Raises `ValueError` for a directive that does not fit one line.
     """
+    port = (("port", "0"), ("tls-port", str(record.port))) if tls else (("port", str(record.port)),)
     place = (
         ("bind", record.address),
-        ("port", str(record.port)),
+        *port,
         ("replica-announce-ip", record.address),
         ("dir", _quoted(str(folder.path))),
         ("logfile", _quoted(str(folder.log))),
@@ -101,7 +108,14 @@ class NodeFolder:
         self._started = self.path / "started"
         self._copy = self.path / "dump.rdb"
 
-    def prepare(self, record: NodeRecord, directives: tuple[tuple[str, str], ...] | None) -> None:
+    def prepare(
+        self,
+        record: NodeRecord,
+        directives: tuple[tuple[str, str], ...] | None,
+        *,
+        tls: bool = False,
+        files: Files | None = None,
+    ) -> None:
         """Write all that the server needs; it may be done again until the server was started.
 
         Without directives no configuration is written: the server is to be told it.
@@ -110,7 +124,36 @@ class NodeFolder:
         self.log.unlink(missing_ok=True)
         replace_file(self._record, json.dumps(asdict(record)))
         if directives is not None:
-            write_private(self.configuration, configuration(directives, record, self))
+            write_private(self.configuration, configuration(directives, record, self, tls=tls))
+        if files is not None:
+            self.show(self.lay(files))
+            self.keep_shown()
+
+    def lay(self, files: Files) -> str:
+        """Write files beside those that are there, and return the name of their folder. Raises `OSError`."""
+        fresh = self.path / f"{NODE_FILES}-{secrets.token_hex(8)}"
+        fresh.mkdir(mode=0o700)
+        for name, content in files.items():
+            write_private(fresh / name, content)
+        return fresh.name
+
+    def show(self, name: str) -> None:
+        """Let `files` lead to the folder of that name, at once for all that is in it. Raises `OSError`."""
+        draft = self.path / f"{NODE_FILES}.new"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(name)
+        draft.replace(self.path / NODE_FILES)
+
+    def shown(self) -> str:
+        """The name of the folder that `files` leads to. Raises `OSError`."""
+        return str((self.path / NODE_FILES).readlink())
+
+    def keep_shown(self) -> None:
+        """Remove all files but those that `files` leads to, left-overs too. Raises `OSError`."""
+        shown = self.shown()
+        for folder in self.path.glob(f"{NODE_FILES}-*"):
+            if folder.name != shown:
+                shutil.rmtree(folder)
 
     def record(self) -> NodeRecord | None:
         """Who the node is; None when the folder was just being made or removed.

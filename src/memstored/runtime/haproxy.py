@@ -25,6 +25,7 @@ from memstored.runtime.processes import (
     FolderKey,
     ProcessGroup,
     current_folder,
+    current_path,
     processes,
     program_name,
     read_process,
@@ -39,8 +40,10 @@ CONNECTIONS = 20_000
 """What a primary and a reader take together before they refuse (`maxclients`), if the machine grants it."""
 SPARE_FILES = 64
 """Descriptors of HAProxy that carry no connection; each connection costs two."""
-DRAIN = 0.5
+DRAIN = 1.0
 """Seconds within which those who came through an address are cut off, or there is something in the way."""
+REMOVED = " (deleted)"
+"""What the kernel writes after the name of a folder that was removed."""
 _SERVER = "node"
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 _CONFIGURATION = """\
@@ -131,15 +134,20 @@ async def usable_haproxy(*, patience: float = 10.0) -> str:
 
 
 def running_in(folders: Iterable[Path]) -> dict[Path, ProcessGroup]:
-    """The HAProxy that runs in each of these folders, where one does. Takes some 20 µs a process."""
-    wanted = {key: folder for folder in folders if (key := _key(folder)) is not None}
+    """The HAProxy that runs in each of these folders, even if it was removed. Takes some 20 µs a process."""
+    folders = tuple(folders)
+    by_key = {key: folder for folder in folders if (key := _key(folder)) is not None}
+    by_name = {Path(f"{folder}{REMOVED}"): folder for folder in folders}
     found: dict[Path, ProcessGroup] = {}
-    for process in processes() if wanted else ():
-        if process.living and process.leads_session and program_name(process.number) == PROGRAM:
-            key = current_folder(process.number)
-            if key is not None and key in wanted:
-                group = ProcessGroup(number=process.number, started=process.started, folder=key)
-                found[wanted[key]] = group
+    for process in processes() if folders else ():
+        if not (process.living and process.leads_session and program_name(process.number) == PROGRAM):
+            continue
+        key, path = current_folder(process.number), current_path(process.number)
+        if key is None or path is None:
+            continue
+        folder = by_key.get(key) or by_name.get(path)
+        if folder is not None:
+            found[folder] = ProcessGroup(number=process.number, started=process.started, folder=key)
     return found
 
 

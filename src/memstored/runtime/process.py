@@ -10,7 +10,7 @@ import os
 import resource
 import subprocess
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -22,7 +22,7 @@ from memstored.runtime.files import DamagedFile
 from memstored.runtime.folder import NodeFolder, NodeRecord, configuration, this_boot
 from memstored.runtime.listening import accepts
 from memstored.runtime.processes import ProcessGroup, read_process
-from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
+from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
 from memstored.runtime.remains import Remains, Whereabouts, find_remains, seek
 from memstored.runtime.resident import Resident
 
@@ -223,8 +223,9 @@ class ProcessRuntime:
             node=order.node, set_id=order.set_id, address=address, port=order.port, boot=this_boot()
         )
         # In this order: an address that is held for a node without a folder tells that it was removed.
+        files = order.files(address) if order.files is not None else None
         written = order.directives if order.on_disk else None
-        await asyncio.to_thread(resident.folder.prepare, record, written)
+        await asyncio.to_thread(resident.folder.prepare, record, written, tls=order.tls, files=files)
         await self.addresses.save()
         async with self._spawning:
             # One a turn of the loop: each holds it up until the program is loaded.
@@ -232,7 +233,11 @@ class ProcessRuntime:
             if resident.fenced:
                 raise LaunchFailed(f"node {order.node} was fenced before it was started")
             resident.address, resident.port = address, order.port
-            told = None if order.on_disk else configuration(order.directives, record, resident.folder)
+            told = (
+                None
+                if order.on_disk
+                else configuration(order.directives, record, resident.folder, tls=order.tls)
+            )
             self._watch(resident, _spawn(resident.folder, engine, told))
         await self._await_accepting(resident)
 
@@ -297,6 +302,27 @@ class ProcessRuntime:
         """The node's own address; None while it has none."""
         resident = self._residents.get(node)
         return resident.address if resident is not None else None
+
+    @asynccontextmanager
+    async def replaced_files(self, node: NodeId, files: Files) -> AsyncIterator[None]:
+        """Let the node's `files` lead to these; see `Runtime.replaced_files`.
+
+        What a service that ended in between left beside them goes with the next change, or with the node.
+        """
+        resident = self._residents.get(node)
+        if resident is None:
+            raise LaunchFailed(f"node {node} is not here")
+        async with resident.lock:
+            folder = resident.folder
+            before = await asyncio.to_thread(folder.shown)
+            try:
+                await asyncio.to_thread(folder.show, await asyncio.to_thread(folder.lay, files))
+                yield
+            except BaseException:
+                folder.show(before)
+                raise
+            finally:
+                folder.keep_shown()
 
     async def fence(self, node: NodeId) -> bool:
         """End the node's process group and return whether it is proven empty within `patience` seconds.

@@ -3,7 +3,8 @@
 Nothing above knows of pids, files or `bind`. Implementations: `runtime.process`, `runtime.fake`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +13,19 @@ from memstored.domain.model import Vips
 from memstored.domain.ports import Link
 from memstored.domain.words import NodeId, SetId
 
-__all__ = ["Endpoints", "Engine", "EngineUnknown", "LaunchFailed", "LaunchOrder", "Placement", "Runtime"]
+__all__ = [
+    "Endpoints",
+    "Engine",
+    "EngineUnknown",
+    "Files",
+    "LaunchFailed",
+    "LaunchOrder",
+    "Placement",
+    "Runtime",
+]
+
+Files = Mapping[str, bytes]
+"""Files by their names, which directives call `files/<name>` (`domain.ports.NODE_FILES`)."""
 
 
 class LaunchFailed(Exception):
@@ -39,7 +52,9 @@ class LaunchOrder:
 
     The place adds address (`bind`, `replica-announce-ip`), `port`, `dir`, `logfile`. With `on_disk` they hold
     secrets only as hashes; still they are written with mode 0600. Without, they hold secrets in clear and
-    never lie on a disk: the server is told them as it starts (H19).
+    never lie on a disk: the server is told them as it starts (H19). With `tls` the port speaks TLS only.
+    `files`, told the node's address (IPv4), makes the files that it is to find when it starts: they are for
+    nobody else (mode 0600) and go with the node.
     """
 
     node: NodeId
@@ -49,6 +64,8 @@ class LaunchOrder:
     port: int
     directives: tuple[tuple[str, str], ...] = field(repr=False)
     on_disk: bool = True
+    tls: bool = False
+    files: Callable[[str], Files] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +112,14 @@ class Runtime(Protocol):
 
     def placements(self) -> Sequence[Placement]:
         """All nodes of this service that exist or left something behind, for the search for orphans."""
+        ...
+
+    def replaced_files(self, node: NodeId, files: Files) -> AbstractAsyncContextManager[None]:
+        """Put these in the place of the node's files while it runs: whoever reads sees all of them, or none.
+
+        Those before are back when the block ends by an exception, and gone when it does not. Raises
+        `OSError`, and `LaunchFailed` when there is no such node.
+        """
         ...
 
     async def fence(self, node: NodeId) -> bool:

@@ -5,14 +5,16 @@ Modelled on what 6.2 and 7.0 were measured to do (HAZARDS.md); it proves logic, 
 entry is applied whole or not at all.
 """
 
-from collections.abc import Callable, Collection
+import hashlib
+import ssl
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
-from memstored.domain.model import TenantUser
-from memstored.domain.ports import Holdings, Identity, LinkTrouble
+from memstored.domain.model import Setting, TenantUser
+from memstored.domain.ports import CERTIFICATE_FILE, Holdings, Identity, LinkTrouble, SettingRefused
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.simulated_stream import Entry, Feed, Phase, Snapshot
 
@@ -85,10 +87,12 @@ class SimulatedNode:
     may ask to continue where it is; false from the begin of a full sync to its end (H2). `ended`: the
     process that was launched is proven to be gone. `script_wrote`: what keeps it busy can not be killed.
     `guest`: the one-time identity of the door that it takes its data in from, and logs in as, until it is
-    equipped again. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
+    equipped again. `settings` are its parameters, `complaints` what it says to some of them when they are to
+    change. `evicted` counts keys it had no room for; `log` is what the engine wrote of troubles.
     `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
     until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
-    now.
+    now. `files` are what it was given, `certificate` the fingerprint of the one that it shows: as they were
+    when it read them.
     """
 
     id: NodeId
@@ -125,9 +129,12 @@ class SimulatedNode:
     clients: list[SimulatedClient] = field(default_factory=list)
     waiting: list[Callable[["SimulatedNode"], object]] = field(default_factory=list)
     restless: int = 0
-    maxmemory: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
     evicted: int = 0
     log: list[str] = field(default_factory=list)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    certificate: str | None = None
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
@@ -167,6 +174,11 @@ class SimulatedNode:
     def syncing(self) -> bool:
         """Whether the file of a full sync is being received (`master_sync_in_progress`)."""
         return self.upstream is not None and self.upstream.phase is Phase.TRANSFER
+
+    def take_certificate(self) -> None:
+        """Read the files anew and show what is in them."""
+        pem = self.files[CERTIFICATE_FILE].decode()
+        self.certificate = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
     def facts(self) -> ReplicationFacts:
         """What the node says of its own replication (`INFO replication`)."""
@@ -215,8 +227,17 @@ class SimulatedNode:
         """What it holds: a key costs as much memory as its write was long."""
         keys = len(self.writes)
         return Holdings(
-            keys=keys, evicted=self.evicted, used_memory=keys * WRITE_BYTES, maxmemory=self.maxmemory
+            keys=keys,
+            evicted=self.evicted,
+            used_memory=keys * WRITE_BYTES,
+            maxmemory=int(self.settings.get("maxmemory", "0")),
         )
+
+    def configure(self, setting: Setting) -> None:
+        """`CONFIG SET`, read back. Raises `SettingRefused` with the words it has for that parameter."""
+        if setting.name in self.complaints:
+            raise SettingRefused(setting.name, self.complaints[setting.name])
+        self.settings[setting.name] = setting.value
 
     def promote(self) -> None:
         """`REPLICAOF NO ONE`; nothing on a master. Raises `LinkTrouble` while loading.

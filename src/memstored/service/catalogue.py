@@ -36,6 +36,10 @@ class CatalogueService:
         """The versions whose program is really here, newest first, each once."""
         return list(dict.fromkeys(engine.version for engine in self.engines()))
 
+    def tls_versions(self) -> list[str]:
+        """Those of the versions whose program has TLS."""
+        return [engine.version for engine in self.engines() if engine.tls]
+
     async def quotas_of(self, project_id: str) -> list[Quota]:
         """The quotas of a project with what it uses (API.md 3)."""
         bounds = self.quotas.of(project_id)

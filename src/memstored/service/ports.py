@@ -4,9 +4,9 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import BackupId, GroupId, SetId
+from memstored.domain.words import AuthorityId, BackupId, GroupId, SetId
 
-__all__ = ["Control", "Keeper", "KeyMaker", "Sequence"]
+__all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
 
 
 class Control(Protocol):
@@ -30,6 +30,18 @@ class Sequence(Protocol):
 
     def wake(self, group_id: GroupId) -> None:
         """A group, or a set that has it, was written: look at its sets soon."""
+        ...
+
+
+class Authorities(Protocol):
+    """Signs what nodes show over TLS."""
+
+    async def bundle(self) -> str:
+        """The certificates of all authorities that are trusted now, in PEM, newest first."""
+        ...
+
+    async def renew(self) -> AuthorityId:
+        """Make another authority, which takes over in time. Raises `InvalidRequest` while one does."""
         ...
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from memstored.domain.settings import Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.identity.protocol import Gatekeeper
+from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
@@ -30,6 +31,7 @@ class Services:
     settings: Settings
     sets: SetService
     history: HistoryService
+    authorities: AuthorityService
     backups: BackupService
     catalogue: CatalogueService
     parameter_groups: ParameterGroupService

@@ -17,6 +17,7 @@ from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
+from memstored.domain.requests.certificates import renew_certificates
 from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
 from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
@@ -154,8 +155,7 @@ class SetService:
         return Offer(
             catalogue=self._catalogue.catalogue,
             versions=self._catalogue.versions(),
-            # No set speaks TLS yet, whatever its program could.
-            tls=(),
+            tls=self._catalogue.tls_versions(),
             quotas=self._catalogue.quotas.of(project_id),
             rdb_formats=_RDB_FORMATS,
             custom=custom,
@@ -257,6 +257,10 @@ class SetService:
         return await self._change(
             caller, set_id, lambda before, call: set_recovery(before, call, enabled=enabled)
         )
+
+    async def renew_certificates(self, caller: Caller, set_id: str) -> SetId:
+        """Have every node of a set get another certificate."""
+        return await self._change(caller, set_id, renew_certificates)
 
     async def _change(
         self,

@@ -39,6 +39,11 @@ def a_program(path: Path, script: str) -> str:
     return str(path)
 
 
+def holds(path: Path, words: bytes) -> bool:
+    """Whether these are in the file."""
+    return words in path.read_bytes()
+
+
 class HastyStranger:
     """Listens at the first address that was found free, right after the look."""
 
@@ -62,6 +67,51 @@ async def test_the_last_words_of_a_node_are_its_logs(ground: Ground, runtime: Pr
 
     assert "Ready to accept connections" in words
     assert runtime.last_words(NodeId("nobody")) == ""
+
+
+async def test_h19_a_node_that_is_told_its_configuration_leaves_none(
+    ground: Ground, runtime: ProcessRuntime, begin: Begin
+) -> None:
+    """It obeys what it was told, nothing of it is on the disk or in an argument, and it is found again."""
+    order = replace(ground.order(None, ("requirepass", "a-secret")), on_disk=False)
+    placement = await runtime.launch(order)
+
+    await runtime.close()
+    later = await begin()
+
+    assert later.placement(placement.node) == placement
+    with ground.client(placement) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+    folder = ground.folder(placement.node)
+    assert not (folder / "redis.conf").exists()
+    places = (*folder.iterdir(), Path(f"/proc/{pid_of(placement)}/cmdline"))
+    assert [place for place in places if holds(place, b"a-secret")] == []
+
+
+async def test_h19_a_refused_configuration_that_was_told_is_told_in_the_engines_words(
+    ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """As one that was written, and nothing of the node is left."""
+    order = replace(ground.order(None, ("no-such-directive", "1")), on_disk=False)
+
+    with pytest.raises(LaunchFailed, match="no-such-directive"):
+        await runtime.launch(order)
+
+    assert runtime.placement(order.node) is None
+
+
+async def test_h21_what_a_copy_left_is_removed_on_request(ground: Ground, runtime: ProcessRuntime) -> None:
+    """Once the node has loaded it; a node that is not known has left nothing."""
+    placement = await runtime.launch(ground.order())
+    with ground.client(placement) as client:
+        client.save()
+    before = (ground.folder(placement.node) / "dump.rdb").exists()
+
+    runtime.remove_copies(placement.node)
+    runtime.remove_copies(NodeId("nobody"))
+
+    assert before
+    assert not (ground.folder(placement.node) / "dump.rdb").exists()
 
 
 async def test_a_launched_node_answers_at_its_own_address(ground: Ground, runtime: ProcessRuntime) -> None:
@@ -429,3 +479,43 @@ async def test_closing_ends_the_stream_of_exits(ground: Ground, runtime: Process
 
     assert [node async for node in runtime.exits()] == []
     assert alive(pid_of(placement))
+
+
+async def test_files_come_with_a_node_for_the_address_it_got(ground: Ground, runtime: ProcessRuntime) -> None:
+    """They are made once the address is known, and are there when the server starts."""
+    order = replace(ground.order(), files=lambda address: {"name": address.encode()})
+
+    placement = await runtime.launch(order)
+
+    assert placement.address is not None
+    assert (ground.folder(order.node) / "files" / "name").read_text() == placement.address
+
+
+async def test_files_that_are_not_wanted_in_the_end_are_as_they_were(
+    ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """A block that ends by an exception puts the former ones back; one that does not leaves the new ones."""
+    order = replace(ground.order(), files=lambda _: {"name": b"old"})
+    await runtime.launch(order)
+    file = ground.folder(order.node) / "files" / "name"
+
+    async def refuse() -> None:
+        async with runtime.replaced_files(order.node, {"name": b"bad"}):
+            assert file.read_bytes() == b"bad"
+            raise LaunchFailed("no")
+
+    with pytest.raises(LaunchFailed, match="no"):
+        await refuse()
+    refused = file.read_bytes()
+    async with runtime.replaced_files(order.node, {"name": b"new"}):
+        pass
+
+    assert (refused, file.read_bytes()) == (b"old", b"new")
+    assert len(list(ground.folder(order.node).glob("files-*"))) == 1
+
+
+async def test_files_of_nobody_are_not_replaced(runtime: ProcessRuntime) -> None:
+    """There is no such node."""
+    with pytest.raises(LaunchFailed, match="not here"):
+        async with runtime.replaced_files(NodeId("nobody"), {}):
+            pass

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -176,13 +177,14 @@ async def test_a_move_ends_everyone_who_came_through(scene: Scene) -> None:
     await scene.point(scene.first, scene.second)
     idle, waiting = scene.connect(scene.primary), scene.connect(scene.primary)
     waiting.sendall(b"BLPOP nothing 0\r\n")
-    subscriber = subscribed(scene.connect(scene.primary))
+    subscriber, proxy = subscribed(scene.connect(scene.primary)), scene.proxy()
 
     await scene.point(scene.second, scene.first)
 
     with idle, waiting, subscriber:
         assert [ended(idle), ended(waiting), ended(subscriber)] == [True] * 3
     assert scene.number_at(scene.primary) == scene.second.process_id
+    assert scene.proxy() == proxy
     with scene.ground.client(scene.first) as client:
         assert len(client.client_list()) == 1
 
@@ -273,6 +275,19 @@ async def test_a_proxy_that_died_meanwhile_leads_nowhere(scene: Scene) -> None:
     assert scene.number_at(scene.primary) == scene.second.process_id
 
 
+async def test_a_proxy_whose_folder_was_removed_is_replaced(scene: Scene) -> None:
+    """It can not be asked any more, and would keep the addresses from any other."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    shutil.rmtree(scene.folder())
+
+    await scene.restarted()
+
+    assert (alive(proxy), scene.seen()) == (False, (None, None))
+    await scene.point(scene.first, scene.second)
+    assert scene.number_at(scene.primary) == scene.first.process_id
+
+
 async def test_a_move_cut_short_is_seen_for_what_it_is(scene: Scene) -> None:
     """While somebody is still connected through it, an address leads to his node, though it is shut."""
     await scene.point(scene.first, scene.second)
@@ -360,14 +375,14 @@ async def test_a_proxy_that_can_not_be_ended_leads_to_somebody(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody must believe that an address was taken from a node, only because that can not be told."""
-    await scene.point(scene.first, scene.second)
+    await scene.point(None, scene.second)
     hung = scene.proxy()
     with monkeypatch.context() as powerless:
         powerless.setattr(ProcessGroup, "strike", lambda _: False)
         os.kill(hung, signal.SIGSTOP)
 
         with pytest.raises(LinkTrouble, match="could not be ended"):
-            await scene.point(None, None)
+            await scene.point(scene.first, scene.second)
         assert None not in scene.seen()
         with pytest.raises(OSError, match="lives on"):
             await scene.endpoints.release(SET)

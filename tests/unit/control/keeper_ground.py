@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+from memstored.control.authorities import Authorities
 from memstored.control.clearing import Clearing
 from memstored.control.guests import Guests
 from memstored.control.keeper import BackupKeeper
@@ -26,7 +27,7 @@ from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet, Lineage, Node
 from memstored.domain.object_keys import backup_key
 from memstored.domain.ports import Identity, LinkTrouble, Target
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import (
     BackupId,
     BackupState,
@@ -43,6 +44,7 @@ from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
 from memstored.redis.outflow import Outflow
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
@@ -221,7 +223,9 @@ class Ground:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SetClock()
         self.folder = folder
-        self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
+        cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, cipher)
+        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
         self.backups = BackupRepository(database, self.clock, self.sets)
         self.events = EventRepository(database, self.clock)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -249,13 +253,14 @@ class Ground:
             objects=self.objects,
             doors=self.doors,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=FailoverSettings(),
         )
         verifier = Verifier(means, place=place, guests=self.guests, subnet_id="subnet")
         return BackupKeeper(
             means,
-            maker=Maker(means, self.tap),
+            maker=Maker(means, self.tap, tls=self.authorities),
             uses=Uses(means, buckets=Buckets(self.objects), verify=verifier.verify),
             clearing=Clearing(means),
             rota=Rota(means),

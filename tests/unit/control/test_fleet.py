@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
@@ -16,8 +17,8 @@ from memstored.control.historian import Historian
 from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
-from memstored.domain.ports import Identity
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.ports import TENANTS, Identity
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.survey import LinkState
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
@@ -25,6 +26,7 @@ from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWi
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
+from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import StoreBusy, WrongKey
@@ -36,6 +38,7 @@ DEADLINE = 10.0
 IDENTITIES = Identities(
     control=Identity(user="memstored-control", secret="c"),
     replication=Identity(user="memstored-replication", secret="r"),
+    password="p",
 )
 STEPS = ("provision", "load", "replicate", "open")
 
@@ -45,7 +48,10 @@ class Ground:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
-        self.sets = SetRepository(database, self.clock, Cipher.from_file(folder / "key"))
+        self.database = database
+        cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, cipher)
+        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -67,6 +73,7 @@ class Ground:
             objects=self.objects,
             doors=self.doors,
             door_host="127.0.0.1",
+            authorities=self.authorities,
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )
@@ -75,9 +82,12 @@ class Ground:
         ) as fleet:
             yield fleet
 
-    async def order(self, replicas: int = 3, source: Source | None = None) -> InstanceSet:
+    async def order(
+        self, replicas: int = 3, source: Source | None = None, version: str = "7.0.15"
+    ) -> InstanceSet:
         """Write a set as the request to create it does."""
-        return await self.sets.add(planned(replicas, source), IDENTITIES, (), node_quota=60)
+        ordered = replace(planned(replicas, source), version=version)
+        return await self.sets.add(ordered, IDENTITIES, (), node_quota=60)
 
     async def until(self, holds: Callable[[InstanceSet], bool]) -> InstanceSet:
         """The stored set, as soon as it is like that."""
@@ -174,6 +184,44 @@ async def test_an_ordered_set_is_made_and_takes_writes(ground: Ground) -> None:
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
 
 
+async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) -> None:
+    """Its nodes are told their configuration, take the tenants' password, and a proxy carries the address."""
+    await ground.order(version="5.0.6")
+
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        ground.runtime.fleet.crash(node_id(SET, 1))
+        healed = await ground.until(lambda now: running(now) and len(now.failovers) == 1)
+
+    assert healed.vips == stored.vips is not None
+    assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+    orders = ground.runtime.orders
+    assert [order.on_disk for order in orders.values()] == [False] * 4
+    assert {node_id(SET, number) for number in (2, 3, 4)} <= set(ground.runtime.cleared)
+    asked = {node.id: node.asks for node in ground.runtime.fleet.nodes.values()}
+    assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
+
+
+async def test_how_much_is_used_is_asked_of_the_primary(ground: Ground) -> None:
+    """And not known of a set that nobody watches, or whose primary does not answer: never guessed (H30)."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        unknown = await fleet.used_memory(SET)
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        assert stored.vips is not None
+        ground.runtime.fleet.client_write(stored.vips.primary, "x")
+
+        used = await fleet.used_memory(SET)
+        ground.runtime.fleet.hang(node_id(SET, 1))
+        hung = await fleet.used_memory(SET)
+
+    assert (unknown, hung) == (None, None)
+    assert used == ground.runtime.fleet.node(node_id(SET, 1)).holdings().used_memory
+    assert used > 0
+
+
 async def test_a_killed_primary_is_replaced_without_being_told_by_anyone_but_the_runtime(
     ground: Ground,
 ) -> None:
@@ -259,6 +307,31 @@ async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: G
     assert left is not None
     assert not left.gone
     assert ground.endpoints.owners() == (STRANGER,)
+
+
+async def test_addresses_that_can_not_be_given_back_now_keep_no_service_from_starting(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a set that is gone, behind a proxy that can not be ended, are tried again later."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+    stored = await ground.sets.load(SET)
+    assert stored is not None
+    await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATED, nodes=()))
+    tried: list[SetId] = []
+
+    async def refuse(owner: SetId) -> None:
+        tried.append(owner)
+        raise TimeoutError("a process lives on")
+
+    monkeypatch.setattr(ground.endpoints, "release", refuse)
+
+    async with ground.fleet() as fleet:
+        assert fleet.sets == frozenset()
+
+    assert tried == [SET]
 
 
 async def test_a_service_whose_runtime_forgot_a_sets_addresses_does_not_start(ground: Ground) -> None:

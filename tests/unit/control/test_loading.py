@@ -13,9 +13,10 @@ from test_fleet import DEADLINE, IDENTITIES, SET, Ground, eventually, ground, pl
 from memstored.control.fleet import Fleet
 from memstored.domain.model import InstanceSet, Source
 from memstored.domain.naming import node_id
+from memstored.domain.ports import Papers
 from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import ObjectTrouble
-from memstored.runtime.fake import FakeDoor, FakeDoors, Mishap
+from memstored.runtime.fake import FakeDoor, FakeDoors, FakeEndpoints, FakeRuntime, Mishap
 from memstored.store.errors import Stale
 
 __all__ = ["ground"]
@@ -93,8 +94,8 @@ class HeldDoors(FakeDoors):
         self.feeding = 0
         self.broken_off = 0
 
-    def __call__(self, host: str, *, size: int, deadline: float) -> FakeDoor:
-        door = super().__call__(host, size=size, deadline=deadline)
+    def __call__(self, host: str, *, size: int, deadline: float, papers: Papers | None = None) -> FakeDoor:
+        door = super().__call__(host, size=size, deadline=deadline, papers=papers)
         hand_over = door.feed
 
         async def feed(chunks: AsyncIterable[bytes], progress: Callable[[int], None]) -> None:
@@ -257,7 +258,9 @@ async def test_a_node_that_would_not_keep_it_is_not_taken(ground: Ground, limit:
     async with ground.fleet() as fleet:
         await ordered(ground, fleet, 1, source)
         await eventually(lambda: held.feeding == 1)
-        ground.runtime.fleet.node(FIRST).maxmemory = limit
+        server = ground.runtime.fleet.node(FIRST)
+        server.settings["maxmemory"] = str(limit)
+        server.complaints["maxmemory"] = "ERR no"
         held.go_on.set()
 
         stored = await ground.until(running)
@@ -327,3 +330,49 @@ async def test_a_command_that_is_lost_only_delays(ground: Ground) -> None:
     assert stored.source is not None
     assert stored.source.refusals == ()
     assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
+
+
+async def test_h25_an_engine_that_checks_nothing_gets_what_a_newer_one_took(ground: Ground) -> None:
+    """The data is loaded twice: for a trial into a node that is thrown away, then into the set's own."""
+    source = await saved(ground)
+    async with ground.fleet() as fleet:
+        await ground.order(2, source, version="5.0.6")
+        fleet.wake(SET)
+        await ground.until(running)
+
+    versions = [order.version for order in ground.runtime.orders.values()]
+    assert (ground.doors.opened, versions) == (2, ["5.0.6", "5.0.6", "6.2.5"])
+    assert {placement.set_id for placement in ground.runtime.placements()} == {SET}
+    assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
+
+
+async def test_h25_what_the_newer_one_refuses_is_never_given_to_the_set(ground: Ground) -> None:
+    """The restore ends in that engine's words, and nothing is left of the trials."""
+    source = await saved(ground)
+    ground.doors.complaint = "Internal error in RDB reading: integrity check failed"
+    async with ground.fleet() as fleet:
+        await ground.order(1, source, version="5.0.6")
+        fleet.wake(SET)
+        stored = await ground.until(lambda now: now.status is SetState.FAILED)
+        await eventually(lambda: not ground.runtime.placements())
+
+    assert stored.reason is not None
+    assert "integrity check failed" in stored.reason.message
+    tried = [order.version for order in ground.runtime.orders.values() if order.set_id != SET]
+    assert (ground.doors.opened, tried) == (2, ["6.2.5"] * 2)
+
+
+async def test_h25_without_a_newer_engine_nothing_is_loaded(ground: Ground) -> None:
+    """It went away after the order: the restore ends with the reason, and no data was given to anybody."""
+    source = await saved(ground)
+    old = [engine for engine in ground.runtime.engines() if engine.version == "5.0.6"]
+    ground.runtime = FakeRuntime(ground.clock, old)
+    ground.endpoints = FakeEndpoints(ground.runtime)
+    async with ground.fleet() as fleet:
+        await ground.order(1, source, version="5.0.6")
+        fleet.wake(SET)
+        stored = await ground.until(lambda now: now.status is SetState.FAILED)
+
+    assert stored.reason is not None
+    assert "no Redis of version 5.0.6 or later is here to load it, and to check it" in stored.reason.message
+    assert ground.doors.opened == 0

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+from drawer import Drawer
 from test_fleet import SET, planned
 
+from memstored.control.authorities import Authorities
 from memstored.control.fleet import TICK
 from memstored.control.watch import Place, Watch
 from memstored.domain.facts import Life
 from memstored.domain.naming import node_id
 from memstored.domain.ports import Identity
-from memstored.domain.settings import FailoverSettings, ObjectSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire, ManualClock
@@ -37,6 +39,7 @@ class Ground:
             objects=Objects.open(ObjectSettings(), default=Path("/nowhere")),
             doors=FakeDoors(self.runtime),
             door_host="127.0.0.1",
+            authorities=Authorities(Drawer(), self.clock, TlsSettings()),
             clock=self.clock,
             rules=FailoverSettings(failure_detection=DETECTION),
         )

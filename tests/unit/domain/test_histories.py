@@ -11,15 +11,19 @@ from world import READER, SAVED, SOURCE, VIP, World
 
 from memstored.domain.catalogue import default_catalogue
 from memstored.domain.errors import InvalidRequest
-from memstored.domain.model import InstanceSet, Node
+from memstored.domain.facts import Trust
+from memstored.domain.model import GroupValues, InstanceSet, Node, Setting
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.requests.certificates import renew_certificates
 from memstored.domain.requests.change import Call, Change
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
 from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
+from memstored.domain.sequence import next_moves
 from memstored.domain.settings import Quotas
-from memstored.domain.words import SetState
+from memstored.domain.words import ApplyStatus, AuthorityId, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
@@ -27,6 +31,15 @@ PICK = st.integers(min_value=0, max_value=5)
 CATALOGUE = default_catalogue()
 LATE = 10.0
 """Seconds into a history from which on the set may be deleted, so that most of it is about one that lives."""
+VALUES = (
+    (),
+    (("timeout", "300"),),
+    (("timeout", "600"), ("hz", "50")),
+    (("maxmemory", "100"),),
+    (("io-threads", "4"),),
+    (("io-threads", "2"), ("timeout", "300")),
+)
+"""What a group may set: nothing, what can be set live, what may evict, what only a start can give."""
 ENDED = (SetState.FAILED, SetState.TERMINATED)
 
 
@@ -39,18 +52,20 @@ class Histories(RuleBasedStateMachine):
         replicas=st.integers(1, 4),
         recovery=st.booleans(),
         saved=st.sampled_from((False, False, True)),
-        version=st.sampled_from(("7.0.15", "6.2.5", "5.0.6")),
+        engine=st.sampled_from((("7.0.15", False), ("7.0.15", True), ("6.2.5", False), ("5.0.6", False))),
     )
-    def begin(self, replicas: int, recovery: bool, saved: bool, version: str) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def begin(self, replicas: int, recovery: bool, saved: bool, engine: tuple[str, bool]) -> None:  # noqa: FBT001 - drawn by hypothesis
         """A set in use, or one that is just being made of saved data."""
         recovery = recovery and replicas > 1
+        version, tls = engine
         if saved:
             self.world = World.of(
-                replicas=replicas, recovery_enabled=recovery, source=SOURCE, version=version
+                replicas=replicas, recovery_enabled=recovery, source=SOURCE, version=version, tls=tls
             )
         else:
-            self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version)
+            self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version, tls=tls)
         self.counter = 0
+        self.group = GroupValues(group_id="g")
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
 
     def pick(self, index: int) -> SimulatedNode | None:
@@ -151,6 +166,18 @@ class Histories(RuleBasedStateMachine):
         self.world.clock_error += seconds
 
     @rule(count=st.integers(1, 3))
+    def refuse_renewals(self, count: int) -> None:
+        """Nodes refuse the next certificates."""
+        self.world.refuse_renewals = count
+
+    @rule()
+    def change_authority(self) -> None:
+        """Another authority signs, and all that went before are trusted still."""
+        trusted = self.world.trust.trusted
+        fresh = AuthorityId(f"authority {len(trusted) + 1}")
+        self.world.trust = Trust(signer=fresh, trusted=(fresh, *trusted))
+
+    @rule(count=st.integers(1, 3))
     def refuse_launches(self, count: int) -> None:
         """The next launches fail."""
         self.world.refuse_launches = count
@@ -231,11 +258,45 @@ class Histories(RuleBasedStateMachine):
         """Its owner switches high availability."""
         self.ask(lambda present, call: set_recovery(present, call, enabled=on))
 
+    @rule()
+    def renew_certificates(self) -> None:
+        """Its owner asks for new certificates."""
+        self.ask(renew_certificates)
+
     @precondition(lambda self: self.world.now > LATE)
     @rule()
     def delete_set(self) -> None:
         """Its owner deletes it, late in its history."""
         self.ask(lambda present, call: delete(present, call, [], keep_automatic=None))
+
+    @rule(values=st.sampled_from(VALUES))
+    def change_group(self, values: tuple[tuple[str, str], ...]) -> None:
+        """The set's parameter group gets another version."""
+        settings = tuple(Setting(name=name, value=value) for name, value in values)
+        self.group = GroupValues(group_id="g", version=self.group.version + 1, settings=settings)
+        self.sequence()
+
+    @rule()
+    def sequence(self) -> None:
+        """The sequence looks at the set."""
+        world = self.world
+        for move in next_moves([world.set], self.group, world.now + world.clock_error):
+            world.set = replace(move.after, revision=world.set.revision + 1)
+
+    @rule()
+    def retry(self) -> None:
+        """Its owner has it tried again."""
+        present = configured(self.world.set)
+        if present.status is ApplyStatus.ERROR_SYNC and self.world.set.operation is None:
+            again = replace(present, status=ApplyStatus.APPLYING, error=None)
+            revision = self.world.set.revision + 1
+            self.world.set = replace(self.world.set, configuration=again, revision=revision)
+            self.sequence()
+
+    @rule(name=st.sampled_from((None, "timeout", "hz")))
+    def take_against(self, name: str | None) -> None:
+        """From now on engines refuse every change of this parameter, or none."""
+        self.world.complaints = {} if name is None else {name: "ERR Invalid argument"}
 
     # What must hold
 
@@ -311,14 +372,16 @@ class Histories(RuleBasedStateMachine):
             return
         world = self.world
         world.fleet.heal()
-        world.refuse_launches = world.lose_replies = 0
+        world.refuse_launches = world.refuse_renewals = world.lose_replies = 0
         world.slow = frozenset()
         world.storage.away, world.storage.complaint = False, None
+        world.complaints = {}
         for node in list(world.fleet.nodes.values()):
             world.fleet.wake(node.id)
         quiet = 0
         for _ in range(4000):
             commits = world.commits
+            self.sequence()
             quiet = 0 if world.turn() or world.commits != commits else quiet + 1
             self.check_succession()
             if quiet > 2 and self.ended_well():
@@ -327,10 +390,24 @@ class Histories(RuleBasedStateMachine):
         assert quiet > 2, "a turn on a set at rest does nothing"
         if world.set.status is SetState.RUNNING:
             assert world.write("last") is Reply.OK
+            self.check_values()
+            assert world.shown() == world.recorded(), "a certificate that is not recorded"
         if world.set.status is SetState.FAILED and not world.set.opened:
             assert not world.fleet.nodes, "nothing is left running of a restore that failed"
             assert world.set.source is not None
             assert len(world.set.source.refusals) > 1
+
+    def check_values(self) -> None:
+        """Every node runs with what is recorded, whatever came of applies."""
+        present = configured(self.world.set)
+        assert present.status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
+        recorded = on_nodes(self.world.set)
+        for node in self.world.set.nodes:
+            has = self.world.fleet.node(node.id).settings
+            live = {name for name in recorded if name != "io-threads"}
+            assert {name: has[name] for name in live} == {name: recorded[name] for name in live}
+            if present.status is ApplyStatus.IN_SYNC:
+                assert has.get("io-threads") == recorded.get("io-threads")
 
     def ended_well(self) -> bool:
         """The state that was asked for, or the worst that its owner must mend, or a proven total loss."""
@@ -338,7 +415,8 @@ class Histories(RuleBasedStateMachine):
         lost = [n for n in present.nodes if n.lost]
         if present.status in ENDED:
             return True
-        if present.operation is not None:
+        applying = configured(present).status in (ApplyStatus.APPLYING, ApplyStatus.PENDING)
+        if present.operation is not None or (applying and present.status is SetState.RUNNING):
             return False
         if present.status is SetState.RUNNING:
             return len(present.nodes) == present.replicas and not lost

@@ -19,12 +19,13 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One changed line: `right` stands in the module exactly once and becomes `wrong`."""
+    """One changed line: `right` stands in the module exactly once and becomes `wrong`; `tests` must fail."""
 
     rule: str
     module: str
     right: str
     wrong: str
+    tests: tuple[str, ...] = ("safety", "last_copy", "saved_data", "histories")
 
 
 BUGS = (
@@ -96,6 +97,12 @@ BUGS = (
         "S8 leaves the address where it is", "pointing", "if not pointed(turn, primary, reader):", "if False:"
     ),
     Bug("S9 promotes a target that is behind", "promotion", "and at.offset >= end.offset", "and True"),
+    Bug(
+        "H12 stops a primary that has the address",
+        "promotion",
+        "return turn.facts.endpoints.primary_at != primary.id",
+        "return True",
+    ),
     Bug("S9 never goes back", "promotion", "elif late or not _still_coming(turn, target):", "elif False:"),
     Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
     Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),
@@ -132,6 +139,99 @@ BUGS = (
 )
 
 
+_LIVE, _REPLACED = ("configuring",), ("replacing",)
+
+APPLY_BUGS = (
+    Bug(
+        "H30 sets the primary first",
+        "configuring",
+        "    for node in turn.replicas():\n        if node.removing",
+        "    for node in [primary, *turn.replicas()]:\n        if node.removing",
+        _LIVE,
+    ),
+    Bug(
+        "H30 records before it is read back",
+        "plan",
+        "    if bring_values(turn, primary):\n",
+        "    if bring_values(turn, primary) or True:\n",
+        _LIVE,
+    ),
+    Bug(
+        "H30 goes on after a refusal",
+        "configuring",
+        "if wanted(turn.set) is not None and (why := _hindrance(turn)):",
+        "if False and (why := _hindrance(turn)):",
+        _LIVE,
+    ),
+    Bug(
+        "H30 evicts", "configuring", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE
+    ),
+    Bug(
+        "H30 raises maxmemory first",
+        "configuring",
+        "key=lambda p: (p.name == MAXMEMORY, p.name)",
+        "key=lambda p: (p.name != MAXMEMORY, p.name)",
+        _LIVE,
+    ),
+    Bug(
+        "S1 admits without comparison",
+        "members",
+        "            if fits(turn, node):\n                turn.do(Admit",
+        "            if True:\n                turn.do(Admit",
+        _LIVE,
+    ),
+    Bug(
+        "S4 lets a node copy without comparison",
+        "members",
+        "(may_begin and fits(turn, node))",
+        "may_begin",
+        _LIVE,
+    ),
+    Bug(
+        "S6 leaves a node out that refuses a value",
+        "configuring",
+        "if s.name not in turn.seen(node).refused)",
+        "if True)",
+        _LIVE,
+    ),
+    Bug(
+        "S6 lets one go before another has come",
+        "replacing",
+        "    if len(living) > turn.set.replicas:\n",
+        "    if len(living) >= turn.set.replicas:\n",
+        _REPLACED,
+    ),
+    Bug(
+        "S6 lets one go while another has no whole copy",
+        "replacing",
+        "elif all(n.status is NodeState.RUNNING for n in living) and not",
+        "elif not",
+        _REPLACED,
+    ),
+    Bug(
+        "S9 lets the primary go without a handover",
+        "replacing",
+        "    old = [n for n in behind if n.id != primary.id]\n    if old:",
+        "    old = behind\n    if old:",
+        _REPLACED,
+    ),
+    Bug(
+        "S10 never gives up a node that can not be started",
+        "failover",
+        "        stop_apply(turn, why)\n",
+        "        pass\n",
+        _REPLACED,
+    ),
+    Bug(
+        "S6 counts a node that stays after all twice",
+        "failover",
+        "    if replaced:\n        return\n",
+        "    if False:\n        return\n",
+        _REPLACED,
+    ),
+)
+
+
 def planted(bug: Bug, ground: Path) -> Path:
     """A copy of the sources with the bug in it."""
     copy = ground / "src"
@@ -143,12 +243,12 @@ def planted(bug: Bug, ground: Path) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.rule)
+@pytest.mark.parametrize("bug", [*BUGS, *APPLY_BUGS], ids=lambda bug: bug.rule)
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The safety tests or the random histories fail on it."""
     sources = planted(bug, tmp_path)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    files = [str(HERE / f"test_{name}.py") for name in ("safety", "last_copy", "saved_data", "histories")]
+    files = [str(HERE / f"test_{name}.py") for name in bug.tests]
     environment = {
         **os.environ,
         "PYTHONPATH": str(sources),

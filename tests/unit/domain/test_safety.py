@@ -485,6 +485,55 @@ def test_s9_the_address_leaves_the_old_primary_while_the_target_is_promoted() ->
     assert VIP in world.server(2).bound
 
 
+def test_s9_h12_without_a_pause_the_address_is_taken_before_the_primary_is_stopped() -> None:
+    """Nobody writes through it while the target catches up; then it leads there, and nothing is lost."""
+    world = World.running(version="5.0.6")
+    promote(world, 3)
+
+    world.turns_until(lambda: any(isinstance(act, do.Detach) for act in world.acts))
+    led, began = world.fleet.led(VIP), world.server(1).following
+    for count in range(40):
+        world.write(f"w{count}")
+        world.turn()
+
+    assert led is None
+    assert began is not None
+    assert not any(isinstance(act, do.Pause | do.Unpause) for act in world.acts)
+    assert world.fleet.led(VIP) == node_id(SET, 3)
+    assert world.lost_writes == []
+    assert world.set.operation is None
+
+
+def test_s9_h12_a_target_that_does_not_catch_up_gives_the_address_back() -> None:
+    """The primary was not stopped yet; it goes on where it was, and its owner is told."""
+    world = World.running(replicas=2, version="5.0.6")
+    promote(world, 2)
+    world.turn()
+    world.fleet.partition(node_id(SET, 1), node_id(SET, 2))
+    world.server(1).ping()
+
+    world.turns()
+
+    assert not any(isinstance(act, do.Detach) for act in world.acts)
+    assert world.fleet.led(VIP) == node_id(SET, 1)
+    assert world.write("after") is Reply.OK
+    assert any(e.name is EventName.SWITCHOVER and e.outcome == "failure" for e in world.events)
+
+
+def test_h19_a_replica_that_copies_anew_follows_by_what_its_primary_asks_by_then() -> None:
+    """It was whole before the set was open and is not any more: it gets the tenants' password."""
+    world = World.of(version="5.0.6", replicas=2)
+    world.turns_until(lambda: world.set.opened)
+    world.fleet.sever(node_id(SET, 2))
+    world.server(2).resumable = False
+
+    world.turns()
+
+    assert world.set.status is SetState.RUNNING
+    assert world.server(2).equipped_as(world.replication)
+    assert all(n.whole for n in world.set.nodes)
+
+
 def test_s9_what_only_tells_how_far_it_is_is_not_recorded_while_writes_wait() -> None:
     """Between holding writes and the intent to promote nothing is committed."""
     world = World.running()

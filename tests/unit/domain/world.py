@@ -7,16 +7,50 @@ some of them. What the store would keep is `World.set`; all else is forgotten by
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from memstored.domain import actions as do
+from memstored.domain.configuring import birth_values, eviction
 from memstored.domain.engine import capabilities_of
-from memstored.domain.facts import EndpointFacts, Life, LoadFacts, LoadFault, NodeFacts, SetFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.facts import (
+    EndpointFacts,
+    Life,
+    LoadFacts,
+    LoadFault,
+    NodeFacts,
+    RenewalFacts,
+    SetFacts,
+    Trust,
+)
+from memstored.domain.model import (
+    Certificate,
+    Configuration,
+    EventDraft,
+    GroupValues,
+    InstanceSet,
+    Node,
+    Operation,
+    Setting,
+    Source,
+    Step,
+)
 from memstored.domain.naming import node_id, node_name
+from memstored.domain.parameter_group import configured, on_nodes
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.plan import decide
-from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble
+from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, SettingRefused
+from memstored.domain.sequence import begin_apply
 from memstored.domain.settings import FailoverSettings
-from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.words import (
+    AuthorityId,
+    NodeId,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Role,
+    SetId,
+    SetState,
+)
 from memstored.runtime.simulated import SimulatedFleet
 from memstored.runtime.simulated_door import SimulatedDoor
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
@@ -34,6 +68,10 @@ CHUNK = 10
 """Bytes of saved data that are handed over in a turn."""
 LOAD_DEADLINE = 15.0
 """Seconds that a node may take for all of it."""
+FIRST_AUTHORITY = AuthorityId("authority 1")
+YEAR = 365 * 86400.0
+RENEWAL_PAUSE = 60.0
+"""Seconds before a renewal that failed is begun again by itself."""
 
 
 def planned_set(
@@ -42,6 +80,7 @@ def planned_set(
     recovery_enabled: bool = True,
     source: Source | None = None,
     version: str = "7.0.15",
+    tls: bool = False,
 ) -> InstanceSet:
     """A set as the request to create it leaves it."""
     steps = (
@@ -68,7 +107,7 @@ def planned_set(
         flavor_id="f",
         memory=4,
         recovery_enabled=recovery_enabled,
-        tls_enabled=False,
+        tls_enabled=tls,
         subnets=("subnet",),
         security_groups=("group",),
         backup_schedule=None,
@@ -124,6 +163,16 @@ def ask_replica(world: "World") -> None:
     )
 
 
+def ask_values(world: "World", **values: str) -> None:
+    """What the sequence begins: an apply of another version of the set's group; `_` stands for `-`."""
+    known = configured(world.set)
+    settings = tuple(Setting(name=name.replace("_", "-"), value=value) for name, value in values.items())
+    latest = known.wanted or known.values
+    wanted = GroupValues(group_id="g", version=latest.version + 1, settings=settings)
+    begun = begin_apply(world.set, wanted, world.now)
+    world.set = replace(begun, revision=world.set.revision + 1)
+
+
 @dataclass(slots=True)
 class Memory:
     """What a controller remembers of a node between two looks and forgets when it ends."""
@@ -138,6 +187,8 @@ class Memory:
     reached: int = 0
     stale: NodeFacts | None = None
     load: LoadFacts | None = None
+    renewal: RenewalFacts = field(default_factory=RenewalFacts)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -158,7 +209,8 @@ class World:
 
     `lose_replies`: so many commands from now on are carried out without the controller learning of it;
     `slow` nodes show the controller what they were a turn ago; `clock_error`: seconds by which the wall
-    clock is wrong.
+    clock is wrong. `refuse_renewals`: so many certificates are refused by nodes from now on; `trust`: whose
+    certificates count; `sign` makes one for a node of that name and address, which else is only said to be.
     """
 
     set: InstanceSet
@@ -178,6 +230,12 @@ class World:
     acts: list[do.Action] = field(default_factory=list)
     storage: Storage = field(default_factory=Storage)
     doors: dict[NodeId, tuple[SimulatedDoor, float]] = field(default_factory=dict)
+    refuse_renewals: int = 0
+    trust: Trust = field(default_factory=lambda: Trust(signer=FIRST_AUTHORITY, trusted=(FIRST_AUTHORITY,)))
+    sign: Callable[[str, str], Certificate] | None = None
+    signed: int = 0
+    complaints: dict[str, str] = field(default_factory=dict)
+    configuration: Configuration | None = None
 
     @classmethod
     def of(
@@ -187,16 +245,26 @@ class World:
         recovery_enabled: bool = True,
         source: Source | None = None,
         version: str = "7.0.15",
+        tls: bool = False,
     ) -> "World":
         """A world in which a set was just asked for."""
         return cls(
-            planned_set(replicas=replicas, recovery_enabled=recovery_enabled, source=source, version=version)
+            planned_set(
+                replicas=replicas, recovery_enabled=recovery_enabled, source=source, version=version, tls=tls
+            )
         )
 
     @classmethod
-    def running(cls, *, replicas: int = 3, recovery_enabled: bool = True, version: str = "7.0.15") -> "World":
+    def running(
+        cls,
+        *,
+        replicas: int = 3,
+        recovery_enabled: bool = True,
+        version: str = "7.0.15",
+        tls: bool = False,
+    ) -> "World":
         """A world whose set is `Running` and has taken a write."""
-        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, version=version)
+        world = cls.of(replicas=replicas, recovery_enabled=recovery_enabled, version=version, tls=tls)
         world.turns()
         assert world.set.status is SetState.RUNNING, world.set
         assert world.write("first") is Reply.OK
@@ -225,6 +293,14 @@ class World:
         held = set(self.fleet.node(primary.id).writes)
         return [write for write in self.fleet.acknowledged if write not in held]
 
+    def shown(self) -> dict[int, str | None]:
+        """The fingerprints that the servers show, by the numbers of their nodes; None without TLS."""
+        return {n.number: self.fleet.node(n.id).certificate for n in self.set.nodes}
+
+    def recorded(self) -> dict[int, str | None]:
+        """The fingerprints of the certificates that are recorded of the nodes."""
+        return {n.number: n.certificate and n.certificate.fingerprint for n in self.set.nodes}
+
     def replid_of_load(self) -> str | None:
         """The history that the load under way begins, None when none is under way."""
         return next((door.replid for door, _ in self.doors.values()), None)
@@ -252,7 +328,7 @@ class World:
         self.looks_in, opened = decision.look_in, self.set.opened
         if decision.defer:
             assert all(
-                isinstance(act, do.Detach | do.Fence | do.Equip | do.KillScript | do.Pause)
+                isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
                 or (isinstance(act, do.Point) and act.primary is None)
                 for act in decision.actions
             )
@@ -272,9 +348,13 @@ class World:
         return len(decision.actions)
 
     def _check_at_rest(self) -> None:
-        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9)."""
+        """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9), but for an apply of
+        parameters and a renewal of certificates, of which the operation tells alone (API.md 2.3, 6).
+        """
         operation = self.set.operation
-        if self.set.status is SetState.RUNNING and operation is not None:
+        if self.set.status is not SetState.RUNNING or operation is None:
+            return
+        if operation.kind not in (OperationKind.APPLY_PARAMETERS, OperationKind.RENEW_CERTIFICATES):
             assert operation.state is not OperationState.RUNNING, f"{operation.kind} goes on in a Running set"
 
     def _attempt(self, action: do.Action) -> None:
@@ -333,6 +413,10 @@ class World:
     def look(self) -> SetFacts:
         """What a controller sees now."""
         present = self.set
+        if present.configuration != self.configuration:
+            self.configuration = present.configuration
+            for memory in self.memory.values():
+                memory.refused.clear()
         reason = present.reason.code if present.reason else None
         return SetFacts(
             now=self.now,
@@ -340,6 +424,7 @@ class World:
             operation_for=self._lasts("operation", present.operation and present.operation.id),
             promotion_for=self._lasts("promotion", present.lineage and present.lineage.promotion),
             standing_for=self._lasts("standing", (present.status, reason)),
+            trust=self.trust if present.tls_enabled else None,
             nodes={n.id: self._facts(n) for n in present.nodes},
             endpoints=EndpointFacts(
                 primary=VIP if self.reserved else None,
@@ -388,6 +473,7 @@ class World:
                 address=address,
                 reached=memory.reached,
                 load=memory.load,
+                renewal=memory.renewal,
                 remains=server is not None,
                 error=memory.error,
             )
@@ -411,6 +497,10 @@ class World:
             copy_at=memory.copy_at,
             reached=memory.reached,
             load=memory.load,
+            certificate=server.certificate,
+            renewal=memory.renewal,
+            settings=tuple(sorted(server.settings.items())),
+            refused=dict(memory.refused),
             remains=True,
         )
 
@@ -430,10 +520,8 @@ class World:
     def act(self, action: do.Action) -> None:
         """Carry out one act on the simulated servers."""
         match action:
-            case do.Reserve():
-                self.reserved = True
-            case do.Release():
-                self.reserved = False
+            case do.Reserve() | do.Release():
+                self.reserved = isinstance(action, do.Reserve)
             case do.Launch(node):
                 self._launch(node)
             case do.Fence(node):
@@ -441,15 +529,22 @@ class World:
             case do.Destroy(node):
                 self.fleet.remove(node)
             case do.Stamp(primary, replicas):
-                offset = self.fleet.command(primary, SimulatedNode.stamp)
-                for replica in replicas:
-                    self.memory[replica].stamp = offset
+                self._stamp(primary, replicas)
             case do.Point(primary, reader):
                 self._point(primary, reader)
             case do.Load(node, number):
                 self._begin_load(node, number)
+            case do.Renew(node, renewal):
+                self._renew(node, renewal)
+            case do.Configure(node, settings):
+                self._configure(node, settings)
             case _:
                 self._command(action)
+
+    def _stamp(self, primary: NodeId, replicas: tuple[NodeId, ...]) -> None:
+        offset = self.fleet.command(primary, SimulatedNode.stamp)
+        for replica in replicas:
+            self.memory[replica].stamp = offset
 
     def _launch(self, node: NodeId) -> None:
         if self.refuse_launches:
@@ -457,13 +552,63 @@ class World:
             self.memory.setdefault(node, Memory()).error = "no memory left"
         elif node not in self.fleet.nodes:
             number = len(self.fleet.acknowledged) + 7 * len(self.acts)
-            self.fleet.launch(
+            host = f"127.20.{number // 250 % 250}.{number % 250 + 1}"
+            server = self.fleet.launch(
                 node,
-                host=f"127.20.{number // 250 % 250}.{number % 250 + 1}",
+                host=host,
                 set_id=SET,
                 version=self.set.version,
                 fence=None if capabilities_of(self.set.version).acl else NO_USERS[FENCE],
             )
+            if self.set.tls_enabled:
+                issued = self._issue(node, host)
+                server.certificate = issued.fingerprint
+                self.memory.setdefault(node, Memory()).renewal = RenewalFacts(issued=issued)
+            server.settings.update(on_nodes(self.set, birth_values(self.set, node)))
+
+    # Certificates
+
+    def _issue(self, node: NodeId, host: str) -> Certificate:
+        assert self.set.vips is not None, "a certificate names the addresses of the set"
+        named = self.set.node(node)
+        assert named is not None
+        if self.sign is not None:
+            return self.sign(named.name, host)
+        self.signed += 1
+        wall = self.now + self.clock_error
+        return Certificate(
+            fingerprint=f"{self.signed:064x}",
+            authority=self.trust.signer,
+            not_before=wall - 3600.0,
+            not_after=wall + YEAR,
+            trusts=self.trust.trusted,
+        )
+
+    def _renew(self, node: NodeId, renewal: str) -> None:
+        """As `control.act` does it; one that is refused leaves the node as it was."""
+        memory = self.memory[node]
+        issued = self._issue(node, self.fleet.node(node).host)
+        try:
+            self._take_certificate(node, issued)
+        except LinkTrouble as trouble:
+            memory.renewal = RenewalFacts(
+                issued=memory.renewal.issued,
+                operation=renewal,
+                error=str(trouble),
+                failures=memory.renewal.failures + 1,
+                retry_at=self.now + RENEWAL_PAUSE,
+            )
+            return
+        memory.renewal = RenewalFacts(issued=issued, operation=renewal)
+
+    def _take_certificate(self, node: NodeId, issued: Certificate) -> None:
+        if self.refuse_renewals:
+            self.refuse_renewals -= 1
+            raise LinkTrouble("CONFIG SET: the certificate is refused")
+        self.fleet.command(node, lambda server: setattr(server, "certificate", issued.fingerprint))
+        if self.lose_replies:
+            self.lose_replies -= 1
+            raise LinkTrouble("CONFIG SET: no answer")
 
     # Loading, as `control.loading` does it, a chunk a turn
 
@@ -575,6 +720,22 @@ class World:
                 self.fleet.kill_script(node)
             case _:
                 raise AssertionError(action)
+
+    def _configure(self, node: NodeId, settings: tuple[Setting, ...]) -> None:
+        """As `control.act` does it: one value after the other, until one is refused."""
+        try:
+            for setting in settings:
+                self.fleet.command(node, partial(self._set, setting=setting))
+        except SettingRefused as refusal:
+            self.memory[node].refused[refusal.name] = refusal.words
+
+    def _set(self, server: SimulatedNode, setting: Setting) -> None:
+        why = self.complaints.get(setting.name)
+        if setting.name == MAXMEMORY:
+            why = eviction(setting, server.holdings()) or why
+        if why is not None:
+            raise SettingRefused(setting.name, why)
+        server.configure(setting)
 
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}

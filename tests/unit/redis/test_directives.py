@@ -3,6 +3,7 @@ import pytest
 from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import Identity
 from memstored.redis.config import directives
+from memstored.redis.renaming import KEPT, REMOVED
 
 CONTROL = Identity(user="memstored-control", secret="a secret")
 
@@ -102,3 +103,15 @@ def test_nodes_are_born_with_what_the_default_group_shows(family: str) -> None:
 
     assert len(both) > 10
     assert {name: born[name] for name in both} == {name: shown[name] for name in both}
+
+
+def test_an_engine_without_users_is_born_with_the_fence_and_without_what_tenants_must_not_run() -> None:
+    """Its lines hold the secret in clear, and nothing that it does not know (H19)."""
+    written = directives("5.0.6", memory_gib=4, control=CONTROL, failure_detection=5.0)
+
+    names = {name for name, _ in written}
+    renamed = [value.split()[0] for name, value in written if name == "rename-command"]
+    assert ("requirepass", '"a secret"') in written
+    assert not names & {"user", "acl-pubsub-default", "sanitize-dump-payload", "repl-diskless-load"}
+    assert sorted(renamed) == sorted({*KEPT, *REMOVED})
+    assert ("repl-diskless-sync", "yes") in written

@@ -139,7 +139,7 @@ async def test_an_engine_that_is_not_here_is_refused() -> None:
     with pytest.raises(EngineUnknown):
         await runtime.launch(order(A, version="7.2.7"))
 
-    assert [engine.version for engine in runtime.engines()] == ["7.0.15", "6.2.5"]
+    assert [engine.version for engine in runtime.engines()] == ["7.0.15", "6.2.5", "5.0.6"]
 
 
 async def test_exits_are_told_once_each_until_the_runtime_is_closed() -> None:

@@ -200,3 +200,49 @@ def test_an_id_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
     """No node's folder lies outside the folder of nodes."""
     with pytest.raises(ValueError, match="can not name a folder"):
         NodeFolder(tmp_path, NodeId(name))
+
+
+# Files
+
+
+def test_a_port_is_for_tls_or_for_plain_text_never_for_both(folder: NodeFolder) -> None:
+    """What speaks TLS is not to be had without."""
+    secured = configuration((), RECORD, folder, tls=True).splitlines()
+    plain = configuration((), RECORD, folder).splitlines()
+
+    assert {"port 0", "tls-port 6379"} <= set(secured)
+    assert "port 6379" in plain
+    assert not any(line.startswith("tls-port") for line in plain)
+
+
+def test_files_are_the_owners_alone_and_change_as_one(folder: NodeFolder) -> None:
+    """Whoever goes by `files` sees all of the old ones or all of the new ones; then only the new ones are."""
+    folder.prepare(RECORD, (), files={"a": b"1", "b": b"1"})
+
+    fresh = folder.lay({"a": b"2", "b": b"2"})
+    before = [(folder.path / "files" / name).read_bytes() for name in "ab"]
+    folder.show(fresh)
+    after = [(folder.path / "files" / name).read_bytes() for name in "ab"]
+    folder.keep_shown()
+
+    assert (before, after) == ([b"1", b"1"], [b"2", b"2"])
+    assert [path.name for path in folder.path.glob("files-*")] == [fresh]
+    assert stat.S_IMODE((folder.path / fresh).stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder.path / "files" / "a").stat().st_mode) == 0o600
+
+
+def test_files_are_relative_so_that_a_folder_can_be_moved(folder: NodeFolder) -> None:
+    """The link says nothing of where the data folder is."""
+    folder.prepare(RECORD, (), files={"a": b"1"})
+
+    assert "/" not in folder.shown()
+
+
+def test_files_go_with_the_folder(folder: NodeFolder) -> None:
+    """Nothing is left of them, nor of what a service that ended left beside them."""
+    folder.prepare(RECORD, (), files={"a": b"1"})
+    folder.lay({"a": b"2"})
+
+    folder.remove()
+
+    assert not folder.path.exists()

@@ -13,7 +13,7 @@ from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail
 from memstored.domain.model import DEFAULT_USER, BackupSchedule
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, values_of
-from memstored.domain.parameters import MAXMEMORY, engine_values, most_memory
+from memstored.domain.parameters import MAXMEMORY, engine_values, memory_span
 from memstored.domain.requests.change import of_sound_fields
 from memstored.domain.settings import Quotas
 
@@ -188,13 +188,14 @@ def _parameter_family(order: Order, offer: Offer) -> Iterator[Detail]:
 
 
 def _parameter_memory(order: Order, offer: Offer) -> Iterator[Detail]:
-    """The `maxmemory` of a group may be more bytes than one of the flavors takes."""
-    flavor = offer.catalogue.flavor(order.flavor_id)
-    most = most_memory(flavor.memory) if flavor else None
-    wanted = wanted_memory(order, offer)
-    if most is not None and wanted is not None and wanted > most:
-        message = f"The flavor takes a {MAXMEMORY} of up to {most} bytes; the group has {wanted}."
-        yield Detail("parameterGroupId", "maxmemory_too_large", message)
+    """The `maxmemory` of a group may be too few or too many bytes for a flavor."""
+    flavor, wanted = offer.catalogue.flavor(order.flavor_id), wanted_memory(order, offer)
+    if flavor is None or wanted is None:
+        return
+    least, most = memory_span(flavor.memory)
+    if not least <= wanted <= most:
+        message = f"The flavor takes a {MAXMEMORY} of {least} to {most} bytes; the group has {wanted}."
+        yield Detail("parameterGroupId", "maxmemory_unfit", message)
 
 
 def wanted_memory(order: Order, offer: Offer) -> int | None:

@@ -17,7 +17,7 @@ from memstored.domain.parameter_group import (
     shown_status,
     values_of,
 )
-from memstored.domain.parameters import MAXMEMORY, effective, most_memory, parameter_of
+from memstored.domain.parameters import MAXMEMORY, effective, memory_span, parameter_of
 from memstored.domain.requests.change import Call, Change, Misread, event, of_sound_fields, refusal, refused
 from memstored.domain.words import ApplyStatus, EventName, GroupId, SetId, SetState
 
@@ -225,21 +225,19 @@ def memory_faults(
     settings: Sequence[Setting], users: Sequence[InstanceSet], used: Used, field: str
 ) -> list[Detail]:
     """Why the sets can not have the `maxmemory` of these values; `used` is that of the `shrinking` ones."""
-    too_large = (fault for it in users for fault in _too_large(it, settings, field))
-    too_small = (
-        fault for it in shrinking(settings, users) for fault in _too_small(it, settings, used, field)
-    )
-    return [*too_large, *too_small]
+    unfit = (fault for it in users for fault in _unfit(it, settings, field))
+    evicting = (fault for it in shrinking(settings, users) for fault in _evicting(it, settings, used, field))
+    return [*unfit, *evicting]
 
 
-def _too_large(instance_set: InstanceSet, settings: Sequence[Setting], field: str) -> Iterator[Detail]:
-    most = most_memory(instance_set.memory)
-    if maxmemory_of(instance_set, settings) > most:
-        message = f"The flavor of {instance_set.name} takes a {MAXMEMORY} of up to {most} bytes."
-        yield Detail(field, "maxmemory_too_large", message)
+def _unfit(instance_set: InstanceSet, settings: Sequence[Setting], field: str) -> Iterator[Detail]:
+    least, most = memory_span(instance_set.memory)
+    if not least <= maxmemory_of(instance_set, settings) <= most:
+        message = f"The flavor of {instance_set.name} takes a {MAXMEMORY} of {least} to {most} bytes."
+        yield Detail(field, "maxmemory_unfit", message)
 
 
-def _too_small(
+def _evicting(
     instance_set: InstanceSet, settings: Sequence[Setting], used: Used, field: str
 ) -> Iterator[Detail]:
     taken, wanted = used.get(instance_set.id), maxmemory_of(instance_set, settings)

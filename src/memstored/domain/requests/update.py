@@ -11,7 +11,7 @@ from memstored.domain.parameter_group import (
     AnyGroup,
     ParameterGroup,
     configured,
-    on_nodes,
+    differs,
     settled,
     values_of,
 )
@@ -159,7 +159,7 @@ def _linked(instance_set: InstanceSet, group: AnyGroup, call: Call) -> InstanceS
     if not settled(instance_set):
         return instance_set
     values = values_of(group)
-    if on_nodes(instance_set, values) == on_nodes(instance_set):
+    if not differs(instance_set, values):
         return replace(instance_set, configuration=Configuration(values=values, since=call.at))
     recorded = configured(instance_set).values
     waiting = Configuration(values=recorded, status=ApplyStatus.PENDING, since=call.at)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Callable
 from types import TracebackType
 from typing import Self
 
-from memstored.domain.ports import DoorTrouble, Identity
+from memstored.domain.ports import DoorTrouble, Identity, Papers
 from memstored.runtime.fake.place import FakeRuntime
 
 __all__ = ["FakeDoor", "FakeDoors"]
@@ -18,7 +18,7 @@ class FakeDoors:
     """Opens doors to the nodes of one fake runtime.
 
     `writes` are the keys that nodes find in the bytes of every load, whatever these are; `complaint` is what
-    they say instead when it can not be loaded. `opened` counts the doors.
+    they say instead when it can not be loaded. `opened` counts the doors, `secured` those that speak TLS.
     """
 
     def __init__(self, runtime: FakeRuntime) -> None:
@@ -26,10 +26,19 @@ class FakeDoors:
         self.writes: tuple[str, ...] = ()
         self.complaint: str | None = None
         self.opened = 0
+        self.secured = 0
 
-    def __call__(self, host: str, *, size: int, deadline: float) -> "FakeDoor":  # noqa: ARG002 - turns, not seconds, bound it here
+    def __call__(
+        self,
+        host: str,
+        *,
+        size: int,
+        deadline: float,  # noqa: ARG002 - turns, not seconds, bound it here
+        papers: Papers | None = None,
+    ) -> "FakeDoor":
         """A door for a load of `size` bytes, to be used in `async with`."""
         self.opened += 1
+        self.secured += papers is not None
         return FakeDoor(self, host, size=size)
 
 

@@ -1,8 +1,9 @@
-"""Floating addresses that simulated nodes bind, as the process runtime has them."""
+"""Addresses of simulated sets, as the process runtime has them: nodes bind them, or a proxy carries them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import EndpointFacts
 from memstored.domain.model import Vips
 from memstored.domain.ports import Link, LinkTrouble
@@ -15,7 +16,9 @@ __all__ = ["FakeEndpoints"]
 
 
 class FakeEndpoints:
-    """`Endpoints` as floating addresses that the nodes of one fake runtime bind."""
+    """`Endpoints` as floating addresses that the nodes of one fake runtime bind; where they can not
+    (`Capabilities.floating`), a proxy that never fails.
+    """
 
     def __init__(self, runtime: FakeRuntime) -> None:
         self._runtime = runtime
@@ -23,10 +26,12 @@ class FakeEndpoints:
         self._errors: dict[SetId, str] = {}
         self._refusals: list[str] = []
         self._lingering: Lingering = set()
+        self._proxied: set[SetId] = set()
         self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
     async def start(self) -> None:
-        """See `Endpoints.start`: nothing was before."""
+        """See `Endpoints.start`; the addresses are where they were."""
+        self._changes = asyncio.Queue()
 
     async def reserve(
         self,
@@ -34,7 +39,7 @@ class FakeEndpoints:
         subnet_id: str,
         port: int,  # noqa: ARG002 - it matters to places that share one address
         *,
-        version: str,  # noqa: ARG002 - simulated servers bind addresses whatever their version
+        version: str,
         with_reader: bool,
     ) -> Vips:
         """See `Endpoints.reserve`; addresses are never given twice (H22)."""
@@ -45,6 +50,8 @@ class FakeEndpoints:
             primary = self._runtime.next_address(subnet_id)
             reader = self._runtime.next_address(subnet_id) if with_reader else None
             self._vips[set_id] = Vips(primary=primary, reader=reader)
+            if not capabilities_of(version).floating:
+                self._proxied.add(set_id)
         return self._vips[set_id]
 
     def refuse_reservations(self, words: str, times: int = 1) -> None:
@@ -64,12 +71,14 @@ class FakeEndpoints:
         vips = self._vips.get(set_id)
         if vips is None:
             return EndpointFacts()
+        proxied = set_id in self._proxied
+        holder = self._runtime.fleet.led if proxied else lambda vip: _holder(vip, links)
         return EndpointFacts(
             primary=vips.primary,
             reader=vips.reader,
             reserved=True,
-            primary_at=_holder(vips.primary, links),
-            reader_at=_holder(vips.reader, links),
+            primary_at=holder(vips.primary),
+            reader_at=holder(vips.reader) if vips.reader is not None else None,
             error=self._errors.get(set_id),
         )
 
@@ -85,6 +94,11 @@ class FakeEndpoints:
         """See `Endpoints.point`; the reason of a failure is shown by `seen`."""
         vips = self._vips[set_id]
         wanted = ((vips.primary, primary), (vips.reader, reader))
+        if set_id in self._proxied:
+            for vip, node in wanted:
+                if vip is not None:
+                    self._runtime.fleet.lead(vip, node)
+            return
         move = Move(
             holders={vip: node for vip, node in wanted if vip is not None},
             links={node: link for node, link in links.items() if link.connected},
@@ -103,6 +117,7 @@ class FakeEndpoints:
         """See `Endpoints.release`."""
         await asyncio.sleep(0)
         self._vips.pop(set_id, None)
+        self._proxied.discard(set_id)
         self._errors.pop(set_id, None)
 
     async def changes(self) -> AsyncIterator[SetId]:
@@ -121,5 +136,5 @@ class FakeEndpoints:
         return placement.address
 
 
-def _holder(vip: str | None, links: Mapping[NodeId, Link]) -> NodeId | None:
+def _holder(vip: str, links: Mapping[NodeId, Link]) -> NodeId | None:
     return next((node for node, link in links.items() if vip in link.bound and link.connected), None)

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from memstored.domain.clock import Clock
+from memstored.domain.engine import family_of
+from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import FENCE, Identity
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.clock import ManualClock
-from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, LaunchOrder, Placement
+from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, LaunchOrder, Placement
 from memstored.runtime.simulated import SimulatedFleet
 from memstored.runtime.simulated_node import SimulatedNode
 
@@ -17,6 +20,7 @@ __all__ = ["FakeRuntime", "Mishap"]
 ENGINES = (
     Engine(version="7.0.15", program="fake", tls=True, license="BSD-3-Clause"),
     Engine(version="6.2.5", program="fake", tls=False, license="BSD-3-Clause"),
+    Engine(version="5.0.6", program="fake", tls=False, license="BSD-3-Clause"),
 )
 HOSTS_PER_RANGE = 254
 
@@ -81,7 +85,10 @@ class FakeRuntime:
             set_id=order.set_id,
             fence=fence,
         )
-        node.maxmemory = int(told.get("maxmemory", "0"))
+        node.settings.update(_settings(order))
+        if order.files is not None:
+            node.files = order.files(address)
+            node.take_certificate()
         self.orders[order.node] = order
         self._placed[order.node] = (address, node.process_id)
         return self._place(order.node)
@@ -93,6 +100,19 @@ class FakeRuntime:
     def placements(self) -> Sequence[Placement]:
         """See `Runtime.placements`."""
         return [self._place(node) for node in self._placed]
+
+    @asynccontextmanager
+    async def replaced_files(self, node: NodeId, files: Files) -> AsyncIterator[None]:
+        """See `Runtime.replaced_files`."""
+        if node not in self._placed:
+            raise LaunchFailed(f"{node} is not here")
+        simulated = self.fleet.node(node)
+        before, simulated.files = simulated.files, files
+        try:
+            yield
+        except BaseException:
+            simulated.files = before
+            raise
 
     async def fence(self, node: NodeId) -> bool:
         """End the node; false without doing anything where its end can not be proven."""
@@ -210,3 +230,12 @@ class FakeRuntime:
         if placed is not None and placed.gone and node_id not in self._reported:
             self._reported.add(node_id)
             self._exits.put_nowait(node_id)
+
+
+def _settings(order: LaunchOrder) -> dict[str, str]:
+    """The parameters that a group may set, as an engine reads them from its redis.conf."""
+    lines: dict[str, list[str]] = {}
+    for name, value in order.directives:
+        lines.setdefault(name, []).append(value.strip('"'))
+    known = {p.name for p in parameters_of(family_of(order.version)) if p.editable}
+    return {name: " ".join(values) for name, values in lines.items() if name in known}

@@ -1,18 +1,19 @@
 """Links to simulated nodes. Every look lets the fleet do one turn; commands may meet with mishaps."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from memstored.domain.figures import Info
-from memstored.domain.model import TenantUser
+from memstored.domain.model import Setting, TenantUser
 from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.simulated_node import Condition, SimulatedNode
 
 if TYPE_CHECKING:
-    from memstored.domain.facts import ReplicationFacts
+    from memstored.domain.facts import ReadSettings, ReplicationFacts
 
 __all__ = ["FakeLink", "FakeWire"]
 
@@ -41,6 +42,8 @@ class FakeLink:
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
         self.info: Info | None = None
+        self.certificate: str | None = None
+        self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
         self.probe()
 
@@ -114,6 +117,12 @@ class FakeLink:
         """See `Link.holdings`."""
         return await self._carry_out("holdings", SimulatedNode.holdings)
 
+    async def configure(self, settings: Sequence[Setting]) -> None:
+        """See `Link.configure`."""
+        for setting in settings:
+            await self._carry_out("configure", partial(SimulatedNode.configure, setting=setting))
+        self._look()
+
     async def promote(self) -> None:
         """See `Link.promote`."""
         await self._carry_out("promote", SimulatedNode.promote)
@@ -155,6 +164,16 @@ class FakeLink:
         assert port == self._target.port
         await self._carry_out("end_through", lambda node: node.end_through(address))
 
+    async def take_certificate(self) -> None:
+        """See `Link.take_certificate`."""
+
+        def act(node: SimulatedNode) -> None:
+            node.take_certificate()
+            self.certificate = node.certificate
+
+        await self._carry_out("take_certificate", act)
+        self._changed(self._target.node)
+
     async def stamp(self) -> int:
         """See `Link.stamp`."""
         return await self._carry_out("stamp", SimulatedNode.stamp)
@@ -185,6 +204,8 @@ class FakeLink:
     def _look(self) -> None:
         node = self._runtime.fleet.node(self._target.node)
         before = self._reading()
+        if not self.connected:
+            self.certificate = node.certificate
         self.connected, self.unanswered = True, 0
         self.busy, self.loading = node.condition is Condition.BUSY, node.loading
         if not self.busy:
@@ -197,6 +218,7 @@ class FakeLink:
         self.replication, self.read_at = node.facts(), self._runtime.clock.monotonic()
         self._identity = node.identity if node.guest is None else None
         self.admitted, self.bound = node.admitted, node.bound
+        self.settings = tuple(sorted(node.settings.items()))
 
     def _reading(self) -> tuple[object, ...]:
         return (
@@ -208,6 +230,7 @@ class FakeLink:
             self._identity,
             self.admitted,
             self.bound,
+            self.settings,
         )
 
     def _ended(self, node_id: NodeId) -> None:

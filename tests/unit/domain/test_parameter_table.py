@@ -12,7 +12,7 @@ from memstored.domain.parameters import (
     Parameter,
     effective,
     engine_values,
-    most_memory,
+    memory_span,
     normalized,
     parameter_of,
     parameters_of,
@@ -111,15 +111,16 @@ def test_maxmemory_becomes_bytes(value: str, expected: int) -> None:
 
     assert engine_values("7.0", settings, 4)["maxmemory"] == str(expected)
     assert usual_memory(4) == 4 * GIB * 65 // 100
-    assert most_memory(4) == 4 * GIB * 80 // 100
+    assert memory_span(4) == (4 * GIB * 5 // 100, 4 * GIB * 80 // 100)
 
 
 @pytest.mark.parametrize("memory_gib", [1, 2, 3, 7, 64])
-def test_the_largest_percentage_is_the_most(memory_gib: int) -> None:
-    """So nothing that a group may hold in % is too much for any flavor."""
-    settings = (Setting(name="maxmemory", value="80%"),)
+def test_every_percentage_fits_every_flavor(memory_gib: int) -> None:
+    """Only bytes may be too few or too many for one."""
+    ends = [(Setting(name="maxmemory", value=value),) for value in ("5%", "80%")]
+    found = [int(engine_values("7.0", settings, memory_gib)["maxmemory"]) for settings in ends]
 
-    assert int(engine_values("7.0", settings, memory_gib)["maxmemory"]) == most_memory(memory_gib)
+    assert tuple(found) == memory_span(memory_gib)
 
 
 @given(st.text(max_size=30))

@@ -1,0 +1,236 @@
+"""Parameters that an engine reads only at its start: nodes are replaced one by one (API.md 7, S2, S6, S9)."""
+
+from dataclasses import replace
+
+import pytest
+from world import World, ask_values
+
+from memstored.domain import actions as do
+from memstored.domain.model import GroupValues, InstanceSet, Setting
+from memstored.domain.parameter_group import configured
+from memstored.domain.sequence import next_moves
+from memstored.domain.words import ApplyStatus, BackupId, EventName, NodeState, SetState
+from memstored.runtime.simulated_node import Condition, Reply
+
+
+def started_with(world: World) -> dict[int, str]:
+    """By number of the living nodes of the set: the threads that they were started with."""
+    living = [n for n in world.set.nodes if not n.lost and n.id in world.fleet.nodes]
+    return {n.number: world.fleet.node(n.id).settings["io-threads"] for n in living}
+
+
+def whole_copies(world: World) -> int:
+    """How many living nodes hold all that was acknowledged."""
+    written = set(world.fleet.acknowledged)
+    servers = [world.fleet.nodes.get(n.id) for n in world.set.nodes]
+    living = [s for s in servers if s is not None and s.condition is not Condition.GONE]
+    return sum(written <= set(server.writes) for server in living)
+
+
+def ended(world: World) -> None:
+    """Turns until nothing is under way."""
+    world.turns_until(lambda: world.set.operation is None, most=3000)
+    world.turns(3)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "recovery_enabled"), [(1, False), (2, False), (2, True), (3, False), (3, True)]
+)
+def test_every_node_is_replaced(replicas: int, recovery_enabled: bool) -> None:  # noqa: FBT001 - a parameter
+    """New numbers, new values, as many as before, and no write is lost."""
+    world = World.running(replicas=replicas, recovery_enabled=recovery_enabled)
+    ask_values(world, io_threads="4", timeout="300")
+
+    ended(world)
+
+    assert started_with(world) == dict.fromkeys(range(replicas + 1, 2 * replicas + 1), "4")
+    assert configured(world.set).status is ApplyStatus.IN_SYNC
+    assert world.set.status is SetState.RUNNING
+    assert world.set.replicas == replicas
+    assert {n.status for n in world.set.nodes} == {NodeState.RUNNING}
+    assert set(world.fleet.nodes) == {n.id for n in world.set.nodes}
+    assert world.lost_writes == []
+    assert world.write("after") is Reply.OK
+
+
+def test_a_node_that_stays_after_all_is_counted_once() -> None:
+    """One that was to go and is the last with the data becomes the primary; as many are asked for (S6)."""
+    world = World.running(replicas=2)
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: any(n.removing for n in world.set.nodes))
+    assert [n.number for n in world.set.nodes if n.removing] == [2]
+
+    world.kill(1)
+    world.kill(3)
+    world.turns(3)
+    ended(world)
+    world.turns_until(lambda: world.set.status is SetState.RUNNING)
+
+    assert world.set.replicas == len(world.set.nodes) == 2
+    assert world.lost_writes == []
+
+
+def test_there_are_never_fewer_copies_than_before() -> None:
+    """Another comes and holds a whole copy before one goes (S6); never are there two too many."""
+    world = World.running()
+    ask_values(world, io_threads="4")
+
+    copies, nodes = [], []
+    while world.set.operation is not None:
+        world.turn()
+        copies.append(whole_copies(world))
+        nodes.append(len(world.set.nodes))
+
+    assert min(copies) == 3
+    assert max(nodes) == 4
+
+
+def test_what_can_be_set_live_comes_first() -> None:
+    """A refusal costs no replaced node."""
+    world = World.running()
+    world.acts.clear()
+    ask_values(world, io_threads="4", timeout="300")
+    ended(world)
+
+    kinds = [type(act) for act in world.acts]
+    last = max(i for i, kind in enumerate(kinds) if kind is do.Configure)
+    assert last < kinds.index(do.Launch)
+
+
+def test_the_primary_is_the_last_and_hands_over() -> None:
+    """Once, after all replicas; nobody is restarted in place (S2), and the events say what happens."""
+    world = World.running()
+    world.acts.clear()
+    ask_values(world, io_threads="4")
+    ended(world)
+
+    promoted = [act for act in world.acts if isinstance(act, do.Promote)]
+    launched = [act.node for act in world.acts if isinstance(act, do.Launch)]
+    destroyed = [act for act in world.acts if isinstance(act, do.Destroy)]
+    assert len({act.node for act in promoted}) == 1
+    assert len(launched) == len(set(launched)) == 3
+    assert not any(isinstance(act, do.Fence) for act in world.acts)
+    assert world.acts.index(promoted[0]) < world.acts.index(destroyed[-1])
+    told = [event.name for event in world.events]
+    assert told.count(EventName.SWITCHOVER) == 1
+    assert told.count(EventName.NODE_ADD) == told.count(EventName.NODE_DELETE) == 3
+    assert EventName.FAILOVER not in told
+
+
+def test_the_set_is_running_all_the_while() -> None:
+    """Nothing but the operation tells of it: everybody is served (API.md 2.3)."""
+    world = World.running()
+    ask_values(world, io_threads="4", timeout="300")
+
+    seen, steps = set(), []
+    while world.set.operation is not None:
+        seen.add(world.set.status)
+        steps.append(world.set.operation.step)
+        world.turn()
+
+    assert seen == {SetState.RUNNING}
+    assert list(dict.fromkeys(steps)) == ["replicas", "primary", "replace_replicas", "replace_primary"]
+
+
+def test_a_node_that_can_not_be_started_ends_it() -> None:
+    """After some tries with growing pauses, in the engine's own words; the set is as it was."""
+    world = World.running()
+    world.refuse_launches = 5
+    ask_values(world, io_threads="4")
+
+    world.turns(1200)
+
+    present = configured(world.set)
+    assert present.status is ApplyStatus.ERROR_SYNC
+    assert "could not be started 5 times in a row: no memory left" in str(present.error)
+    assert started_with(world) == {1: "1", 2: "1", 3: "1"}
+    assert world.set.status is SetState.RUNNING
+    assert world.set.replicas == 3
+
+
+def test_nodes_already_replaced_are_replaced_back() -> None:
+    """So that group, set and nodes agree, the recorded values are brought back in the same way."""
+    world = World.running()
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: set(started_with(world).values()) == {"1", "4"} and len(world.set.nodes) == 3)
+    world.refuse_launches = 5
+    world.turns_until(lambda: configured(world.set).status is ApplyStatus.ERROR_SYNC, most=3000)
+
+    ended(world)
+
+    assert set(started_with(world).values()) == {"1"}
+    assert len(world.set.nodes) == 3
+    assert world.set.replicas == 3
+    assert world.lost_writes == []
+
+
+def after_a_death(turns: int, victim: int, *, recovery_enabled: bool) -> World:
+    """A set one of whose nodes died so many turns after the begin of an apply, once nothing is under way."""
+    world = World.running(recovery_enabled=recovery_enabled)
+    ask_values(world, io_threads="4")
+    world.turns(turns)
+    living = [n.number for n in world.set.nodes if not n.lost and n.id in world.fleet.nodes]
+    world.kill(living[victim])
+    world.turns(3)
+    ended(world)
+    if recovery_enabled:
+        world.turns_until(lambda: world.set.status is SetState.RUNNING)
+    return world
+
+
+@pytest.mark.parametrize("victim", [0, 1, 2])
+@pytest.mark.parametrize("turns", range(0, 60, 5))
+def test_a_death_at_any_moment(turns: int, victim: int) -> None:
+    """Whichever node dies: no write is lost, and every node has the values in the end."""
+    world = after_a_death(turns, victim, recovery_enabled=True)
+
+    assert set(started_with(world).values()) == {"4"}
+    assert len(world.set.nodes) == world.set.replicas == 3
+    assert configured(world.set).status is ApplyStatus.IN_SYNC
+    assert world.lost_writes == []
+
+
+@pytest.mark.parametrize("victim", [0, 1, 2])
+@pytest.mark.parametrize("turns", range(0, 60, 10))
+def test_a_death_at_any_moment_without_ha(turns: int, victim: int) -> None:
+    """It ends, so that its owner can do something; whatever lives has what is recorded or serves as it is."""
+    world = after_a_death(turns, victim, recovery_enabled=False)
+
+    assert world.set.operation is None
+    assert configured(world.set).status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
+    assert len(world.holders()) >= 2
+
+
+def test_another_version_in_the_middle_is_what_it_ends_with() -> None:
+    """The nodes that were started for the version before are replaced once more."""
+    world = World.running()
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: "4" in started_with(world).values() and len(world.set.nodes) == 3)
+    world.set = redirected(world)
+
+    ended(world)
+
+    assert set(started_with(world).values()) == {"2"}
+    assert configured(world.set).values.version == 2
+
+
+def redirected(world: World) -> InstanceSet:
+    """The set as the sequence leaves it when its group gets another version meanwhile."""
+    latest = GroupValues(group_id="g", version=2, settings=(Setting(name="io-threads", value="2"),))
+    [move] = next_moves([world.set], latest, world.now)
+    return replace(move.after, revision=world.set.revision + 1)
+
+
+def test_it_waits_for_a_backup_that_is_being_made() -> None:
+    """The node that gives it would go (API.md 4)."""
+    world = World.running()
+    world.set = replace(world.set, backup=BackupId("backup"))
+    ask_values(world, io_threads="4")
+    world.turns(60)
+    assert len(world.set.nodes) == 3
+    assert world.set.next_number == 4
+
+    world.set = replace(world.set, backup=None)
+    ended(world)
+
+    assert set(started_with(world).values()) == {"4"}
