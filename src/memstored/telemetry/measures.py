@@ -4,7 +4,7 @@ Counters and histograms of prometheus-client in a registry of their own, filled 
 can be asked for when somebody looks (states of sets, figures of nodes) is not kept here.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 __all__ = ["Measures"]
@@ -20,6 +20,8 @@ class Measures:
     """The instruments of one service. Every method is cheap, and safe in any thread."""
 
     def __init__(self) -> None:
+        # When a counter was made would be a series beside each; the process has one start, which is shown.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it takes nothing and returns nothing
         self._registry = CollectorRegistry()
         ProcessCollector(namespace="memstored", registry=self._registry)
         self._failover = self._histogram(

@@ -268,3 +268,4 @@ async def test_what_the_service_measures_is_there(ground: Ground) -> None:
     assert samples["memstored_store_troubles_total", frozenset()] == 1
     assert samples["memstored_http_request_seconds_count", unrouted] == 1
     assert samples["memstored_backup_bytes_total", frozenset()] == 1024
+    assert not [name for name, _ in samples if name.endswith("_created")]
