@@ -14,6 +14,8 @@ from service_process import ServiceProcess, chance, kill, wait_for
 
 KEYS = 40_000
 VALUE = "x" * 2000
+pytestmark = pytest.mark.able("acl")
+"""Orders of sets without users differ; `tests/faults/test_fault_without_users.py` restores those."""
 ROUNDS = range(3)
 """Times that the service is killed at a moment that nobody chose."""
 

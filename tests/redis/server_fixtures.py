@@ -35,9 +35,9 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
         server.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def birth(engine: Engine) -> tuple[tuple[str, str], ...]:
-    """The directives of a newborn node of the engine with 1 GiB."""
+    """The directives of a newborn node of the engine with 1 GiB; some modules have engines of their own."""
     return directives(engine.version, memory_gib=1, control=CONTROL, failure_detection=1.0)
 
 

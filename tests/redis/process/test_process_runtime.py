@@ -6,6 +6,7 @@ import stat
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -285,10 +286,10 @@ async def test_a_node_fenced_before_its_start_is_not_started(
     preparing, fenced = threading.Event(), threading.Event()
     prepare = NodeFolder.prepare
 
-    def slow(folder: NodeFolder, *given: object) -> None:
+    def slow(folder: NodeFolder, *given: Any, **named: Any) -> None:  # noqa: ANN401 - whatever it takes
         preparing.set()
         fenced.wait(5)
-        prepare(folder, *given)
+        prepare(folder, *given, **named)
 
     monkeypatch.setattr(NodeFolder, "prepare", slow)
     launch = asyncio.create_task(runtime.launch(order))

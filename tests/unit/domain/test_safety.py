@@ -504,6 +504,19 @@ def test_s9_h12_without_a_pause_the_address_is_taken_before_the_primary_is_stopp
     assert world.set.operation is None
 
 
+def test_s9_h12_a_primary_from_which_the_address_can_not_be_taken_is_not_stopped() -> None:
+    """Clients that still reach it would be told that it is a replica: the change is given up instead."""
+    world = World.running(version="5.0.6")
+    world.proxy_stuck = True
+    before = len(world.acts)
+    promote(world, 2)
+
+    world.turns_until(lambda: world.set.status is SetState.RUNNING)
+
+    assert not any(isinstance(act, do.Detach | do.Promote) for act in world.acts[before:])
+    assert world.write("still there") is Reply.OK
+
+
 def test_s9_h12_a_target_that_does_not_catch_up_gives_the_address_back() -> None:
     """The primary was not stopped yet; it goes on where it was, and its owner is told."""
     world = World.running(replicas=2, version="5.0.6")

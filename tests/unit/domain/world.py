@@ -235,6 +235,7 @@ class World:
     sign: Callable[[str, str], Certificate] | None = None
     signed: int = 0
     complaints: dict[str, str] = field(default_factory=dict)
+    proxy_stuck: bool = False
     configuration: Configuration | None = None
 
     @classmethod
@@ -740,6 +741,8 @@ class World:
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
         if not self.floating:
+            if self.proxy_stuck:
+                raise LinkTrouble("the proxy does not answer")
             for address, holder in wanted.items():
                 self.fleet.lead(address, holder)
             return
