@@ -22,6 +22,7 @@ from memstored.cli import (
     nodes,
     parameters,
     sets,
+    state,
     users,
 )
 from memstored.cli.errors import Stop
@@ -47,6 +48,7 @@ app.add_typer(parameters.app, name="parameters")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
+app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")
 app.add_typer(login.app, name="profile")
 app.command()(history.events)
@@ -62,6 +64,7 @@ REFUSED, UNDECIDED, NOT_FOUND = 3, 4, 5
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port to listen at; 0: any free one.")
@@ -73,19 +76,32 @@ def serve(
     settings: Annotated[
         Path | None, typer.Option(help="A TOML file with quotas and failover settings.")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="A PEM file with the certificate of the API and those above it.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="A PEM file with its key.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where callers find the API, if not where it listens: behind a proxy.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="An address or network whose X-Forwarded-For is believed; may be given again."),
+    ] = None,
     log_format: Annotated[LogForm, typer.Option(help="How log lines look.")] = LogForm.CONSOLE,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
     # What is made now stays for good: looking through it for garbage, again and again, costs a sixth of it.
     gc.disable()
     with server_rooms():
+        from memstored.cli.front import read_front  # noqa: PLC0415
         from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
         from memstored.telemetry.logs import configure  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     configure(log_format)
-    serve_forever(host, port, data_dir, catalogue, settings)
+    front = read_front(tls_cert=tls_cert, tls_key=tls_key, public_url=public_url, proxies=trusted_proxy or ())
+    serve_forever(host, port, data_dir, catalogue, settings, front=front)
 
 
 @app.command()
