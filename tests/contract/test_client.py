@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -237,6 +237,16 @@ async def use_check_failover(client: AsyncClient, api: Api) -> None:
 
     assert (check.ready, check.candidate, len(check.replicas)) == (False, None, 2)
     assert "ha_off" in check.reasons
+
+
+async def use_show_history(client: AsyncClient, api: Api) -> None:
+    """As many points as were asked for, with nothing in them for a set of which nothing was seen."""
+    set_id = await running(api)
+    now = datetime.fromtimestamp(NOW, UTC)
+
+    history = await client.show_history(set_id, since=now - timedelta(minutes=10), step=120)
+    assert (history.step, history.since <= now) == (120, True)
+    assert {len(values) for node in history.data for values in node.series.values()} <= {history.points}
 
 
 async def use_renew_certificates(client: AsyncClient, api: Api) -> None:

@@ -100,6 +100,7 @@ class AsyncClient:
     list_set_events = async_listing(scripts.list_set_events)
     list_events = async_listing(scripts.list_events)
     check_failover = async_method(performed(sets.check_failover))
+    show_history = async_method(performed(sets.show_history))
     renew_certificates = async_method(performed(sets.renew_certificates))
     wait_until_running = async_method(scripts.wait_until_running)
     wait_until_gone = async_method(scripts.wait_until_gone)

@@ -101,6 +101,7 @@ class Client:
     list_set_events = listing(scripts.list_set_events)
     list_events = listing(scripts.list_events)
     check_failover = method(performed(sets.check_failover))
+    show_history = method(performed(sets.show_history))
     renew_certificates = method(performed(sets.renew_certificates))
     wait_until_running = method(scripts.wait_until_running)
     wait_until_gone = method(scripts.wait_until_gone)

@@ -48,11 +48,11 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - whatever stands behind a co
     if origin is tuple:
         inner = _reader(parts[0])
         return lambda value: tuple(inner(one) for one in _checked(list, value))
-    if hint is datetime:
-        return _time
-    if hint in (str, int, bool) or origin is Literal:
-        return _plain(str if origin is Literal else hint)
-    return _record(hint)
+    if origin is dict:
+        inner = _reader(parts[1])
+        return lambda value: {str(key): inner(one) for key, one in _checked(dict, value).items()}
+    word = str if origin is Literal else hint
+    return _SIMPLE.get(word) or _record(hint)
 
 
 def _plain(kind: type) -> _Reader:
@@ -81,8 +81,23 @@ def _checked(kind: type, value: object) -> Any:  # noqa: ANN401 - of the kind th
     return value
 
 
+def _number(value: object) -> float:
+    """JSON does not tell whole numbers from others."""
+    return float(value) if type(value) is int else float(_checked(float, value))
+
+
 def _time(value: object) -> datetime:
     try:
         return datetime.fromisoformat(_checked(str, value))
     except ValueError:
         raise UnreadableAnswer(f"The answer has {value!r:.80} where this API has a time.") from None
+
+
+_SIMPLE: Mapping[object, _Reader] = {
+    str: _plain(str),
+    int: _plain(int),
+    bool: _plain(bool),
+    float: _number,
+    datetime: _time,
+}
+"""How values are read that hold no others."""

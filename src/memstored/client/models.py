@@ -23,11 +23,13 @@ __all__ = [
     "FailoverCheck",
     "Flavor",
     "Health",
+    "History",
     "Instance",
     "InstanceSet",
     "InstanceStatus",
     "LinkedSet",
     "NewCredential",
+    "NodeSeries",
     "Operation",
     "Parameter",
     "ParameterGroup",
@@ -276,6 +278,29 @@ class Event:
     request_id: str | None
     cause_id: str | None
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSeries:
+    """The figures of a node by their names, a mean a point; null where nothing was seen.
+
+    `present` is false of a node that is gone.
+    """
+
+    object_id: str
+    instance_name: str
+    present: bool
+    series: dict[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The last hours of a set: `points` of `step` seconds each, the first from `since` on."""
+
+    since: datetime
+    step: int
+    points: int
+    data: tuple[NodeSeries, ...]
 
 
 # Backups

@@ -25,6 +25,7 @@ class Tree:
     leaf_rows: tuple[Leaf, ...]
     is_green: bool
     height: int
+    widths: dict[str, tuple[float | None, ...]]
 
 
 GOOD = {
@@ -34,6 +35,7 @@ GOOD = {
     ],
     "isGreen": True,
     "height": 3,
+    "widths": {"atTop": [1, 2.5, None]},
     "added": "by a newer service",
 }
 
@@ -43,7 +45,9 @@ def test_an_answer_becomes_a_record() -> None:
     first = Leaf("on", datetime(2026, 1, 31, 23, 59, 59, 250_000, UTC))
     second = Leaf("x", None)  # type: ignore[arg-type] - a word that is not known yet
 
-    assert decode(Tree, GOOD) == Tree((first, second), is_green=True, height=3)
+    assert decode(Tree, GOOD) == Tree(
+        (first, second), is_green=True, height=3, widths={"atTop": (1.0, 2.5, None)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,7 @@ def test_an_answer_becomes_a_record() -> None:
         ({"height": "3"}, "'3' where this API has a int"),
         ({"height": True}, "True where this API has a int"),
         ({"isGreen": None}, "None where this API has a bool"),
+        ({"widths": {"atTop": [True]}}, "True where this API has a float"),
         ({"leafRows": {}}, "{} where this API has a list"),
         ({"leafRows": [{"someState": "on"}]}, "lacks seenAt"),
         ({"leafRows": [{"someState": "on", "seenAt": "yesterday"}]}, "'yesterday' where this API has a time"),

@@ -9,6 +9,7 @@ from memstored.client.calls.reading import get, given, one, removal, rows, write
 from memstored.client.models import (
     Event,
     FailoverCheck,
+    History,
     Instance,
     InstanceSet,
     Operation,
@@ -30,6 +31,7 @@ __all__ = [
     "renew_certificates",
     "set_event_page",
     "set_page",
+    "show_history",
     "show_set",
     "switch_recovery",
     "update_set",
@@ -178,6 +180,16 @@ def event_page(
 def check_failover(set_id: str) -> Call[FailoverCheck]:
     """Whether a set could fail over now, from what was last seen of its nodes."""
     return get(path(SETS, set_id, "failover-check"), one(FailoverCheck))
+
+
+def show_history(set_id: str, *, since: datetime | None = None, step: int | None = None) -> Call[History]:
+    """The last hours of a set for charts: since an aware time, `step` seconds a point (60 and multiples)."""
+    return get(
+        path(SETS, set_id, "metrics"),
+        one(History),
+        since=None if since is None else since.isoformat(),
+        step=None if step is None else str(step),
+    )
 
 
 def renew_certificates(set_id: str) -> Call[str]:
