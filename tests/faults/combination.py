@@ -12,7 +12,7 @@ from service_process import ServiceProcess
 from memstored.domain.engine import capabilities_of
 from memstored.runtime.engines import find_engines
 
-__all__ = ["Combination", "combinations"]
+__all__ = ["Combination", "combinations", "one_of_each"]
 
 LOGIN = {"username": "app", "password": "the application's own"}
 USER = {"name": LOGIN["username"], "password": hashlib.sha256(LOGIN["password"].encode()).hexdigest()}
@@ -50,3 +50,10 @@ def combinations() -> list[Combination]:
         for tls in ([False, True] if engine.tls else [False])
         for user in ([False, True] if capabilities_of(engine.version).acl else [True])
     ]
+
+
+def one_of_each() -> list[Combination]:
+    """The plainest set of each engine, and one that has everything."""
+    every = combinations()
+    plainest = {one.version: one for one in reversed(every)}
+    return [*plainest.values(), *[one for one in every if one.tls and one.user][:1]]
