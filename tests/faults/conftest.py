@@ -1,10 +1,13 @@
 """Faults against the real service and its real servers."""
 
+import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite(
+    "combination",
     "guarded_set",
     "keyspace",
     "live_backup",
@@ -17,17 +20,30 @@ pytest.register_assert_rewrite(
     "stepping_service",
     "writers",
 )
+# What speaks to single nodes of engines without users.
+sys.path.insert(0, str(Path(__file__).parents[1] / "redis"))
 
 from service_fixtures import (  # noqa: E402 - after what makes its assertions explain themselves
     alert_house,
     alert_service,
     house,
+    old_house,
+    old_service,
     service,
     version,
 )
 from service_process import ServiceProcess  # noqa: E402 - as above
 
-__all__ = ["alert_house", "alert_service", "house", "pytest_runtest_makereport", "service", "version"]
+__all__ = [
+    "alert_house",
+    "alert_service",
+    "house",
+    "old_house",
+    "old_service",
+    "pytest_runtest_makereport",
+    "service",
+    "version",
+]
 
 
 @pytest.hookimpl(wrapper=True)

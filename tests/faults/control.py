@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import redis
 from live_set import LiveSet, Row
@@ -33,6 +33,5 @@ async def _control_user(folder: DataFolder, set_id: SetId) -> Identity:
 @contextmanager
 def controlled(made: LiveSet, row: Row) -> Iterator[redis.Redis]:
     """A client that may do everything, at a node's own address."""
-    identity = control_user(made)
-    with made.at(row["endpoint"], username=identity.user, password=identity.secret) as client:
+    with closing(made.control_client(row["endpoint"], control_user(made))) as client:
         yield client

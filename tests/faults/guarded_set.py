@@ -5,11 +5,13 @@ from typing import Any
 
 import redis
 from live_set import LiveSet
+from old_client import control_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from service_process import ServiceProcess
 
 from memstored.client.passwords import encrypt
+from memstored.domain.ports import Identity
 
 __all__ = ["BUILT", "PASSWORD", "VERSION", "GuardedSet", "guarded_user"]
 
@@ -41,3 +43,7 @@ class GuardedSet(LiveSet):
             retry=Retry(NoBackoff(), 0),
             **options,
         )
+
+    def control_client(self, host: str, control: Identity) -> redis.Redis:
+        """A client that knows what the commands are called."""
+        return control_client(host, 6379, control, PASSWORD)

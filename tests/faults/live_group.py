@@ -1,7 +1,6 @@
 """A parameter group of a running service, as its owner sees it, and what the servers of its sets have."""
 
-from typing import Any
-
+from combination import Combination
 from control import controlled
 from live_set import LiveSet, Row
 from service_process import ServiceProcess, chance, wait_for
@@ -38,9 +37,9 @@ class LiveGroup:
         """Have it tried again with a set."""
         self.service.client.post(f"{self.path}/instance-sets/{made.id}/retry", {})
 
-    def running(self, version: str, nodes: int, **changes: Any) -> LiveSet:  # noqa: ANN401 - any JSON
+    def running(self, kind: Combination, nodes: int) -> LiveSet:
         """A set with this group that is `Running`."""
-        return LiveSet.running(self.service, version, nodes, parameterGroupId=self.id, **changes)
+        return kind.running(self.service, nodes, parameterGroupId=self.id)
 
     def shows(self, made: LiveSet) -> Row:
         """How far it has come with a set."""

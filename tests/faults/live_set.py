@@ -10,6 +10,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from service_process import ServiceProcess, chance, kill, wait_for
 
+from memstored.domain.ports import Identity
+
 SETS = "/v1/instance-sets"
 FLAVOR = "3830ebad-ea2f-4822-8a7d-9e301c86a58d"
 HEAL_DEADLINE = 30.0
@@ -217,6 +219,10 @@ class LiveSet:
             **self._security(),
             **self.login | login,
         )
+
+    def control_client(self, host: str, control: Identity) -> redis.Redis:
+        """A client that may do everything."""
+        return self.client_at(host, username=control.user, password=control.secret)
 
     def _security(self) -> dict[str, Any]:
         """What a client needs for TLS: whom to trust now, and to look whose certificate it is shown."""

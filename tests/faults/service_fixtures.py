@@ -8,12 +8,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from guarded_set import BUILT
+from live_backup import delete_all
 from service_process import ServiceProcess, versions
 
-__all__ = ["alert_house", "alert_service", "house", "service", "version"]
+__all__ = ["alert_house", "alert_service", "house", "old_house", "old_service", "service", "version"]
 
 ROOM = "[quota]\nnodes_per_project = 200\n"
 ALERT = f"{ROOM}[failover]\nfailure_detection = 1.0\nprobe_interval = 0.25\n"
+OLD = f'{ROOM}[engines]\nfolders = ["{BUILT}"]\n'
 
 
 @pytest.fixture(scope="session", params=versions())
@@ -34,6 +37,12 @@ def alert_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServicePro
     yield from _purged(_shared(tmp_path_factory.getbasetemp() / "alert", ALERT))
 
 
+@pytest.fixture(scope="session")
+def old_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service that finds the old engine beside the others."""
+    yield from _purged(_shared(tmp_path_factory.getbasetemp() / "old", OLD))
+
+
 @pytest.fixture
 def service(house: ServiceProcess) -> Iterator[ServiceProcess]:
     """A running service without sets."""
@@ -44,6 +53,13 @@ def service(house: ServiceProcess) -> Iterator[ServiceProcess]:
 def alert_service(alert_house: ServiceProcess) -> Iterator[ServiceProcess]:
     """A running service without sets, which takes a second of silence for a death."""
     yield from _cleared(alert_house)
+
+
+@pytest.fixture
+def old_service(old_house: ServiceProcess) -> Iterator[ServiceProcess]:
+    """A running service that finds the old engine, without sets and, afterwards, backups."""
+    yield from _cleared(old_house)
+    delete_all(old_house)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Parameter groups under faults: what was brought to the nodes stays there, what was refused is nowhere."""
 
 import pytest
+from combination import Combination, one_of_each
 from live_group import LiveGroup, values_of
 from service_process import NEWEST, ServiceProcess, kill
 
@@ -16,10 +17,17 @@ GAP = 5.0
 """Seconds that a handover may hold writes back on a machine that many tests share; 0.05 on an idle one."""
 
 
-def test_values_stay_through_failover_heal_and_growth(service: ServiceProcess, version: str) -> None:
+@pytest.fixture(params=one_of_each(), ids=str)
+def kind(request: pytest.FixtureRequest) -> Combination:
+    """A set of each engine, and one with TLS and a user."""
+    found: Combination = request.param
+    return found
+
+
+def test_values_stay_through_failover_heal_and_growth(old_service: ServiceProcess, kind: Combination) -> None:
     """They come to every node of both sets under load, and every node that comes later has them, too."""
-    group = LiveGroup.made(service, version)
-    first, second = group.running(version, 3), group.running(version, 2)
+    group = LiveGroup.made(old_service, kind.version)
+    first, second = group.running(kind, 3), group.running(kind, 2)
 
     with Writers(first, copies=1) as writers, Writers(second):
         group.change(timeout="300", maxmemory_policy="noeviction")
@@ -42,12 +50,12 @@ def test_values_stay_through_failover_heal_and_growth(service: ServiceProcess, v
     assert "Parameter Group Apply Complete" in first.event_names()
 
 
-def test_h30_what_is_refused_leaves_nothing_behind(service: ServiceProcess, version: str) -> None:
+def test_h30_what_is_refused_leaves_nothing_behind(old_service: ServiceProcess, kind: Combination) -> None:
     """Data that grew until a set's turn came makes its nodes refuse: group, sets and nodes agree, those
     behind it wait, the next failover starts clean, and a retry goes on.
     """
-    group = LiveGroup.made(service, version)
-    first, full, last = (group.running(version, nodes) for nodes in (3, 2, 1))
+    group = LiveGroup.made(old_service, kind.version)
+    first, full, last = (group.running(kind, nodes) for nodes in (3, 2, 1))
     before = values_of(full, "maxmemory")
 
     group.change(tcp_backlog="1024", timeout="300", maxmemory=str(LEAST_MEMORY))
@@ -75,10 +83,10 @@ def test_h30_what_is_refused_leaves_nothing_behind(service: ServiceProcess, vers
         assert values_of(made, "tcp-backlog") == {"1024"}
 
 
-def test_nodes_are_replaced_under_writers(service: ServiceProcess, version: str) -> None:
+def test_nodes_are_replaced_under_writers(old_service: ServiceProcess, kind: Combination) -> None:
     """What only a start can give costs no write and no more than the gap of one promotion (S6, S9)."""
-    group = LiveGroup.made(service, version)
-    made = group.running(version, 3)
+    group = LiveGroup.made(old_service, kind.version)
+    made = group.running(kind, 3)
     before = made.ids()
 
     with Writers(made, writers=8) as writers:
@@ -95,10 +103,10 @@ def test_nodes_are_replaced_under_writers(service: ServiceProcess, version: str)
     assert "Cluster Failover" not in made.event_names()
 
 
-def test_the_only_node_is_replaced_without_loss(service: ServiceProcess, version: str) -> None:
+def test_the_only_node_is_replaced_without_loss(old_service: ServiceProcess, kind: Combination) -> None:
     """A second one is there for as long as it takes; the addresses stay (S6)."""
-    group = LiveGroup.made(service, version)
-    made = group.running(version, 1)
+    group = LiveGroup.made(old_service, kind.version)
+    made = group.running(kind, 1)
     address, [before] = made.address(), made.ids()
 
     with Writers(made) as writers:
@@ -115,7 +123,7 @@ def test_the_only_node_is_replaced_without_loss(service: ServiceProcess, version
 def test_threads_come_with_new_nodes(service: ServiceProcess) -> None:
     """`io-threads`, which an engine reads at its start."""
     group = LiveGroup.made(service, NEWEST)
-    made = group.running(NEWEST, 2)
+    made = group.running(Combination(version=NEWEST, tls=False, user=False), 2)
 
     with Writers(made, writers=8) as writers:
         group.change(io_threads="2")
@@ -148,13 +156,13 @@ def limits(parameter: Parameter) -> tuple[str, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", [0, 1], ids=["least", "most"])
 def test_every_parameter_at_its_limits_survives_failover_and_heal(
-    service: ServiceProcess, version: str, end: int
+    old_service: ServiceProcess, kind: Combination, end: int
 ) -> None:
     """What the rules admit the engine takes, and every node has it afterwards."""
-    family = family_of(version)
+    family = family_of(kind.version)
     chosen = {p.name: limits(p)[end] for p in parameters_of(family) if p.editable}
-    group = LiveGroup.made(service, version)
-    made = group.running(version, 2)
+    group = LiveGroup.made(old_service, kind.version)
+    made = group.running(kind, 2)
 
     group.change(**chosen)
     group.await_status(made, "In-Sync")

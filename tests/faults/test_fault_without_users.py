@@ -1,14 +1,12 @@
 """Sets of an engine without users, over the real service: every operation, with writers all the while."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import redis
 from guarded_set import BUILT, PASSWORD, VERSION, GuardedSet, guarded_user
-from live_backup import LiveBackup, delete_all
+from live_backup import LiveBackup
 from live_set import LiveSet
-from service_fixtures import ROOM
 from service_process import NEWEST, ServiceProcess, stopped
 
 from memstored.redis.renaming import KEPT, REMOVED
@@ -17,28 +15,6 @@ from writers import Writers
 pytestmark = pytest.mark.skipif(not BUILT.exists(), reason=f"no Redis {VERSION} here")
 WRITERS = 8
 KEYS = 500
-
-
-@pytest.fixture(scope="module")
-def old_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service that finds the old engine beside the others."""
-    settings = f'{ROOM}[engines]\nfolders = ["{BUILT}"]\n'
-    service = ServiceProcess(tmp_path_factory.mktemp("old"), settings)
-    service.start()
-    try:
-        yield service
-    finally:
-        service.purge()
-
-
-@pytest.fixture
-def old_service(old_house: ServiceProcess) -> Iterator[ServiceProcess]:
-    """That service, without sets before and after."""
-    yield old_house
-    if not old_house.running:
-        old_house.start()
-    delete_all(old_house)
-    old_house.clear()
 
 
 def running(service: ServiceProcess, nodes: int, **changes: object) -> GuardedSet:

@@ -94,13 +94,22 @@ class Writers:
         times = sorted(at for one in self._acknowledged for at, _ in one)
         return max((later - at for at, later in pairwise(times)), default=0.0)
 
+    def keys(self) -> list[str]:
+        """What was acknowledged so far."""
+        return [key for one in self._acknowledged for _, key in one]
+
     def missing(self) -> list[str]:
         """Acknowledged writes that the primary address does not know; empty when all is well."""
-        keys = [key for one in self._acknowledged for _, key in one]
+        keys = self.keys()
         assert keys, "nothing was written"
-        with self._set.at(self._host) as client:
-            present = _present(client, keys)
-        return [key for key in keys if key not in present]
+        return unknown(self._set, self._host, keys)
+
+
+def unknown(made: LiveSet, host: str, keys: Sequence[str]) -> list[str]:
+    """The writes among these that a set's node or address does not know."""
+    with made.at(host) as client:
+        present = _present(client, keys)
+    return [key for key in keys if key not in present]
 
 
 def _present(client: redis.Redis, keys: Sequence[str]) -> set[str]:

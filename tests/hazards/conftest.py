@@ -12,6 +12,8 @@ import pytest
 pytest.register_assert_rewrite(
     "bare",
     "datasets",
+    "guarded_set",
+    "live_backup",
     "live_set",
     "loading",
     "nodes",

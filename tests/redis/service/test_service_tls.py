@@ -2,10 +2,8 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Self
 
 import pytest
@@ -23,7 +21,6 @@ VERSION = "7.0.15"
 PORT = 6379
 USER = {"name": "app", "password": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}
 LOGIN = {"username": "app", "password": "password"}
-CLIENT = Path("/usr/bin/redis-cli")
 
 
 @pytest.fixture
@@ -65,36 +62,6 @@ def test_every_address_of_a_set_shows_a_certificate_for_itself(secured: LiveSet)
         client.set("colour", "green")
         assert client.wait(2, 5000) == 2
     assert len({shown(row["endpoint"]) for row in secured.rows()}) == 3
-
-
-@pytest.mark.parametrize("user", [None, USER], ids=["open", "user"])
-def test_redis_cli_connects(service: ServiceProcess, tmp_path: Path, user: dict[str, str] | None) -> None:
-    """`redis-cli --tls --cacert`, with and without a user."""
-    made = LiveSet.running(service, VERSION, 1, tlsEnabled=True, **({"user": user} if user else {}))
-    bundle = tmp_path / "ca.pem"
-    bundle.write_text(service.authorities())
-    login = ["--user", "app", "--pass", "password", "--no-auth-warning"] if user else []
-
-    said = subprocess.run(
-        [
-            str(CLIENT),
-            "-h",
-            made.address(),
-            "--tls",
-            "--cacert",
-            str(bundle),
-            *login,
-            "SET",
-            "colour",
-            "green",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=True,
-    )
-
-    assert said.stdout.strip() == "OK"
 
 
 def test_who_speaks_no_tls_is_not_answered(secured: LiveSet) -> None:
