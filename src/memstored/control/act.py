@@ -39,11 +39,14 @@ ENDPOINTS = NodeId("endpoints")
 def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
-    A load takes long and has a lane of its own: nothing that is done to the node meanwhile waits for it.
+    A load takes long, and a renewal waits for others' failovers: each has a lane of its own, so that nothing
+    else that is done to the node meanwhile waits for it.
     """
     match action:
         case do.Load(node=node):
             return NodeId(f"load into {node}")
+        case do.Renew(node=node):
+            return NodeId(f"renewal at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
         case do.Stamp(primary=node) | do.Follow(node=node):
