@@ -4,6 +4,7 @@ Raises `LinkTrouble`, `LaunchFailed`, or `OSError` when this machine refuses (a 
 waits a moment, looks and decides again.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -87,7 +88,8 @@ class Actor:
         """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
         if not capabilities_of(instance_set.version).diskless_load:
             for replica in action.replicas:
-                self.watch.place.runtime.remove_copies(replica)
+                # The file may be large: the other sets do not wait for the disk.
+                await asyncio.to_thread(self.watch.place.runtime.remove_copies, replica)
         self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:
