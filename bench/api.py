@@ -62,7 +62,7 @@ async def _caller(service: ThrowawayService, token: str) -> AsyncIterator[Caller
 
 async def _all(service: ThrowawayService, requests: Sequence[Request]) -> list[float]:
     """Send all requests, shared among the callers, each waiting for its answer before the next."""
-    token = service.client.new_token()
+    token = service.client.new_token().value
     queue: Iterator[Request] = iter(requests)
 
     async def work() -> list[float]:

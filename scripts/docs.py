@@ -104,12 +104,27 @@ In a checkout it is `.venv/bin/memstored`. Every command has `--help`.
 | exit code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | something is in the way: the service does not answer, the data folder is in use, the port is taken |
+| 1 | something is in the way: the service does not answer, the data folder is in use, an operation failed |
 | 2 | the command, its settings file or its catalogue file is wrong |
-| 3 | the service refused: the message is the API's |
-| 4 | it could not be found out: `backup verify` only |
+| 3 | the service refused: the message is the API's, with each field that is wrong |
+| 4 | it is not known how it ends: it took longer than `--timeout`, or `backup verify` could not find out |
+| 5 | there is no such thing |
 
-What went wrong is one line on standard error.
+What went wrong stands on standard error, as does the progress that `--wait` shows; standard output holds
+results alone. Where a name is asked for an id does as well. `--output json` and `yaml` have the API's own
+words, `name` is one name a line. In a pipe nothing is coloured or redrawn. `memstored --install-completion`
+has your shell complete commands, and names of sets, backups and parameter groups.
+
+Commands that speak to a service do so for the first of these that is there:
+
+1. `--data-dir`: the first administrator of the service of that folder
+2. `--profile`, or `MEMSTORED_PROFILE`: a profile of `memstored login`
+3. `MEMSTORED_URL`, with `MEMSTORED_TOKEN`, or with `MEMSTORED_CREDENTIAL_ID` and `MEMSTORED_SECRET`
+4. the profile that was logged in with last, or chosen by `memstored profile use`
+5. the folder `data` in the current one
+
+Profiles lie in `memstored/profiles.json` of your config folder (`$XDG_CONFIG_HOME`, or `~/.config`), for
+nobody else to read (mode 0600).
 
 {commands}"""
 
@@ -117,7 +132,7 @@ What went wrong is one line on standard error.
 def _commands(command: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - click's, which typer brings along
     children: Mapping[str, Any] = getattr(command, "commands", {})
     if path != "memstored":
-        words = " ".join(f"<{p.name}>" for p in command.params if p.param_type_name == "argument")
+        words = " ".join(_argument(p) for p in command.params if p.param_type_name == "argument")
         yield f"## `{f'{path} {words}'.strip()}`\n\n{(command.help or '').strip()}\n"
         rows = [_parameter(parameter) for parameter in command.params]
         if rows:
@@ -127,9 +142,13 @@ def _commands(command: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - click
 
 
 def _parameter(parameter: Any) -> str:  # noqa: ANN401 - click's, as above
-    name = parameter.opts[0] if parameter.param_type_name == "option" else f"<{parameter.name}>"
+    name = parameter.opts[0] if parameter.param_type_name == "option" else _argument(parameter)
     default = "required" if parameter.required else _default(parameter.default)
     return f"| `{name}` | {default} | {_cell(parameter.help or '')} |"
+
+
+def _argument(parameter: Any) -> str:  # noqa: ANN401 - click's, as above
+    return str(parameter.metavar or f"<{parameter.name}>")
 
 
 def _default(value: object) -> str:

@@ -30,6 +30,7 @@ from harness import (
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingPast,
     RecordingSequence,
     StandingClock,
     catalogue,
@@ -49,6 +50,7 @@ from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
+from memstored.service.history import HistoryService
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -145,8 +147,8 @@ async def api(
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
+    sequence, past = RecordingSequence(), RecordingPast()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
-    sequence = RecordingSequence()
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
     maker = PasswordKeys(
@@ -183,6 +185,7 @@ async def api(
     app.state.services = Services(
         settings=SETTINGS,
         sets=service,
+        history=HistoryService(sets=service, past=past, clock=clock),
         authorities=AuthorityService(authorities),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
@@ -210,6 +213,7 @@ async def api(
             clock=clock,
             control=control,
             sequence=sequence,
+            past=past,
             keeper=keeper,
             database=database,
             sets=sets,

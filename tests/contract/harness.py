@@ -12,7 +12,8 @@ from memstored.domain.backup import Progress
 from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import BackupId, GroupId, SetId
+from memstored.domain.history import NodeHistory
+from memstored.domain.words import BackupId, GroupId, NodeId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.objects.storage import Objects
 from memstored.runtime.engines import Finding
@@ -118,6 +119,17 @@ class RecordingSequence:
 
 
 @dataclass(slots=True)
+class RecordingPast:
+    """Stands in for the keeper of history: tells what a test put into `kept`."""
+
+    kept: dict[SetId, dict[NodeId, NodeHistory]] = field(default_factory=dict)
+
+    def of(self, set_id: SetId) -> dict[NodeId, NodeHistory]:
+        """The rings of a set's nodes."""
+        return self.kept.get(set_id, {})
+
+
+@dataclass(slots=True)
 class RecordingKeeper:
     """Stands in for the keeper of backups: counts its wakes, tells the progress in `far`."""
 
@@ -193,6 +205,7 @@ class Api:
     clock: StandingClock
     control: RecordingControl
     sequence: RecordingSequence
+    past: RecordingPast
     keeper: RecordingKeeper
     database: LosableDatabase
     sets: SetRepository

@@ -9,6 +9,7 @@ pytest.register_assert_rewrite(
     "keyspace",
     "live_backup",
     "live_set",
+    "prometheus",
     "returned",
     "service_fixtures",
     "service_process",

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import pytest
 
 from memstored.cli.purge import purge
-from memstored.client import Client
+from memstored.client import NEVER, Client
 from memstored.runtime.engines import find_engines
 from memstored.runtime.processes import ProcessFacts, processes, read_process
 
@@ -166,7 +166,7 @@ class ServiceProcess:
     def await_ready(self) -> None:
         """Return when the service that was begun answers."""
         wait_for(self._ready, deadline=START_DEADLINE, what="the start of the service")
-        self.client = Client.from_file(self.data_dir / "credentials.json")
+        self.client = Client.from_file(self.data_dir / "credentials.json", patience=NEVER)
 
     def _ready(self) -> bool:
         assert self.running, f"the service ended:\n{self.log.read_text()[-4000:]}"
@@ -288,7 +288,7 @@ class ServiceProcess:
 
     def authorities(self) -> str:
         """The certificates that clients are to trust, in PEM."""
-        return self.client.text("/v1/redis/ca-certificate")
+        return self.client.show_authorities()
 
     # Its end
 

@@ -120,7 +120,7 @@ def deleted_in_use(trial: Trial) -> None:
     trial.service.client.post(f"{trial.backup.path}/verify", {})
     fault = refusal(lambda: trial.service.client.delete(trial.backup.path))
     assert fault is not None
-    assert fault.details[0]["code"] == "backup_in_use"
+    assert fault.details[0].code == "backup_in_use"
     wait_for(lambda: not trial.backup.show()["verifying"], what="the end of the trial")
     assert trial.backup.show()["damage"] is None
 

@@ -196,7 +196,7 @@ def test_two_at_once_are_one_and_no_node_goes_meanwhile(filled: LiveSet) -> None
         filled.add_replica()
 
     assert backup.await_status("Available", "Error")["reason"] is None
-    assert [fault.value.details[0]["code"] for fault in (second, grown)] == ["backup_under_way"] * 2
+    assert [fault.value.details[0].code for fault in (second, grown)] == ["backup_under_way"] * 2
 
 
 def test_writes_go_on_while_a_backup_is_made_and_are_not_in_it(filled: LiveSet) -> None:
@@ -226,7 +226,7 @@ def test_a_backup_is_not_deleted_while_a_set_is_made_of_it(filled: LiveSet) -> N
     backup.await_status("Available")
     service.client.delete(backup.path)
 
-    assert (shown, refused.value.details[0]["code"]) == ("Restoring", "backup_in_use")
+    assert (shown, refused.value.details[0].code) == ("Restoring", "backup_in_use")
     with restored.at(restored.address()) as client:
         assert client.dbsize() == MEGABYTES
 

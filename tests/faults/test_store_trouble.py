@@ -155,7 +155,7 @@ def test_nothing_happens_that_can_not_be_recorded_and_all_goes_on_afterwards(
 ) -> None:
     """It is said, changes are refused, reading goes on; the failover comes afterwards, not before (S7)."""
     made = LiveSet.running(tried, NEWEST, 3)
-    other, token = LiveSet.running(tried, NEWEST, 1, recoveryEnabled=False), tried.client.new_token()
+    other, token = LiveSet.running(tried, NEWEST, 1, recoveryEnabled=False), tried.client.new_token().value
     hosts, rows = [row["endpoint"] for row in made.replicas()], {row["objectId"] for row in tried.sets()}
     with Writers(made, copies=2) as writers:
         writers.await_more()

@@ -11,7 +11,13 @@ from types import ModuleType
 
 import pytest
 
-from memstored.domain.settings import BackupSettings, FailoverSettings, ObjectSettings, Quotas
+from memstored.domain.settings import (
+    BackupSettings,
+    FailoverSettings,
+    MetricsSettings,
+    ObjectSettings,
+    Quotas,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -117,11 +123,12 @@ def test_every_setting_is_described_with_its_default(
     assert [row for row in rows if row not in page] == []
 
 
-def test_every_setting_of_object_storage_is_described() -> None:
-    """Its defaults follow from elsewhere, so only the names are looked for."""
+def test_every_setting_of_object_storage_and_metrics_is_described() -> None:
+    """Their defaults follow from elsewhere, so only the names are looked for."""
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
 
-    assert [field.name for field in fields(ObjectSettings) if f"| `{field.name}` |" not in page] == []
+    named = [field.name for record in (ObjectSettings, MetricsSettings) for field in fields(record)]
+    assert [name for name in named if f"| `{name}` |" not in page] == []
 
 
 def test_a_code_that_is_no_literal_is_refused(tmp_path: Path) -> None:

@@ -7,12 +7,24 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from memstored.api import backups, catalogue, credentials, handlers, health, identity, parameter_groups, sets
+from memstored.api import (
+    backups,
+    catalogue,
+    credentials,
+    handlers,
+    health,
+    history,
+    identity,
+    parameter_groups,
+    sets,
+)
 from memstored.api.answers import Answer
 from memstored.api.gate import Gate
+from memstored.api.metrics import MetricsDoor
 from memstored.api.openapi import COMMON_REFUSALS, Paths, document
 from memstored.api.pages import reference_page
 from memstored.api.query import refuse_repeats
@@ -29,6 +41,7 @@ _ABOUT = (
 
 _VERSIONED: tuple[APIRouter, ...] = (
     sets.router,
+    history.router,
     backups.router,
     catalogue.router,
     parameter_groups.router,
@@ -36,8 +49,11 @@ _VERSIONED: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(services: Services) -> FastAPI:
-    """The ASGI application over these services. They are at `app.state.services`."""
+def create_app(services: Services, metrics: MetricsDoor | None = None) -> FastAPI:
+    """The ASGI application over these services, which are at `app.state.services`.
+
+    `metrics` is served at `/metrics`; None: not here.
+    """
     app = FastAPI(
         title="memstored",
         version=version("memstored"),
@@ -49,16 +65,25 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.set_pages = SetPages()
+    app.state.metrics = metrics
     for router in _VERSIONED:
         app.include_router(router, responses=COMMON_REFUSALS, dependencies=[Depends(refuse_repeats)])
     app.include_router(health.router)
     if services.issuer is not None:
         app.include_router(identity.router)
+    app.add_route("/metrics", _metrics, methods=["GET"], include_in_schema=False)
     handlers.install(app)
     _publish(app)
     app.add_middleware(Gate)
     app.add_middleware(Trace)
     return app
+
+
+async def _metrics(request: Request) -> Response:
+    door: MetricsDoor | None = request.app.state.metrics
+    if door is None:
+        raise HTTPException(404)
+    return await door.answer(request)
 
 
 @dataclass(frozen=True, slots=True)

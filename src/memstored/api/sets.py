@@ -3,18 +3,22 @@
 A path that names nothing of the caller's is answered before the body is looked at (API.md 1).
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response, StreamingResponse
 
 from memstored.api.answers import Answer, answer, created, written
 from memstored.api.body import json_body
 from memstored.api.caller import ReadingCaller, WritingCaller
+from memstored.api.export import json_lines, wants_json_lines
 from memstored.api.openapi import answers, refusals, request_body, writes
 from memstored.api.reading import read_change, read_creation, read_whole
 from memstored.api.schemas.forms import NoQuery
 from memstored.api.schemas.set_views import (
     EventPage,
+    EventRow,
     FailoverCheck,
     InstanceList,
     OperationPage,
@@ -36,12 +40,19 @@ from memstored.api.schemas.sets import (
     UpdateSet,
 )
 from memstored.api.schemas.times import seconds_of
+from memstored.domain.errors import Detail, InvalidRequest
 from memstored.domain.words import SetState
+from memstored.identity.protocol import Caller
 from memstored.service.sets import EventFilter, SetFilter, SetService
+from memstored.store.events import Event
+from memstored.store.paging import Page
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["instance sets"])
+
+EXPORT_PAGE = 500
+"""Events that an export reads and holds at a time."""
 
 _CHANGED = writes("The id of the set; the work goes on.")
 
@@ -263,10 +274,15 @@ async def check_failover(set_id: str, caller: ReadingCaller, sets: Sets, _query:
     "/events",
     summary="List the events of the project",
     tags=["events"],
-    responses=answers(EventPage, "A page of events, newest first."),
+    responses=answers(EventPage, "A page of events, newest first; as JSON lines all of them."),
 )
-async def list_events(caller: ReadingCaller, sets: Sets, query: Annotated[EventQuery, Query()]) -> Answer:
-    """What happened in the project, to sets that are gone too."""
+async def list_events(
+    request: Request, caller: ReadingCaller, sets: Sets, query: Annotated[EventQuery, Query()]
+) -> Response:
+    """What happened in the project, to sets that are gone too.
+
+    With `Accept: application/x-ndjson` all that match from `marker` on, one a line and without `limit`.
+    """
     wanted = EventFilter(
         limit=query.limit,
         marker=query.marker,
@@ -275,4 +291,19 @@ async def list_events(caller: ReadingCaller, sets: Sets, query: Annotated[EventQ
         since=None if query.since is None else seconds_of(query.since),
         until=None if query.until is None else seconds_of(query.until),
     )
+    if wants_json_lines(request):
+        return await _all_events(request, caller, sets, wanted)
     return answer(EventPage.of(await sets.events(caller, wanted)))
+
+
+async def _all_events(
+    request: Request, caller: Caller, sets: SetService, wanted: EventFilter
+) -> StreamingResponse:
+    if "limit" in request.query_params:
+        words = "Leave this out: as JSON lines all events are sent."
+        raise InvalidRequest(words, details=[Detail("limit", "not_with_json_lines", words)])
+
+    async def page(marker: str | None) -> Page[Event]:
+        return await sets.events(caller, replace(wanted, limit=EXPORT_PAGE, marker=marker or wanted.marker))
+
+    return await json_lines(page, EventRow.of)

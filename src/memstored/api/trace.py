@@ -5,7 +5,7 @@ the caller learns the request id and nothing else, the log has the traceback.
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,10 +15,15 @@ from memstored.api.gate import state
 from memstored.api.handlers import broken
 from memstored.telemetry.requests import new_request_id, serving
 
+if TYPE_CHECKING:
+    from memstored.service.services import Services
+
 __all__ = ["Trace"]
 
 _LONGEST_PATH = 500
 """Characters of a path in a log line."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = structlog.stdlib.get_logger("memstored.api")
 
@@ -48,8 +53,19 @@ class Trace:
                 raise
             await broken(scope, reply.request_id)(scope, receive, reply)
         finally:
-            milliseconds = round(1000 * (time.perf_counter() - began), 1)
-            _log.info("request", **_about(scope, reply), milliseconds=milliseconds)
+            seconds = time.perf_counter() - began
+            _measure(scope, reply, seconds)
+            _log.info("request", **_about(scope, reply), milliseconds=round(1000 * seconds, 1))
+
+
+def _measure(scope: Scope, reply: "_Reply", seconds: float) -> None:
+    """Count it by the template of its path, never by the path itself; a method that nobody knows is one."""
+    if reply.status is None:
+        return
+    services: Services = scope["app"].state.services
+    route = scope.get("route")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    services.measures.answered(method, route.path if route else None, reply.status, seconds)
 
 
 class _Reply:
@@ -78,6 +94,7 @@ def _about(scope: Scope, reply: _Reply) -> dict[str, Any]:
         "method": scope["method"],
         "path": _one_line(scope["path"]),
         "status": reply.status,
+        "client": scope["client"][0] if scope.get("client") else None,
         "caller": caller.user_name if caller else None,
         "project": caller.project_id if caller else None,
     }

@@ -106,7 +106,8 @@ class HttpProtocol(HttpToolsProtocol):
         headers = [*self.server_state.default_headers, *answer.raw_headers, *own]
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # TLS has no half of a connection
+            self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
 
 

@@ -1,68 +1,73 @@
-"""`memstored credential`: application credentials of further callers, through the API.
-
-The client and the table are imported when they are needed: every other command loads this file too.
-"""
+"""`memstored credential`: application credentials of further callers, through the API."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memstored.cli.errors import Stop
+from memstored.cli.output import plain, print_rows
+from memstored.cli.remote import Desk, remote
+
 if TYPE_CHECKING:
-    from memstored.client import Client
+    from memstored.client.models import Role
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Credentials of further callers.", no_args_is_help=True)
 
-DataDir = Annotated[Path, typer.Option("--data-dir", help="The data folder of the running service.")]
+USAGE = 2
 
 
 @app.command()
+@remote
 def create(
+    desk: Desk,
     name: Annotated[str, typer.Argument(help="A name for the credential.")],
     role: Annotated[list[str], typer.Option(help="reader, member or admin; may be given more than once.")],
     project: Annotated[
         str | None,
         typer.Option(help="The project id (32 hex digits as a rule); without it the caller's own."),
     ] = None,
-    data_dir: DataDir = Path("data"),
 ) -> None:
     """Make a credential and print it as JSON: its secret is shown this once."""
-    body = {"name": name, "roles": role} | ({"projectId": project} if project else {})
-    with _client(data_dir) as caller:
-        typer.echo(json.dumps(caller.post("/v1/credentials", body), indent=2))
+    made = desk.client.create_credential(name, _roles(role), project_id=project)
+    typer.echo(json.dumps(plain(made), indent=2))
 
 
 @app.command("list")
-def list_all(data_dir: DataDir = Path("data")) -> None:
+@remote
+def list_all(desk: Desk) -> None:
     """Show all credentials, without secrets."""
-    with _client(data_dir) as caller:
-        rows = caller.get("/v1/credentials")["credentials"]
-    from rich.console import Console  # noqa: PLC0415 - see the head of the file
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None)
-    for column in ("id", "name", "project", "roles", "user"):
-        table.add_column(column, no_wrap=column in ("id", "name"), overflow="fold")
-    for row in rows:
-        table.add_row(row["id"], row["name"], row["projectId"], ", ".join(row["roles"]), row["userName"])
-    Console().print(table)
+    print_rows(
+        desk.client.list_credentials(),
+        desk.output,
+        row=lambda it: {
+            "id": it.id,
+            "name": it.name,
+            "project": it.project_id,
+            "roles": ", ".join(it.roles),
+            "user": it.user_name,
+        },
+        name=lambda it: it.name,
+    )
 
 
 @app.command()
+@remote
 def delete(
+    desk: Desk,
     credential_id: Annotated[str, typer.Argument(help="The id of the credential.")],
-    data_dir: DataDir = Path("data"),
 ) -> None:
     """Delete a credential; its tokens end at once."""
-    with _client(data_dir) as caller:
-        caller.delete(f"/v1/credentials/{credential_id}")
+    desk.client.delete_credential(credential_id)
     typer.echo(f"Deleted {credential_id}.")
 
 
-def _client(data_dir: Path) -> "Client":
-    from memstored.cli.data import client  # noqa: PLC0415 - see the head of the file
-
-    return client(data_dir)
+def _roles(words: list[str]) -> "list[Role]":
+    roles: list[Role] = []
+    for word in words:
+        if word not in ("reader", "member", "admin"):
+            raise Stop(f"Give a role out of reader, member, admin; {word} is none.", code=USAGE)
+        roles.append(word)  # type: ignore[arg-type]  # one of the three
+    return roles

@@ -5,6 +5,7 @@ server.json       where the running service answers (url, pid)
 credentials.json  the first admin's credential (0600)
 secret.key        the key that secrets at rest are encrypted with (0600)
 memstored.db      the store
+metrics.history   the last hours of every node's figures
 runtime/          nodes and addresses
 objects/          backups and callers' files, unless the settings name another place
 """
@@ -26,7 +27,8 @@ MARK = b"memstored data folder\n"
 STORE = "memstored.db"
 PRIVATE = ("credentials.json", "secret.key", STORE, f"{STORE}-wal", f"{STORE}-shm", f"{STORE}-journal")
 """Files that hold secrets, or what is as good."""
-FILES = (*PRIVATE, "server.json", "credentials.new", "server.new")
+HISTORY = "metrics.history"
+FILES = (*PRIVATE, HISTORY, f"{HISTORY}.new", "server.json", "credentials.new", "server.new")
 RUNTIME_FILES = ("addresses.json", "addresses.json.new")
 HARMLESS = (".gitignore", ".gitkeep", "lost+found")
 """What may lie in a folder that is to become one of ours."""
@@ -48,6 +50,11 @@ class DataFolder:
     def key_file(self) -> Path:
         """The file with the key for secrets at rest."""
         return self.path / "secret.key"
+
+    @property
+    def history_file(self) -> Path:
+        """Where the last hours of every node's figures are kept over a restart."""
+        return self.path / HISTORY
 
     @property
     def runtime(self) -> Path:

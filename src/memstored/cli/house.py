@@ -14,14 +14,16 @@ import structlog
 from fastapi import FastAPI
 
 from memstored.api.app import create_app
+from memstored.api.metrics import MetricsDoor
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
-from memstored.cli.settings import USAGE
+from memstored.cli.settings import USAGE, metrics_token
 from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
+from memstored.control.historian import Historian
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.sequence import GroupSequence
@@ -43,8 +45,10 @@ from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.exposition import Exposition
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
+from memstored.service.history import HistoryService
 from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
@@ -61,6 +65,7 @@ from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
+from memstored.telemetry.measures import Measures
 
 __all__ = ["House", "Parts", "open_house", "process_endpoints", "process_runtime"]
 
@@ -76,10 +81,14 @@ _HOLDING = Unready(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """A running service. `first_admin` is set when this start made the first credential."""
+    """A running service. `first_admin` is set when this start made the first credential.
+
+    `metrics` is to be served at an address of its own, where the settings name one.
+    """
 
     app: FastAPI
     fleet: Fleet
+    metrics: MetricsDoor
     first_admin: NewCredential | None
 
 
@@ -121,14 +130,19 @@ def process_endpoints(folder: DataFolder, runtime: ProcessRuntime) -> ChosenEndp
 
 @asynccontextmanager
 async def open_house(
-    folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str, parts: Parts
+    folder: DataFolder, catalogue: Catalogue, settings: Settings, *, url: str, local: bool, parts: Parts
 ) -> AsyncIterator[House]:
-    """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`."""
-    clock = SystemClock()
+    """Open the store, find the nodes again, run the control loop; raises `Stop` or `StoreTrouble`.
+
+    `local`: the API is served to this machine only.
+    """
+    clock, measures = SystemClock(), Measures()
+    token = metrics_token(settings.metrics)
     objects = _open_objects(settings.objects, folder)
     findings = await _engines_here(settings.engines)
     runtime = process_runtime(folder, catalogue, offered(findings))
     database = await parts.open_store(folder.store_url)
+    database.observe(measures.transacted)
     try:
         cipher = Cipher.from_file(folder.key_file)
         sets = SetRepository(database, clock, cipher)
@@ -154,9 +168,24 @@ async def open_house(
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
         async with (
-            Fleet(place=place, sets=sets, guests=guests) as fleet,
+            Historian(folder.history_file, clock) as historian,
+            Fleet(
+                place=place,
+                sets=sets,
+                guests=guests,
+                measures=measures,
+                figures=settings.metrics.interval,
+                historian=historian,
+            ) as fleet,
             backup_keeper(
-                Means(backups=backups, sets=sets, objects=place.objects, seen=fleet, clock=clock),
+                Means(
+                    backups=backups,
+                    sets=sets,
+                    objects=place.objects,
+                    seen=fleet,
+                    clock=clock,
+                    measures=measures,
+                ),
                 place=place,
                 guests=guests,
                 catalogue=catalogue,
@@ -182,14 +211,29 @@ async def open_house(
                     passwords=PasswordService(keys=keys, maker=maker, clock=clock),
                     issuer=issuer,
                     runtime=runtime,
+                    measures=measures,
+                    historian=historian,
                     findings=findings,
                 ),
                 catalogue,
                 settings,
             )
+            door = MetricsDoor(
+                exposition=Exposition(
+                    measures=measures,
+                    survey=fleet.survey,
+                    events=EventRepository(database, clock),
+                    unready=services.unready,
+                    clock=clock,
+                ),
+                token=token,
+                local=settings.metrics.address is None,
+            )
+            await door.exposition.begin()
             # Writing the document about the API takes most of a start; a failover that is due does not wait.
-            app = await asyncio.to_thread(create_app, services)
-            yield House(app=app, fleet=fleet, first_admin=first_admin)
+            here = door if settings.metrics.address is None and (local or token is not None) else None
+            app = await asyncio.to_thread(create_app, services, here)
+            yield House(app=app, fleet=fleet, metrics=door, first_admin=first_admin)
     finally:
         await database.close()
 
@@ -239,6 +283,8 @@ class _Rooms:
     passwords: PasswordService
     issuer: EmbeddedIssuer
     runtime: ProcessRuntime
+    measures: Measures
+    historian: Historian
     findings: Sequence[Finding]
 
 
@@ -274,6 +320,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     return Services(
         settings=settings,
         sets=sets,
+        history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
         authorities=AuthorityService(rooms.authorities),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
@@ -293,4 +340,5 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),
         unready=unready,
+        measures=rooms.measures,
     )

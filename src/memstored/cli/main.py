@@ -4,16 +4,33 @@ What only some commands need is imported by them: the server's rooms take a seco
 """
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from memstored.cli import backups, certificates, credentials, users
+from memstored.cli import (
+    backups,
+    catalogue,
+    certificates,
+    connect,
+    credentials,
+    history,
+    login,
+    nodes,
+    parameters,
+    sets,
+    state,
+    users,
+)
 from memstored.cli.errors import Stop
-from memstored.client.errors import ApiFault, Unreachable
-from memstored.telemetry.logs import LogForm, configure
+from memstored.cli.extra import server_rooms
+from memstored.cli.output import Output
+from memstored.cli.remote import Desk, remote
+from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut
+from memstored.telemetry.form import LogForm
 
 __all__ = ["app", "main"]
 
@@ -24,19 +41,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(sets.app, name="set")
+app.add_typer(nodes.app, name="node")
 app.add_typer(backups.app, name="backup")
+app.add_typer(parameters.app, name="parameters")
+app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
+app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")
+app.add_typer(login.app, name="profile")
+app.command()(history.events)
+app.command()(history.operations)
+app.command()(connect.connect)
+app.command()(login.login)
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
 ]
-REFUSED = 3
+REFUSED, UNDECIDED, NOT_FOUND = 3, 4, 5
 
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port to listen at; 0: any free one.")
@@ -48,25 +76,39 @@ def serve(
     settings: Annotated[
         Path | None, typer.Option(help="A TOML file with quotas and failover settings.")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="A PEM file with the certificate of the API and those above it.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="A PEM file with its key.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where callers find the API, if not where it listens: behind a proxy.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="An address or network whose X-Forwarded-For is believed; may be given again."),
+    ] = None,
     log_format: Annotated[LogForm, typer.Option(help="How log lines look.")] = LogForm.CONSOLE,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
     # What is made now stays for good: looking through it for garbage, again and again, costs a sixth of it.
     gc.disable()
-    from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli.front import read_front  # noqa: PLC0415
+        from memstored.cli.serve import serve as serve_forever  # noqa: PLC0415 - see the head of the file
+        from memstored.telemetry.logs import configure  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     configure(log_format)
-    serve_forever(host, port, data_dir, catalogue, settings)
+    front = read_front(tls_cert=tls_cert, tls_key=tls_key, public_url=public_url, proxies=trusted_proxy or ())
+    serve_forever(host, port, data_dir, catalogue, settings, front=front)
 
 
 @app.command()
-def token(data_dir: DataDir = Path("data")) -> None:
-    """Print a token of the first admin; the service must be running."""
-    from memstored.cli import data  # noqa: PLC0415 - see the head of the file
-
-    typer.echo(data.new_token(data_dir))
+@remote
+def token(desk: Desk) -> None:
+    """Print a fresh token of whoever is meant; the service must be running."""
+    typer.echo(desk.client.new_token().value)
 
 
 @app.command()
@@ -81,7 +123,8 @@ def purge(
     """End every node of a data folder and remove what memstored made in it but backups."""
     if not yes:
         typer.confirm(f"End every node of {data_dir} and remove it with all data?", abort=True)
-    from memstored.cli.purge import purge as end_all  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli.purge import purge as end_all  # noqa: PLC0415 - see the head of the file
 
     done = end_all(data_dir, catalogue)
     typer.echo(f"Ended {done.nodes} nodes and removed {data_dir}.")
@@ -102,9 +145,24 @@ def engines(
 
 
 @app.command()
+def doctor(
+    data_dir: DataDir = Path("data"),
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file that the service is run with.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How results are printed.")] = Output.TABLE,
+) -> None:
+    """Look for what is in the way of a service on this machine, and say what to do about it."""
+    from memstored.cli.doctor import report  # noqa: PLC0415 - see the head of the file
+
+    report(data_dir, settings, output)
+
+
+@app.command()
 def demo() -> None:
     """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
-    from memstored.cli import tour  # noqa: PLC0415 - see the head of the file
+    with server_rooms():
+        from memstored.cli import tour  # noqa: PLC0415 - see the head of the file
 
     tour.run()
 
@@ -115,11 +173,23 @@ def main() -> None:
         app()
     except Stop as stop:
         _fail(str(stop), stop.code)
-    except Unreachable as unreachable:
-        _fail(str(unreachable), 1)
     except ApiFault as fault:
-        lines = [fault.message, *(f"  {d['field']}: {d['message']}" for d in fault.details)]
-        _fail("\n".join(lines), REFUSED)
+        _fail(told(fault), NOT_FOUND if isinstance(fault, NotFound) else REFUSED)
+    except TimedOut as late:
+        _fail(f"{late} --timeout waits longer.", UNDECIDED)
+    except ClientError as trouble:
+        _fail(str(trouble), 1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be written at the end, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def told(fault: ApiFault) -> str:
+    """What the service said, and each field that is wrong, unless that would be the same again."""
+    details = [f"  {d.field}: {d.message}" for d in fault.details if d.message != fault.message]
+    only = [f"  ({d.field})" for d in fault.details if d.message == fault.message and d.field]
+    return "\n".join([fault.message, *details, *only])
 
 
 def _fail(message: str, code: int) -> None:

@@ -12,6 +12,7 @@ from memstored.domain.settings import (
     BackupSettings,
     EngineSettings,
     FailoverSettings,
+    MetricsSettings,
     ObjectSettings,
     Quotas,
     QuotaSettings,
@@ -20,12 +21,16 @@ from memstored.domain.settings import (
     UserSettings,
 )
 
-__all__ = ["read_catalogue", "read_settings"]
+__all__ = ["host_and_port", "metrics_token", "read_catalogue", "read_settings"]
 
 USAGE = 2
 _THIRDS = 3
 FLOOR = 1.0
 """The least `failure_detection`, in seconds: below it ordinary pauses look like deaths."""
+SECOND = 1.0
+"""The least `metrics.interval`: each look asks a node for all that it can say of itself."""
+HIGHEST_PORT = 65535
+SHORTEST_TOKEN = 16
 DAY = 24 * 3600.0
 """The least `password_key_period`: for so long a key is tried after another took its place."""
 
@@ -53,6 +58,20 @@ def read_settings(file: Path | None) -> Settings:
         raise Stop(f"{file}: {error}", code=USAGE) from None
 
 
+def metrics_token(settings: MetricsSettings) -> str | None:
+    """The token that readers of metrics show, from its file; None when they show none. Raises `Stop`."""
+    if settings.token_file is None:
+        return None
+    token = _text(Path(settings.token_file)).strip()
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise Stop(
+            f"{settings.token_file} must hold a token of at least {SHORTEST_TOKEN} printable characters "
+            "without blanks, and nothing else; make one with: openssl rand -hex 32",
+            code=USAGE,
+        )
+    return token
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -71,6 +90,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         objects=_objects(_table(table, "objects", "")),
         tls=_tls(_table(table, "tls", "")),
         user=_user(_table(table, "user", "")),
+        metrics=_metrics(_table(table, "metrics", "")),
         engines=_engines(_table(table, "engines", "")),
     )
 
@@ -135,6 +155,27 @@ def _user(table: Mapping[str, object]) -> UserSettings:
     if settings.password_key_period < DAY:
         raise ValueError(f"user.password_key_period must be at least a day ({DAY:.0f} s).")
     return settings
+
+
+def _metrics(table: Mapping[str, object]) -> MetricsSettings:
+    _only(table, set(MetricsSettings.__dataclass_fields__), "metrics.")
+    words = {k: _word(v, f"metrics.{k}") for k, v in table.items() if k != "interval"}
+    settings = MetricsSettings(**words)  # type: ignore[arg-type]  # the one that is no text is left out
+    if "interval" in table:
+        settings = replace(settings, interval=_seconds(table["interval"], "metrics.interval"))
+    if settings.interval < SECOND:
+        raise ValueError(f"metrics.interval must be at least {SECOND} s.")
+    if settings.address is not None:
+        host_and_port(settings.address)
+    return settings
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of `127.0.0.1:9121` or `[::1]:9121`; raises `ValueError`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > HIGHEST_PORT:
+        raise ValueError("metrics.address must be like 127.0.0.1:9121 or [::1]:9121.")
+    return host.strip("[]"), int(port)
 
 
 def _engines(table: Mapping[str, object]) -> EngineSettings:

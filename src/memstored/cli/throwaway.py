@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.purge import purge
-from memstored.client import Client
+from memstored.client import NEVER, Client
 
 __all__ = ["ThrowawayService", "throwaway_service"]
 
@@ -64,7 +64,7 @@ class ThrowawayService:
         place.folder.server_file.unlink(missing_ok=True)
         self._process = _started(place)
         _await_ready(place, self._process)
-        self._client = Client.from_file(place.folder.credentials_file)
+        self._client = Client.from_file(place.folder.credentials_file, patience=NEVER)
 
     @property
     def client(self) -> Client:

@@ -1,64 +1,61 @@
-"""Calls to a memstored service with an application credential; the token is fetched and renewed by itself.
+"""`Client`: one caller of a memstored service. Its methods are those of `AsyncClient`, not awaited.
 
-With nothing but a token it serves as long as that is valid.
-
-Raises `ApiFault` when the service refused (status, code, message, details), `Unreachable` when it did not
-answer.
+Every method raises what `errors` draws.
 """
 
-import json
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
-from memstored.client.errors import ApiFault, Unreachable
+from memstored.client import scripts
+from memstored.client.calls import backups, catalogue, credentials, parameter_groups, raw, sets
+from memstored.client.methods import listing, method
+from memstored.client.scripts import performed
+from memstored.client.session import Patience, Session
+from memstored.client.transport import access_of, read_access, reply_of, silence_of, trust
+from memstored.client.wire import Heard, Pause, Step
 
 __all__ = ["Client"]
 
-UNAUTHORIZED = 401
-FIRST_REFUSAL = 400
-
 
 class Client:
-    """A caller with one application credential, or a token. Use as a context manager."""
+    """A caller with one application credential, or a token. Use as a context manager, from one thread.
+
+    `auth_url` is where tokens come from, when that is not the service itself. `timeout` in seconds for each
+    answer. `ca_file`: certificates to trust instead of the system's. `patience` says how harmless calls are
+    repeated. What tests replace: `http`, `sleep`, `chance` (numbers from 0 to 1), `clock` (seconds).
+    """
 
     def __init__(
-        self, *, url: str, auth_url: str, credential_id: str, secret: str, timeout: float = 30.0
+        self,
+        *,
+        url: str,
+        credential_id: str = "",
+        secret: str = "",
+        token: str | None = None,
+        auth_url: str | None = None,
+        timeout: float = 30.0,
+        ca_file: Path | None = None,
+        patience: Patience | None = None,
+        http: httpx.Client | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout)
-        self._auth_url = auth_url
-        self._credential_id = credential_id
-        self._secret = secret
-        self._token: str | None = None
+        access = access_of(url, auth_url, credential_id, secret, token)
+        self.session = Session(access, patience=patience or Patience(), chance=chance, clock=clock)
+        self._http = http or httpx.Client(base_url=url, timeout=timeout, verify=trust(ca_file))
+        self._sleep = sleep
 
     @classmethod
-    def from_file(cls, file: Path, *, timeout: float = 30.0) -> Self:
+    def from_file(cls, file: Path, *, timeout: float = 30.0, patience: Patience | None = None) -> Self:
         """A client for the service and credential that a `credentials.json` names."""
-        content = json.loads(file.read_text())
-        auth_url = str(content["authUrl"])
-        return cls(
-            url=auth_url.removesuffix("/identity/v3"),
-            auth_url=auth_url,
-            credential_id=content["applicationCredentialId"],
-            secret=content["applicationCredentialSecret"],
-            timeout=timeout,
-        )
-
-    @classmethod
-    def with_token(cls, url: str, token: str, *, timeout: float = 30.0) -> Self:
-        """A client of the service at `url` with that token and no credential to fetch another with.
-
-        Raises `Unreachable` for what is no address.
-        """
-        try:
-            made = cls(url=url, auth_url="", credential_id="", secret="", timeout=timeout)
-        except httpx.InvalidURL as error:
-            raise Unreachable(f"{url} is no address of a service: {error}") from None
-        made._token = token
-        return made
+        return cls(**read_access(file), timeout=timeout, patience=patience)
 
     def __enter__(self) -> Self:
         """Keep connections open until the end of the block."""
@@ -68,73 +65,103 @@ class Client:
         self, _kind: type[BaseException] | None, _fault: BaseException | None, _trace: TracebackType | None
     ) -> None:
         """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
-    def new_token(self) -> str:
-        """Fetch a fresh token (valid for 12 hours)."""
-        credential = {"id": self._credential_id, "secret": self._secret}
-        identity = {"methods": ["application_credential"], "application_credential": credential}
-        answer = self._send("POST", f"{self._auth_url}/auth/tokens", {}, {"auth": {"identity": identity}})
-        if answer.status_code >= FIRST_REFUSAL:
-            raise refusal(answer)
-        self._token = answer.headers["X-Subject-Token"]
-        return self._token
-
-    def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON as it comes
-        """`GET` and the decoded answer."""
-        return self._call("GET", path, query, None)
-
-    def text(self, path: str) -> str:
-        """`GET` of what is no JSON, as it comes."""
-        return self._answer("GET", path, {}, None).text
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON as it comes
-        """`POST` and the decoded answer."""
-        return self._call("POST", path, {}, body)
-
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON as it comes
-        """`PATCH` and the decoded answer."""
-        return self._call("PATCH", path, {}, body)
-
-    def delete(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON as it comes
-        """`DELETE` and the decoded answer."""
-        return self._call("DELETE", path, query, None)
-
-    def _call(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - JSON as it comes
-        return self._answer(method, path, query, body).json()
-
-    def _answer(
-        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None
-    ) -> httpx.Response:
-        token = self._token or self.new_token()
-        answer = self._send(method, path, query, body, token=token)
-        if answer.status_code == UNAUTHORIZED and self._credential_id:
-            answer = self._send(method, path, query, body, token=self.new_token())
-        if answer.status_code >= FIRST_REFUSAL:
-            raise refusal(answer)
-        return answer
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None,
-        *,
-        token: str | None = None,
-    ) -> httpx.Response:
-        headers = {"X-Auth-Token": token} if token else {}
+    def do(self, step: Step, /) -> Heard:
+        """Do one step of a script."""
+        if isinstance(step, Pause):
+            self._sleep(step.seconds)
+            return None
         try:
-            return self._http.request(method, path, params=dict(query), json=body, headers=headers)
-        except httpx.TransportError as error:
-            raise Unreachable(f"The service at {self._http.base_url} does not answer: {error}") from error
+            return reply_of(
+                self._http.request(
+                    step.method, step.url, params=step.query, json=step.body, headers=step.headers
+                )
+            )
+        except httpx.RequestError as error:
+            return silence_of(error, self._http.base_url)
 
+    # Sets
 
-def refusal(response: httpx.Response) -> ApiFault:
-    """What an error body says, whether it is in our form or in Keystone's."""
-    try:
-        error = response.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        error = {"code": "unreadable_answer", "message": response.text[:200]}
-    details = list(error.get("details", []))
-    return ApiFault(response.status_code, str(error["code"]), str(error["message"]), details)
+    create_set = method(scripts.create_set)
+    delete_set = method(performed(sets.delete_set))
+    update_set = method(performed(sets.update_set))
+    list_instances = method(performed(sets.list_instances))
+    delete_instance = method(performed(sets.delete_instance))
+    promote_replica = method(performed(sets.promote_replica))
+    add_replica = method(performed(sets.add_replica))
+    switch_recovery = method(performed(sets.switch_recovery))
+    list_sets = listing(scripts.list_sets)
+    show_set = method(performed(sets.show_set))
+    list_operations = listing(scripts.list_operations)
+    list_set_events = listing(scripts.list_set_events)
+    list_events = listing(scripts.list_events)
+    check_failover = method(performed(sets.check_failover))
+    renew_certificates = method(performed(sets.renew_certificates))
+    wait_until_running = method(scripts.wait_until_running)
+    wait_until_gone = method(scripts.wait_until_gone)
+    wait_until_applied = method(scripts.wait_until_applied)
+    follow = listing(scripts.follow)
+
+    # Catalogue, quotas, health
+
+    list_versions = method(performed(catalogue.list_versions))
+    list_flavors = method(performed(catalogue.list_flavors))
+    list_engines = method(performed(catalogue.list_engines))
+    list_subnets = method(performed(catalogue.list_subnets))
+    list_security_groups = method(performed(catalogue.list_security_groups))
+    list_quotas = method(performed(catalogue.list_quotas))
+    show_password_key = method(performed(catalogue.show_password_key))
+    show_authorities = method(performed(catalogue.show_authorities))
+    renew_authority = method(performed(catalogue.renew_authority))
+    show_health = method(performed(catalogue.show_health))
+    show_readiness = method(performed(catalogue.show_readiness))
+    encrypt_password = method(scripts.encrypt_password)
+
+    # Credentials and tokens
+
+    create_credential = method(performed(credentials.create_credential))
+    list_credentials = method(performed(credentials.list_credentials))
+    show_credential = method(performed(credentials.show_credential))
+    delete_credential = method(performed(credentials.delete_credential))
+    new_token = method(scripts.new_token)
+    show_token = method(scripts.show_token)
+    check_token = method(scripts.check_token)
+    revoke_token = method(scripts.revoke_token)
+    show_identity = method(scripts.show_identity)
+
+    # Backups
+
+    create_backup = method(performed(backups.create_backup))
+    list_backups = method(performed(backups.list_backups))
+    show_backup = method(performed(backups.show_backup))
+    delete_backup = method(performed(backups.delete_backup))
+    copy_backup = method(performed(backups.copy_backup))
+    export_backup = method(performed(backups.export_backup))
+    verify_backup = method(performed(backups.verify_backup))
+    wait_until_available = method(scripts.wait_until_available)
+    follow_backup = listing(scripts.follow_backup)
+
+    # Parameter groups
+
+    create_parameter_group = method(performed(parameter_groups.create_parameter_group))
+    list_parameter_groups = method(performed(parameter_groups.list_parameter_groups))
+    show_parameter_group = method(performed(parameter_groups.show_parameter_group))
+    change_parameter_group = method(performed(parameter_groups.change_parameter_group))
+    reset_parameter_group = method(performed(parameter_groups.reset_parameter_group))
+    roll_parameter_group_back = method(performed(parameter_groups.roll_parameter_group_back))
+    delete_parameter_group = method(performed(parameter_groups.delete_parameter_group))
+    list_linked_sets = method(performed(parameter_groups.list_linked_sets))
+    retry_linked_set = method(performed(parameter_groups.retry_linked_set))
+    list_parameter_group_events = listing(scripts.list_parameter_group_events)
+
+    # What has no method of its own
+
+    get = method(performed(raw.get))
+    post = method(performed(raw.post))
+    patch = method(performed(raw.patch))
+    delete = method(performed(raw.delete))

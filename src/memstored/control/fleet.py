@@ -12,17 +12,20 @@ import structlog
 
 from memstored.control.act import Actor
 from memstored.control.guests import Guests
+from memstored.control.historian import Historian
 from memstored.control.pace import Pace
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.naming import node_id
+from memstored.domain.survey import SetSurvey
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
 from memstored.store.sets import NoSuchSet, SetRepository, WrongKey
+from memstored.telemetry.measures import Measures
 
 __all__ = ["Fleet"]
 
@@ -42,6 +45,10 @@ LOADS = 2
 """Loads of saved data at the same time: each may use a processor and the network to the full."""
 MASS_SILENCE = 8
 """From so many silent nodes on, more than half of all nodes silent at once is our own fault."""
+FIGURES = 15.0
+"""Seconds between two looks at a node's figures."""
+STALE = 3
+"""A node's figures are not shown any more when so many looks in a row brought none."""
 REVIVAL = 1.0
 """Seconds before a worker that ended by an unforeseen fault is started again."""
 
@@ -49,9 +56,22 @@ REVIVAL = 1.0
 class Fleet:
     """The control loop of the whole service."""
 
-    def __init__(self, *, place: Place, sets: SetRepository, guests: Guests | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        place: Place,
+        sets: SetRepository,
+        guests: Guests | None = None,
+        measures: Measures | None = None,
+        figures: float = FIGURES,
+        historian: Historian | None = None,
+    ) -> None:
+        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show."""
         self._place = place
         self._sets = sets
+        self._measures = measures or Measures()
+        self._figures = figures
+        self._historian = historian
         self._guests = guests or Guests()
         self._workers: dict[SetId, Worker] = {}
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
@@ -74,14 +94,16 @@ class Fleet:
         await self._remove_orphans()
         for instance_set in stored:
             await self._take_on(instance_set)
-        for duty in (
+        duties = (
             self._hear_exits,
             self._hear_endpoints,
             self._tick,
+            self._ask_figures,
             self._search_orphans,
             self._welcome,
             self._tend_authorities,
-        ):
+        )
+        for duty in duties:
             self._take_up(duty)
         return self
 
@@ -130,6 +152,14 @@ class Fleet:
         worker = self._workers.get(set_id)
         return None if worker is None else await worker.used_memory()
 
+    def survey(self) -> list[SetSurvey]:
+        """All sets that are watched, for those who only look; nothing is asked of a node."""
+        return [self._surveyed(worker) for worker in self._workers.values()]
+
+    def _surveyed(self, worker: Worker) -> SetSurvey:
+        nodes = worker.watch.survey(worker.set, fresh=STALE * self._figures)
+        return SetSurvey(set=worker.set, nodes=nodes)
+
     @property
     def sets(self) -> frozenset[SetId]:
         """The sets that are watched now."""
@@ -168,6 +198,7 @@ class Fleet:
             launches=self._launches,
             loads=self._loads,
             pace=self._pace,
+            measures=self._measures,
         )
         self._workers[instance_set.id] = worker
         self._start(worker)
@@ -185,6 +216,8 @@ class Fleet:
         self._tasks.pop(set_id, None)
         self._workers.pop(set_id, None)
         fault = task.exception()
+        if fault is None and self._historian is not None:
+            self._historian.forget(set_id)
         if fault is not None:
             log.error("worker_failed", set_id=set_id, exc_info=fault)
             asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
@@ -246,12 +279,32 @@ class Fleet:
             due += TICK
             await asyncio.sleep(max(0.0, due - clock.monotonic()))
             late = clock.monotonic() - due
+            self._measures.ticked(max(0.0, late))
             if late > STALL:
                 log.warning("stood_still", seconds=round(late, 3))
                 due = clock.monotonic()
                 continue
             turn += 1
             self._count(turn, every, probing=not self._pace.spares_probes(TICK))
+
+    async def _ask_figures(self) -> None:
+        """Ask each node for its figures now and then, a few sets at a time, and nobody while writes wait."""
+        every = max(1, round(self._figures / TICK))
+        turn = 0
+        while True:
+            await asyncio.sleep(TICK)
+            if self._pace.urgent:
+                continue
+            turn += 1
+            for index, worker in enumerate(list(self._workers.values())):
+                if (turn + index) % every == 0:
+                    self._look_at_figures(worker)
+
+    def _look_at_figures(self, worker: Worker) -> None:
+        """Keep what was answered to the last look, and look again."""
+        if self._historian is not None:
+            self._historian.take(self._surveyed(worker))
+        worker.watch.ask_info()
 
     def _count(self, turn: int, every: int, *, probing: bool) -> None:
         for index, worker in enumerate(list(self._workers.values())):

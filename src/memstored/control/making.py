@@ -72,11 +72,13 @@ class Maker:
         self._sought.pop(backup.id, None)
         if work is None:
             return
+        began = self._means.clock.monotonic()
         try:
             taken = await self._guarded(work, meter)
         except (_Cut, LinkTrouble, ObjectTrouble) as trouble:
             await self._fail(work.backup, await self._what_happened(work, trouble))
         else:
+            self._means.measures.backed_up(taken.size, self._means.clock.monotonic() - began)
             await self._complete(work, taken)
 
     async def abandon(self, backup: Backup) -> None:

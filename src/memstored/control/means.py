@@ -1,7 +1,7 @@
 """What everything that keeps backups works with: the store, object storage, time, and how often it looks."""
 
 from collections.abc import AsyncGenerator, AsyncIterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from memstored.domain.backup import Progress
@@ -11,6 +11,7 @@ from memstored.domain.words import SetId
 from memstored.objects.storage import Objects
 from memstored.store.backups import BackupRepository
 from memstored.store.sets import SetRepository
+from memstored.telemetry.measures import Measures
 
 __all__ = ["Means", "Meter", "NotYet", "Rhythm", "Seen"]
 
@@ -63,6 +64,7 @@ class Means:
     seen: Seen
     clock: Clock
     rhythm: Rhythm = Rhythm()
+    measures: Measures = field(default_factory=Measures)
 
 
 class Meter:

@@ -45,6 +45,11 @@ class Pace:
         (self._urgent.add if urgent else self._urgent.discard)(set_id)
         (self._calm.clear if self._urgent else self._calm.set)()
 
+    @property
+    def urgent(self) -> bool:
+        """Whether writes of any set wait for us now."""
+        return bool(self._urgent)
+
     def spares_probes(self, seconds: float) -> bool:
         """Whether nobody is to be probed at this tick, `seconds` after the one before.
 

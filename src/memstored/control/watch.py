@@ -14,6 +14,7 @@ from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, Rep
 from memstored.domain.model import Configuration, InstanceSet, Node
 from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
+from memstored.domain.survey import LinkState, NodeSurvey
 from memstored.domain.words import NodeId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
@@ -248,6 +249,36 @@ class Watch:
         for sight in self._sights.values():
             if sight.link is not None:
                 sight.link.probe()
+
+    def ask_info(self) -> None:
+        """Ask every node for all that it says of itself, without waiting."""
+        for link in self.links().values():
+            link.ask_info()
+
+    def survey(self, instance_set: InstanceSet, *, fresh: float) -> tuple[NodeSurvey, ...]:
+        """The set's nodes for who only looks; what one said more than `fresh` seconds ago is left out."""
+        oldest = self.place.clock.monotonic() - fresh
+        return tuple(self._surveyed(node, oldest) for node in instance_set.nodes)
+
+    def _surveyed(self, node: Node, oldest: float) -> NodeSurvey:
+        link = self.link(node.id)
+        info = link.info if link is not None else None
+        if info is not None and info.read_at < oldest:
+            info = None
+        return NodeSurvey(node=node, link=self._link_state(node.id), info=info)
+
+    def _link_state(self, node: NodeId) -> LinkState:
+        sight = self._sights.get(node)
+        if sight is None or sight.link is None:
+            return LinkState.NONE
+        if sight.silent >= SILENT:
+            return LinkState.SILENT
+        link = self.link(node)
+        if link is None:
+            return LinkState.CONNECTING
+        if link.loading:
+            return LinkState.LOADING
+        return LinkState.BUSY if link.busy else LinkState.CONNECTED
 
     def tick(self, seconds: float) -> None:
         """Count the silence of nodes whose last probe is unanswered.

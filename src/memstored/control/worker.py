@@ -14,15 +14,16 @@ from memstored.control.act import Actor, lane
 from memstored.control.pace import Pace
 from memstored.control.watch import Watch
 from memstored.domain.actions import Action, Destroy, Launch, Load, Renew
-from memstored.domain.facts import SetFacts
+from memstored.domain.facts import Life, SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.plan import decide
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.turn import Decision
-from memstored.domain.words import NodeId, SetId, SetState
+from memstored.domain.words import EventName, NodeId, SetId, SetState
 from memstored.runtime.protocol import LaunchFailed
 from memstored.store.database import StoreTrouble
 from memstored.store.sets import SetRepository, Stale
+from memstored.telemetry.measures import Measures
 
 __all__ = ["Worker"]
 
@@ -47,6 +48,7 @@ class Worker:
         launches: asyncio.Semaphore,
         loads: asyncio.Semaphore,
         pace: Pace,
+        measures: Measures,
     ) -> None:
         self.set = instance_set
         self.watch = watch
@@ -56,6 +58,9 @@ class Worker:
         self._launches = launches
         self._loads = loads
         self._pace = pace
+        self._measures = measures
+        self._clock = watch.place.clock
+        self._woken_at: float | None = None
         self._awake = asyncio.Event()
         self._outdated = False
         self._probed_at = 0.0
@@ -65,12 +70,14 @@ class Worker:
 
     def wake(self, _node: NodeId | None = None) -> None:
         """Look again now: something may have changed."""
+        if self._woken_at is None:
+            self._woken_at = self._clock.monotonic()
         self._awake.set()
 
     def reload(self) -> None:
         """Look again now, from what is stored: somebody else has written to the set."""
         self._outdated = True
-        self._awake.set()
+        self.wake()
 
     async def run(self) -> SetId:
         """Go on until the set is gone; returns its id."""
@@ -85,20 +92,41 @@ class Worker:
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> None:
         self._awake.clear()
+        self._measure_lag()
         if self._outdated and not await self._load():
             return
-        decision = decide(self.set, self.watch.look(self.set), self.watch.place.rules)
+        began = self._clock.monotonic()
+        facts = self.watch.look(self.set)
+        decision = decide(self.set, facts, self.watch.place.rules)
+        self._measures.turned(self._clock.monotonic() - began)
         self._pace.hurry(self.set.id, urgent=decision.urgent)
         recorded = self.set
         if decision.after == recorded:
             self._store_recovered()
-        if decision.after != recorded and not decision.defer and not await self._record(decision):
-            return
+        if decision.after != recorded and not decision.defer:
+            if not await self._record(decision):
+                return
+            self._measure_failover(recorded, facts, decision)
         self._break_off_loads(decision)
         for action in decision.actions:
             self._begin(tasks, action)
         if self.set == recorded:
             await self._sleep(self._pace.pause(self.set.id, decision.look_in))
+
+    def _measure_lag(self) -> None:
+        if self._woken_at is not None:
+            self._measures.woken(self._clock.monotonic() - self._woken_at)
+            self._woken_at = None
+
+    def _measure_failover(self, before: InstanceSet, facts: SetFacts, decision: Decision) -> None:
+        """How long it took, where this decision ended one: since the loss of the former primary was seen."""
+        if not any(event.name is EventName.FAILOVER_COMPLETE for event in decision.events):
+            return
+        promotion = before.lineage.promotion if before.lineage else None
+        if promotion is not None:
+            lost = facts.of(promotion.source)
+            seen = facts.now - lost.life_since if lost.life is Life.GONE else facts.promotion_for
+            self._measures.failed_over(seen)
 
     async def _load(self) -> bool:
         try:
@@ -133,6 +161,7 @@ class Worker:
             log.warning("store_trouble", set_id=self.set.id, trouble=str(trouble))
         self.store_trouble = str(trouble)
         self._awake.clear()
+        self._woken_at = None
         await self._sleep(RETRY)
 
     async def _sleep(self, seconds: float | None) -> None:

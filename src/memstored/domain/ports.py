@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from memstored.domain.facts import ReadSettings, ReplicationFacts
+from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
 from memstored.domain.words import NodeId
 
@@ -162,6 +163,11 @@ class Link(Protocol):
         """Monotonic seconds at which `replication` was asked for (not answered): facts are no younger."""
         ...
 
+    @property
+    def info(self) -> Info | None:
+        """The last answer to `ask_info` on the present connection."""
+        ...
+
     def equipped_as(self, replication: Identity) -> bool:
         """Whether the node has this replication identity, for both ends of a link."""
         ...
@@ -196,6 +202,14 @@ class Link(Protocol):
 
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
+        ...
+
+    def ask_info(self) -> None:
+        """Ask all of `INFO` without waiting, for who looks at figures.
+
+        Nothing is asked of a node that owes an answer, and one that does not come means nothing: whether the
+        node lives is the probes' matter.
+        """
         ...
 
     async def refresh(self) -> None:

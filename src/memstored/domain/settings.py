@@ -11,6 +11,7 @@ __all__ = [
     "BackupSettings",
     "EngineSettings",
     "FailoverSettings",
+    "MetricsSettings",
     "ObjectSettings",
     "QuotaSettings",
     "Quotas",
@@ -101,6 +102,17 @@ class UserSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Nodes are asked for their figures every `interval`. `address` (`host:port`) is where `/metrics` is
+    served; None: at the API's. `token_file` holds the token that its readers show; None: they show none.
+    """
+
+    interval: float = 15.0
+    address: str | None = None
+    token_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
 
@@ -117,4 +129,5 @@ class Settings:
     objects: ObjectSettings = ObjectSettings()
     tls: TlsSettings = TlsSettings()
     user: UserSettings = UserSettings()
+    metrics: MetricsSettings = MetricsSettings()
     engines: EngineSettings = EngineSettings()

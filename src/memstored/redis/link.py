@@ -14,6 +14,7 @@ import hiredis
 from memstored.domain.clock import Clock
 from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
+from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
 from memstored.domain.parameters import normalized, parameter_of
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused, Target
@@ -39,6 +40,8 @@ _NAME: Command = ("CLIENT", "SETNAME", "memstored")
 _UNPAUSE: Command = ("CLIENT", "UNPAUSE")
 _KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
+_FIGURES: tuple[Command, ...] = (("INFO",), ("CONFIG", "GET", "maxclients"))
+"""Older engines do not tell `maxclients` in `INFO`."""
 _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
@@ -81,6 +84,8 @@ class RedisLink:
         self._patient_since = 0.0
         self._busy = False
         self._loading = False
+        self._info: Info | None = None
+        self._asking_info = False
         self._paused_until = 0.0
         self._certificate: str | None = None
         self._dialect = dialect_of(target)
@@ -134,6 +139,11 @@ class RedisLink:
         """Monotonic seconds at which `replication` was asked for."""
         return self._readings.read_at
 
+    @property
+    def info(self) -> Info | None:
+        """The last answer to `ask_info` on the present connection."""
+        return self._info
+
     def equipped_as(self, replication: Identity) -> bool:
         """Whether the node has this replication identity, for both ends of a link."""
         return self._readings.equipped_as(replication.user)
@@ -172,6 +182,15 @@ class RedisLink:
         self._patient_since = self._clock.monotonic()
         if self._line.connection is not None and self._connected:
             self._ask_replication(self._line.connection)
+
+    def ask_info(self) -> None:
+        """Ask all of `INFO` without waiting, unless an answer is due; what does not come means nothing."""
+        connection = self._line.connection
+        if connection is None or not self._connected or self._asking_info or self._unanswered:
+            return
+        self._asking_info = True
+        asked_at = self._clock.monotonic()
+        connection.ask(self._packed(_FIGURES), len(_FIGURES), partial(self._informed, asked_at))
 
     async def refresh(self) -> None:
         """Read the replication facts anew, `loading` included, and wait for the answer."""
@@ -325,7 +344,8 @@ class RedisLink:
     def down(self) -> None:
         """Called by the line: which server comes next is not known."""
         self._connected = False
-        self._busy = self._loading = False
+        self._busy = self._loading = self._asking_info = False
+        self._info = None
         self._readings = self._readings.disconnected()
         self._changed(self._target.node)
 
@@ -387,6 +407,11 @@ class RedisLink:
     def _probed_the_same(self, asked_at: float) -> None:
         self._probing = False
         self._readings = self._readings.confirmed(asked_at)
+
+    def _informed(self, asked_at: float, replies: list[Reply] | None) -> None:
+        self._asking_info = False
+        if replies is not None and isinstance(replies[0], bytes):
+            self._info = Info(text=replies[0], maxclients=_maxclients(replies[1]), read_at=asked_at)
 
     def _accounted(self, asked_at: float, replies: list[Reply] | None) -> None:
         if replies is not None:
@@ -461,6 +486,10 @@ def _words(error: OSError) -> str:
 
 def _ignored(_replies: list[Reply] | None) -> None:
     """What becomes of our name on the node changes nothing."""
+
+
+def _maxclients(reply: Reply) -> int | None:
+    return None if isinstance(reply, hiredis.ReplyError) else int(reply[1])
 
 
 def _says(reply: Reply, word: str) -> bool:

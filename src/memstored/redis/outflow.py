@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from memstored.domain.engine import capabilities_of
+from memstored.domain.figures import keys_of
 from memstored.domain.ports import LinkTrouble, Target
 from memstored.redis.connection import Command, packed
 from memstored.redis.dialect import dialect_of
 from memstored.redis.dialogue import Dialogue
-from memstored.redis.readings import fields_of, keys_of
+from memstored.redis.readings import fields_of
 from memstored.redis.tls import client_context
 
 __all__ = ["Outflow", "outflow"]

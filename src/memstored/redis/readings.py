@@ -13,6 +13,7 @@ import hiredis
 
 from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import ReadSettings, ReplicationFacts
+from memstored.domain.figures import keys_of
 from memstored.domain.parameters import parameters_of
 from memstored.domain.ports import Holdings
 from memstored.redis.connection import Command, Reply
@@ -30,7 +31,6 @@ __all__ = [
     "Readings",
     "fields_of",
     "holdings_of",
-    "keys_of",
     "settings_asked",
 ]
 
@@ -122,12 +122,6 @@ def holdings_of(replies: Sequence[Reply]) -> Holdings:
         used_memory=int(memory["used_memory"]),
         maxmemory=int(memory["maxmemory"]),
     )
-
-
-def keys_of(keyspace: Mapping[str, str]) -> int:
-    """The keys of all databases, from rows like `db0:keys=3,expires=1,avg_ttl=0`."""
-    rows = (row for name, row in keyspace.items() if name.startswith("db") and name[2:].isdigit())
-    return sum(int(row.split(",")[0].removeprefix("keys=")) for row in rows)
 
 
 def fields_of(info: bytes) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Everything that the HTTP house needs, put together once by `cli`."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from memstored.domain.settings import Settings
 from memstored.identity.embedded import EmbeddedIssuer
@@ -10,10 +10,12 @@ from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
 from memstored.service.credentials import CredentialService
+from memstored.service.history import HistoryService
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
 from memstored.service.readiness import Unready
 from memstored.service.sets import SetService
+from memstored.telemetry.measures import Measures
 
 __all__ = ["Services"]
 
@@ -28,6 +30,7 @@ class Services:
 
     settings: Settings
     sets: SetService
+    history: HistoryService
     authorities: AuthorityService
     backups: BackupService
     catalogue: CatalogueService
@@ -37,3 +40,4 @@ class Services:
     issuer: EmbeddedIssuer | None
     credentials: CredentialService | None
     unready: Callable[[], Awaitable[Unready | None]]
+    measures: Measures = field(default_factory=Measures)

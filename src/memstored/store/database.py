@@ -32,6 +32,9 @@ Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
 PROBE = 1.0
 """Seconds that a proof of being writable may wait for another process that writes."""
+Observer = Callable[[str, float, bool], None]
+"""Told of every transaction: `read` or `write`, the seconds it took with the wait for its turn, and whether
+it was refused."""
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -45,6 +48,11 @@ class Database:
         self._readers = ThreadPoolExecutor(max_workers=sqlite.READERS, thread_name_prefix="store-reader")
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
+        self._observer: Observer | None = None
+
+    def observe(self, observer: Observer) -> None:
+        """Tell it of every transaction from now on."""
+        self._observer = observer
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -76,13 +84,27 @@ class Database:
         many of ours wait as well. Once this returned, the change survives a power loss. A caller that is
         cancelled gets its cancellation when the transaction is over: done as a whole, or not at all.
         """
-        return await self._recorded(lambda c: work(c, *args, **kwargs))
+        with self._observed("write"):
+            return await self._recorded(lambda c: work(c, *args, **kwargs))
 
     async def write_first(
         self, work: Work[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Outcome:
         """As `write`, but before all that wait their turn: for what tenants' writes wait for."""
-        return await self._recorded(lambda c: work(c, *args, **kwargs), rank=0)
+        with self._observed("write"):
+            return await self._recorded(lambda c: work(c, *args, **kwargs), rank=0)
+
+    @contextmanager
+    def _observed(self, kind: str) -> Iterator[None]:
+        began, refused = time.monotonic(), False
+        try:
+            yield
+        except StoreTrouble:
+            refused = True
+            raise
+        finally:
+            if self._observer is not None:
+                self._observer(kind, time.monotonic() - began, refused)
 
     async def _recorded(
         self,
@@ -112,9 +134,10 @@ class Database:
     ) -> Outcome:
         """Run `work` in a transaction that sees one state of the database and can not change it."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, _transact, self._reading, lambda c: work(c, *args, **kwargs)
-        )
+        with self._observed("read"):
+            return await loop.run_in_executor(
+                self._readers, _transact, self._reading, lambda c: work(c, *args, **kwargs)
+            )
 
     async def prove_writable(self) -> None:
         """Raise `StoreTrouble` unless the database takes a change: a full disk is to be known before a

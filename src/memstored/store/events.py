@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, bindparam, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from memstored.domain.clock import Clock
 from memstored.domain.model import EventDraft
@@ -64,6 +64,17 @@ class EventRepository:
     async def record(self, resource: Resource, drafts: Sequence[EventDraft]) -> None:
         """Write events of a resource whose change needs no transaction of its own."""
         await self._database.write(write_events, resource, drafts, self._clock.wall())
+
+    async def last_sequence(self) -> int:
+        """The place of the newest event in the order of writing; 0 when there is none."""
+        return await self._database.read(_last_sequence)
+
+    async def tally(self, after: int) -> tuple[int, dict[tuple[str, str], int]]:
+        """How many events, of all projects, were written after that place: by name and outcome.
+
+        With the place of the newest.
+        """
+        return await self._database.read(_tally, after)
 
     async def page(
         self,
@@ -139,6 +150,20 @@ def _event(resource: Resource, draft: EventDraft, cause: str | None, now: float)
         instance_id=draft.node,
         message=draft.message,
     )
+
+
+def _last_sequence(connection: Connection) -> int:
+    return connection.execute(select(func.max(events.c.sequence))).scalar_one() or 0
+
+
+def _tally(connection: Connection, after: int) -> tuple[int, dict[tuple[str, str], int]]:
+    newest = max(after, _last_sequence(connection))
+    counted = (
+        select(events.c.name, events.c.outcome, func.count())
+        .where(events.c.sequence > after)
+        .group_by(events.c.name, events.c.outcome)
+    )
+    return newest, {(name, outcome): count for name, outcome, count in connection.execute(counted)}
 
 
 def _page(

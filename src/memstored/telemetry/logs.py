@@ -8,12 +8,12 @@ log one, and this keeps a slip from becoming a leak.
 import logging
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from memstored.telemetry.form import LogForm
 from memstored.telemetry.requests import current_request_id
 
 __all__ = ["LogForm", "configure"]
@@ -22,13 +22,6 @@ HIDDEN = "(hidden)"
 """What is written instead of a secret."""
 
 _SECRET_WORDS = ("authorization", "credential_secret", "masterauth", "password", "secret", "token")
-
-
-class LogForm(StrEnum):
-    """How lines look: for people, or one JSON object each."""
-
-    CONSOLE = "console"
-    JSON = "json"
 
 
 def configure(form: LogForm, *, level: str = "INFO", stream: TextIO | None = None) -> None:

@@ -5,8 +5,15 @@ from pathlib import Path
 import pytest
 
 from memstored.cli.errors import Stop
-from memstored.cli.settings import read_settings
-from memstored.domain.settings import BackupSettings, EngineSettings, ObjectSettings, Settings, UserSettings
+from memstored.cli.settings import host_and_port, metrics_token, read_settings
+from memstored.domain.settings import (
+    BackupSettings,
+    EngineSettings,
+    MetricsSettings,
+    ObjectSettings,
+    Settings,
+    UserSettings,
+)
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -78,3 +85,62 @@ def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, reason: str) -> No
 
     assert str(stop.value) == f"{file}: {reason}"
     assert stop.value.code == 2
+
+
+def test_metrics_can_be_set(tmp_path: Path) -> None:
+    """Every setting of the section is read."""
+    text = """
+        [metrics]
+        interval = 30
+        address = "[::1]:9121"
+        token_file = "/etc/memstored/metrics.token"
+    """
+
+    settings = read_settings(_file(tmp_path, text)).metrics
+
+    assert settings == MetricsSettings(
+        interval=30.0, address="[::1]:9121", token_file="/etc/memstored/metrics.token"
+    )
+    assert host_and_port("[::1]:9121") == ("::1", 9121)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "interval = 0.5",
+        'interval = "often"',
+        'address = "9121"',
+        'address = "127.0.0.1"',
+        'address = "127.0.0.1:99999"',
+        'address = ":9121"',
+        "token_file = 1",
+        'token = "in the clear"',
+    ],
+)
+def test_a_wrong_setting_of_metrics_is_named(tmp_path: Path, line: str) -> None:
+    """The message names it."""
+    with pytest.raises(Stop, match=r"metrics\.(interval|address|token)") as stopped:
+        read_settings(_file(tmp_path, f"[metrics]\n{line}"))
+
+    assert stopped.value.code == 2
+
+
+def test_the_token_for_metrics_is_what_its_file_holds(tmp_path: Path) -> None:
+    """Less the line break that editors leave; without a file there is none."""
+    file = tmp_path / "token"
+    file.write_text("0123456789abcdef\n")
+
+    assert metrics_token(MetricsSettings(token_file=str(file))) == "0123456789abcdef"
+    assert metrics_token(MetricsSettings()) is None
+
+
+@pytest.mark.parametrize("text", ["", "short", "0123456789 abcdef", "0123456789abcdeü"])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(tmp_path: Path, text: str) -> None:
+    """And it is not shown."""
+    file = tmp_path / "token"
+    file.write_text(text)
+
+    with pytest.raises(Stop, match="at least 16 printable characters") as stopped:
+        metrics_token(MetricsSettings(token_file=str(file)))
+
+    assert not text or text not in str(stopped.value)

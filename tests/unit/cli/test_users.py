@@ -2,8 +2,9 @@
 
 import hashlib
 from base64 import b64decode
-from typing import Any, Self
+from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -14,26 +15,20 @@ from typer.testing import CliRunner
 from memstored.cli import data
 from memstored.cli.errors import Stop
 from memstored.cli.users import app
+from memstored.client import Client
 
 
-class Caller:
-    """Gives out the key as the service does."""
+def client_of(key: RSAPrivateKey, algorithm: str) -> Client:
+    """A client of a service that gives out this key, and knows nothing else."""
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    answer = {"keyId": "1", "algorithm": algorithm, "publicKey": pem}
 
-    def __init__(self, key: RSAPrivateKey, algorithm: str) -> None:
-        pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        self.answer = {"keyId": "1", "algorithm": algorithm, "publicKey": pem}
+    def give(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/redis/password-key"
+        return httpx.Response(200, json=answer)
 
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Nothing to close."""
-
-    def get(self, path: str) -> dict[str, str]:
-        """The one thing that is asked for."""
-        assert path == "/v1/redis/password-key"
-        return self.answer
+    http = httpx.Client(transport=httpx.MockTransport(give), base_url="http://service")
+    return Client(url="http://service", token="t", http=http)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +41,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, key: RSAPrivateKey, typed: bytes, algorithm: str = "RSA-OAEP-256"
 ) -> Any:  # noqa: ANN401 - typer's result
     """The outcome of the command with this piped in."""
-    monkeypatch.setattr(data, "client", lambda _folder: Caller(key, algorithm))
+    monkeypatch.setattr(data, "caller", lambda _folder, _profile: client_of(key, algorithm))
     return CliRunner().invoke(app, ["password-encrypt"], input=typed)
 
 
@@ -105,7 +100,9 @@ def test_without_a_token_it_is_told_where_to_put_one(monkeypatch: pytest.MonkeyP
     """A token is no argument: everybody on the machine reads those."""
     monkeypatch.delenv("MEMSTORED_TOKEN", raising=False)
 
-    outcome = CliRunner().invoke(app, ["password-encrypt", "--url", "http://127.0.0.1:1"], input="x")
+    monkeypatch.setenv("MEMSTORED_URL", "http://127.0.0.1:1")
+
+    outcome = CliRunner().invoke(app, ["password-encrypt"], input="x")
 
     assert isinstance(outcome.exception, Stop)
     assert "MEMSTORED_TOKEN" in str(outcome.exception)

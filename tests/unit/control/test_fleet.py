@@ -13,11 +13,13 @@ from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
+from memstored.control.historian import Historian
 from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import TENANTS, Identity
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
+from memstored.domain.survey import LinkState
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
@@ -57,7 +59,11 @@ class Ground:
 
     @asynccontextmanager
     async def fleet(
-        self, sets: SetRepository | None = None, guests: Guests | None = None
+        self,
+        sets: SetRepository | None = None,
+        guests: Guests | None = None,
+        historian: Historian | None = None,
+        figures: float = 15.0,
     ) -> AsyncIterator[Fleet]:
         """A control loop at work."""
         place = Place(
@@ -71,7 +77,9 @@ class Ground:
             clock=self.clock,
             rules=FailoverSettings(failure_detection=1.0),
         )
-        async with Fleet(place=place, sets=sets or self.sets, guests=guests) as fleet:
+        async with Fleet(
+            place=place, sets=sets or self.sets, guests=guests, historian=historian, figures=figures
+        ) as fleet:
             yield fleet
 
     async def order(
@@ -508,3 +516,33 @@ async def test_a_launch_that_fails_is_told_with_the_engines_words_and_tried_agai
         healed = await ground.until(running)
 
     assert healed.launches.failures == 0
+
+
+async def test_figures_are_asked_for_now_and_then(ground: Ground) -> None:
+    """Over the links that stand; a survey shows what was answered last, and asks nobody."""
+    await ground.order()
+
+    async with ground.fleet(figures=0.25) as fleet:
+        await ground.until(running)
+        await eventually(lambda: all(row.info is not None for it in fleet.survey() for row in it.nodes))
+        [seen] = fleet.survey()
+
+    assert seen.set.id == SET
+    assert [row.link for row in seen.nodes] == [LinkState.CONNECTED] * 3
+    roles = [row.info.fields()["role"] for row in seen.nodes if row.info is not None]
+    assert sorted(roles) == ["master", "slave", "slave"]
+
+
+async def test_figures_are_kept_until_the_set_is_gone(ground: Ground, tmp_path: Path) -> None:
+    """The historian is told of every set that is watched, and of its end."""
+    historian = Historian(tmp_path / "metrics.history", ground.clock)
+    await ground.order()
+
+    async with ground.fleet(historian=historian, figures=0.25) as fleet:
+        stored = await ground.until(running)
+        await eventually(lambda: set(historian.of(SET)) == {node.id for node in stored.nodes})
+        await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
+        fleet.wake(SET)
+        await eventually(lambda: SET not in fleet.sets)
+
+    assert historian.of(SET) == {}

@@ -45,6 +45,7 @@ __all__ = [
     "SetQuery",
     "SwitchRecovery",
     "UpdateSet",
+    "digits",
 ]
 
 _SUBNET = {"id": "b5b4ee2f-5a6f-5c3a-b8c8-1d0f24c8e2a1"}
@@ -114,7 +115,8 @@ def _own_user(name: str) -> str:
     return name
 
 
-def _digits(text: object) -> object:
+def digits(text: object) -> object:
+    """A number in a query as it is, if it is written in digits alone."""
     if not (isinstance(text, str) and text.isascii() and text.isdigit()):
         raise PydanticCustomError("wrong_type", "Give an integer.")
     return int(text[:9])
@@ -349,7 +351,7 @@ class DeleteSetQuery(QueryForm):
 class PageQuery(QueryForm):
     """Which page of a list; `marker` is the `next` of the page before."""
 
-    limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=500)] = 100
+    limit: Annotated[int, BeforeValidator(digits), Field(ge=1, le=500)] = 100
     marker: str | None = None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
 from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
 from memstored.domain.words import NodeId
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["FakeLink", "FakeWire"]
 
 Answer = TypeVar("Answer")
+
+_MAXCLIENTS = 10_000
 
 
 class FakeLink:
@@ -38,6 +41,7 @@ class FakeLink:
         self.admitted = False
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
+        self.info: Info | None = None
         self.certificate: str | None = None
         self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
@@ -63,6 +67,13 @@ class FakeLink:
             self._look()
         else:
             self.unanswered += 1
+
+    def ask_info(self) -> None:
+        """See `Link.ask_info`: the answer comes at once, or never."""
+        if self.connected and not self.unanswered and not self.busy:
+            node = self._runtime.fleet.node(self._target.node)
+            now = self._runtime.clock.monotonic()
+            self.info = Info(text=_account(node), maxclients=_MAXCLIENTS, read_at=now)
 
     async def refresh(self) -> None:
         """Let the fleet do a turn and look; see `Link.refresh`."""
@@ -228,8 +239,23 @@ class FakeLink:
 
     def _disconnected(self) -> None:
         if self.connected:
-            self.connected = False
+            self.connected, self.info = False, None
             self._changed(self._target.node)
+
+
+def _account(node: SimulatedNode) -> bytes:
+    """What a simulated node knows of what `INFO` tells."""
+    held, facts = node.holdings(), node.facts()
+    rows = {
+        "used_memory": held.used_memory,
+        "maxmemory": held.maxmemory,
+        "evicted_keys": held.evicted,
+        "keyspace_hits": 0,
+        "keyspace_misses": 0,
+        "role": "master" if facts.is_master else "slave",
+        "db0": f"keys={held.keys},expires=0,avg_ttl=0",
+    }
+    return "".join(f"{name}:{value}\r\n" for name, value in rows.items()).encode()
 
 
 class FakeWire:

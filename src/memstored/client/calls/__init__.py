@@ -1,0 +1,1 @@
+"""The operations of the API as values (`wire.Call`), in the order of docs/reference/api.md."""

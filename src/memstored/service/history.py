@@ -1,0 +1,85 @@
+"""The last hours of a set as series for charts: what its nodes said of themselves, minute by minute."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from memstored.domain.clock import Clock
+from memstored.domain.history import POINTS, STEP, Column, NodeHistory
+from memstored.domain.words import NodeId, SetId
+from memstored.identity.protocol import Caller
+from memstored.service.sets import SetService
+
+__all__ = ["Chart", "HistoryService", "NodeChart", "Past"]
+
+
+class Past(Protocol):
+    """What the control loop keeps of the last hours."""
+
+    def of(self, set_id: SetId) -> Mapping[NodeId, NodeHistory]:
+        """The rings of a set's nodes, also of some that are gone; empty when nothing was seen of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeChart:
+    """The series of a node, all as long as the chart; None where nothing was seen. `present`: it is there."""
+
+    id: NodeId
+    name: str
+    present: bool
+    series: Mapping[Column, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Points from `since` (seconds since 1970) on, each the mean of `step` seconds; `points` of them."""
+
+    since: int
+    step: int
+    points: int
+    nodes: tuple[NodeChart, ...]
+
+
+class HistoryService:
+    """Reads the history of the caller's sets."""
+
+    def __init__(self, *, sets: SetService, past: Past, clock: Clock) -> None:
+        self._sets = sets
+        self._past = past
+        self._clock = clock
+
+    async def chart(
+        self, caller: Caller, set_id: str, *, since: float | None = None, step: int = STEP
+    ) -> Chart:
+        """The series from `since` (seconds since 1970; None: all there is) until now; raises `NotFound`.
+
+        `step` is in seconds, a multiple of a minute; points begin at multiples of it.
+        """
+        found = await self._sets.get(caller, set_id)
+        slots = self._slots(since, step)
+        present = {node.id for node in found.nodes}
+        width = step // STEP
+        charts = (
+            NodeChart(
+                id=node,
+                name=kept.name,
+                present=node in present,
+                series={column: kept.ring.read(column, slots, width) for column in Column},
+            )
+            for node, kept in self._past.of(found.id).items()
+        )
+        shown = tuple(chart for chart in charts if chart.present or _seen(chart))
+        return Chart(since=slots.start * STEP, step=step, points=len(slots) // width, nodes=shown)
+
+    def _slots(self, since: float | None, step: int) -> range:
+        """Whole steps of the window, the one that is not over yet among them."""
+        now, width = int(self._clock.wall()) // STEP, step // STEP
+        oldest = now - POINTS + 1
+        first = oldest if since is None else max(oldest, int(since) // STEP)
+        begin, end = first // width * width, now // width * width + width
+        return range(min(begin, end), end)
+
+
+def _seen(chart: NodeChart) -> bool:
+    return any(value is not None for series in chart.series.values() for value in series)

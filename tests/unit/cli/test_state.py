@@ -1,0 +1,105 @@
+"""The service's own state: copied, put back, and refused where that would do harm."""
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from memstored.cli.errors import Stop
+from memstored.cli.folder import DataFolder
+from memstored.cli.state import back_up, restore
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    """A data folder with a database that has one row."""
+    folder = DataFolder(tmp_path / "data").claim()
+    folder.release()
+    with closing(_database(folder)) as database, database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE rows (word TEXT)")
+        database.execute("INSERT INTO rows VALUES ('before')")
+    folder.key_file.write_text("key\n")
+    return folder
+
+
+def _database(folder: DataFolder) -> sqlite3.Connection:
+    return sqlite3.connect(folder.path / "memstored.db")
+
+
+def _words(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as database:
+        return [word for (word,) in database.execute("SELECT word FROM rows")]
+
+
+def test_a_copy_is_made_while_somebody_writes(folder: DataFolder, tmp_path: Path) -> None:
+    """What is committed is in it, though it stands in the log still; what is not is not."""
+    with closing(_database(folder)) as database:
+        database.execute("INSERT INTO rows VALUES ('committed')")
+        database.commit()
+        database.execute("INSERT INTO rows VALUES ('under way')")
+        back_up(folder, tmp_path / "copy")
+
+    copy = tmp_path / "copy"
+    assert _words(copy / "memstored.db") == ["before", "committed"]
+    assert (copy / "secret.key").read_text() == "key\n"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in copy.iterdir()} == {0o600}
+
+
+def test_a_copy_is_put_back(folder: DataFolder, tmp_path: Path) -> None:
+    """With nothing left of what was there since."""
+    back_up(folder, tmp_path / "copy")
+    with closing(_database(folder)) as database, database:
+        database.execute("INSERT INTO rows VALUES ('since')")
+    (folder.path / "memstored.db-wal").write_bytes(b"left over")
+    folder.key_file.write_text("another\n")
+
+    restore(folder, tmp_path / "copy")
+
+    assert _words(folder.path / "memstored.db") == ["before"]
+    assert folder.key_file.read_text() == "key\n"
+    assert not [file for file in folder.path.iterdir() if file.name.endswith(".restored")]
+
+
+def test_nothing_is_put_under_a_service(folder: DataFolder, tmp_path: Path) -> None:
+    """One that runs has the lock."""
+    back_up(folder, tmp_path / "copy")
+    served = DataFolder(folder.path).hold()
+
+    with pytest.raises(Stop, match="is in use by another memstored"):
+        restore(folder, tmp_path / "copy")
+
+    served.release()
+
+
+def test_a_damaged_copy_is_refused(folder: DataFolder, tmp_path: Path) -> None:
+    """The state stays as it is."""
+    back_up(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "memstored.db").write_bytes(b"nonsense" * 100)
+
+    with pytest.raises(Stop, match="can not be restored"):
+        restore(folder, tmp_path / "copy")
+
+    assert _words(folder.path / "memstored.db") == ["before"]
+
+
+def test_what_is_no_copy_is_refused(folder: DataFolder, tmp_path: Path) -> None:
+    """As one that was cut short: the database comes last."""
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "secret.key").touch()
+
+    with pytest.raises(Stop, match="holds no copy"):
+        restore(folder, tmp_path / "copy")
+
+
+def test_nothing_is_copied_over_something(folder: DataFolder, tmp_path: Path) -> None:
+    """Nor from what is no data folder."""
+    (tmp_path / "copy").mkdir()
+
+    with pytest.raises(Stop, match="can not be copied"):
+        back_up(folder, tmp_path / "copy")
+    with pytest.raises(Stop, match="is no data folder"):
+        back_up(DataFolder(tmp_path / "copy"), tmp_path / "other")
