@@ -4,6 +4,7 @@ Properties are judged by their outcome, never by the speed of the machine. What 
 named at the end; with `CI=true` it is a failure.
 """
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from memstored.domain.engine import capabilities_of
+from memstored.runtime.engines import find_engines
 
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
@@ -31,6 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unable = [item for item in items if not _able(item)]
     config.hook.pytest_deselected(items=unable)
     items[:] = [item for item in items if item not in set(unable)]
+    secured = [item for item in items if item.get_closest_marker("tls")]
+    if secured and not any(engine.tls for engine in asyncio.run(find_engines())):
+        for item in secured:
+            item.add_marker(pytest.mark.skip("no Redis with TLS here"))
 
 
 def _able(item: pytest.Item) -> bool:

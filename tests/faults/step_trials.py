@@ -195,7 +195,7 @@ class Operation:
 
     `nodes`: how many serve afterwards (0: the set is gone); `new`: how many node numbers it takes; `epochs`:
     how many promotions; `asked`: it is an API call, which may go unanswered. `also`: what may be told
-    besides, where the next service makes up for what was not recorded.
+    besides, where the next service makes up for what was not recorded. `tls`: it needs a Redis with TLS.
     """
 
     before: Callable[[Stage], None]
@@ -207,6 +207,7 @@ class Operation:
     asked: bool = True
     also: frozenset[str] = frozenset()
     done: Callable[[Stage], bool] = lambda _stage: True
+    tls: bool = False
 
 
 def _ready_to_order(nodes: int) -> Callable[[Stage], None]:
@@ -451,6 +452,7 @@ OPERATIONS = {
         nodes=2,
         new=2,
         epochs=1,
+        tls=True,
     ),
     "renew certificates": Operation(
         before=_ready_secured,
@@ -458,6 +460,7 @@ OPERATIONS = {
         told={"Cluster Certificates Renew": 1, "Cluster Certificates Renew Complete": 1},
         nodes=3,
         done=_renewed,
+        tls=True,
     ),
     "apply live": Operation(
         before=_ready_to_apply(3),

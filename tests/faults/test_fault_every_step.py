@@ -72,8 +72,13 @@ def chosen(steps: list[Step], name: str) -> list[Step]:
     return [steps[int(len(steps) * (at + shift) / FEW)] for at in range(FEW)]
 
 
+def needs(name: str) -> list[pytest.MarkDecorator]:
+    """The marks of an operation."""
+    return [pytest.mark.tls] if OPERATIONS[name].tls else []
+
+
 @pytest.mark.timeout(0 if WANTED == "all" else 120 + 30 * FEW)
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=needs(name)) for name in OPERATIONS])
 def test_the_next_service_finishes_what_was_begun(scene: Scene, name: str) -> None:
     """Asked for is done, once; what had not been answered is done or not; no write and no node is lost."""
     steps = steps_of(scene, name)

@@ -12,6 +12,7 @@ from service_process import ServiceProcess, stopped, wait_for
 
 from writers import Writers
 
+pytestmark = pytest.mark.tls
 VERSION = "7.0.15"
 MEGABYTES = 20
 TLS = "[quota]\nnodes_per_project = 200\n[tls]\noverlap_days = 0\n"

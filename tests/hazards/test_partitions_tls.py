@@ -1,7 +1,10 @@
 """The same partitions under a set that speaks TLS: a silent link is no other than a plain one."""
 
+import pytest
 import test_partitions as plain
 from real_house import RealHouse
+
+pytestmark = pytest.mark.tls
 
 
 async def test_s08_a_primary_cut_off_from_its_replicas_stays_primary(secured_house: RealHouse) -> None:

@@ -251,6 +251,7 @@ def another_name(place: Place) -> Iterator[Place]:
             relaying.join()
 
 
+@pytest.mark.tls
 @pytest.mark.parametrize("application", ["redis-py", "redis-cli", "ioredis"], indirect=True)
 @pytest.mark.parametrize("name", [None, "app"], ids=["open", "user"])
 def test_a_client_that_speaks_tls(
@@ -269,6 +270,7 @@ def test_a_client_that_speaks_tls(
     assert "certificate" in refused(application, replace(place, authorities=stranger), login)
 
 
+@pytest.mark.tls
 @pytest.mark.parametrize("application", ["redis-py", "ioredis"], indirect=True)
 def test_a_client_that_looks_at_the_name(service: ServiceProcess, application: Application) -> None:
     """It stays away from an address that the certificate does not have; redis-cli can not look."""

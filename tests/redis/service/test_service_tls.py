@@ -17,6 +17,7 @@ from memstored.client import ApiFault
 from memstored.redis.certificates import new_authority
 from writers import Writers
 
+pytestmark = pytest.mark.tls
 VERSION = "7.0.15"
 PORT = 6379
 USER = {"name": "app", "password": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}
