@@ -84,10 +84,11 @@ async def test_h25_an_unchecked_file_loads_and_kills_later(node: Node, opened: O
     assert _keys(server) == ["bad", "good"]
 
     client = server.client(CONTROL.user, CONTROL.secret)
-    with client, contextlib.suppress(redis.exceptions.ConnectionError):
+    with client, contextlib.suppress(redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         client.hgetall("bad")
 
-    assert server.process.wait(10) != 0
+    # Before it ends, 5.0.6 looks through its memory (H17).
+    assert server.process.wait(60) != 0
 
 
 @pytest.mark.able("diskless_load")

@@ -4,6 +4,7 @@ Raises `LinkTrouble`, `LaunchFailed`, or `OSError` when this machine refuses (a 
 waits a moment, looks and decides again.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -39,11 +40,14 @@ ENDPOINTS = NodeId("endpoints")
 def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
-    A load takes long and has a lane of its own: nothing that is done to the node meanwhile waits for it.
+    A load takes long, and a renewal waits for others' failovers: each has a lane of its own, so that nothing
+    else that is done to the node meanwhile waits for it.
     """
     match action:
         case do.Load(node=node):
             return NodeId(f"load into {node}")
+        case do.Renew(node=node):
+            return NodeId(f"renewal at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
         case do.Stamp(primary=node) | do.Follow(node=node):
@@ -84,7 +88,8 @@ class Actor:
         """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
         if not capabilities_of(instance_set.version).diskless_load:
             for replica in action.replicas:
-                self.watch.place.runtime.remove_copies(replica)
+                # The file may be large: the other sets do not wait for the disk.
+                await asyncio.to_thread(self.watch.place.runtime.remove_copies, replica)
         self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:

@@ -222,7 +222,7 @@ class _Load:
     async def _release(self) -> None:
         await self.link.detach()
         if not capabilities_of(self.instance_set.version).diskless_load:
-            self._place.runtime.remove_copies(self.node)
+            await asyncio.to_thread(self._place.runtime.remove_copies, self.node)
         await self.link.equip(self.loader.replication)
         await self.link.refresh()
 

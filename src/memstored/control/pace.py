@@ -12,6 +12,8 @@ __all__ = ["Pace"]
 
 LOOKS = 400.0
 """Looks a second of all sets together. One takes some 0.6 ms, so that a quarter of a core is enough."""
+REST = 10.0
+"""Seconds: who pauses so long, as a set until its certificates are due, is at rest and takes no looks."""
 LONGEST_WAIT = 2.0
 """Seconds that starting and removing nodes waits at most for sets whose writes wait."""
 SPARED = 1.0
@@ -31,10 +33,10 @@ class Pace:
         self._calm.set()
 
     def pause(self, set_id: SetId, wanted: float | None) -> float | None:
-        """The seconds that a set pauses which wants to look again so soon; None: it is at rest."""
-        if wanted is None:
+        """The seconds that a set pauses which wants to look again so soon; None: when something wakes it."""
+        if wanted is None or wanted >= REST:
             self._restless.discard(set_id)
-            return None
+            return wanted
         self._restless.add(set_id)
         return max(wanted, len(self._restless) / LOOKS)
 

@@ -52,6 +52,7 @@ class GroupSequence:
         self._clock = clock
         self._awake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         """Go on with what an earlier run left, and with what comes."""
@@ -60,9 +61,11 @@ class GroupSequence:
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; the next run goes on from what is stored."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        assert self._loop is not None, "left before it was entered"
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
 
     def wake(self, group_id: GroupId) -> None:  # noqa: ARG002 - every turn looks at all of them
         """A group, or a set that has it, was written: look now."""
@@ -75,7 +78,7 @@ class GroupSequence:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             log.error("sequence_failed", exc_info=task.exception())
-            asyncio.get_running_loop().call_later(REVIVAL, self._take_up)
+            self._again = asyncio.get_running_loop().call_later(REVIVAL, self._take_up)
 
     async def _run(self) -> None:
         while True:

@@ -165,7 +165,10 @@ def _reasons(turn: Turn, node: Node, trust: Trust) -> Iterator[str]:
 
 
 def _until_due(turn: Turn) -> float:
-    """Seconds until the first of the certificates is due, an hour at most."""
-    held = [n.certificate for n in _members(turn) if n.certificate is not None]
+    """Seconds until the first of the certificates is due, an hour at most.
+
+    One that is overdue because its node does not answer is not waited for: its answer wakes us.
+    """
+    held = [n.certificate for n in _members(turn) if n.certificate is not None and turn.up(n)]
     waits = (renewal_due(c.not_before, c.not_after) - turn.facts.wall for c in held)
     return min(RARELY, *waits) if held else RARELY

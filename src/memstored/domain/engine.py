@@ -7,6 +7,7 @@ The one place that reads version numbers. Whoever has to do something differentl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 __all__ = ["Capabilities", "Family", "Product", "capabilities_of", "family_of", "unfit"]
@@ -78,6 +79,7 @@ def capabilities_of(version: str) -> Capabilities:
     return _CAPABILITIES[family_of(version)]
 
 
+@lru_cache(maxsize=64)
 def family_of(version: str) -> Family:
     """The newest family that is not newer than `version` (`7.0.15`); one later than known gets the last.
 

@@ -70,9 +70,11 @@ def _another_comes(turn: Turn, operation: Operation) -> bool:
 
 
 def _renew(turn: Turn, primary: Node, living: list[Node], behind: list[Node]) -> None:
+    if turn.set.backup is not None:
+        return
     if len(living) > turn.set.replicas:
         _let_go(turn, primary, living, behind)
-    elif turn.set.backup is None and not launch_pause(turn):
+    elif not launch_pause(turn):
         _plan_spare(turn, primary, behind)
 
 

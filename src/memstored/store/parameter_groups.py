@@ -98,8 +98,11 @@ class ParameterGroupRepository:
     # Part of a set's transaction
 
     def linked(self, group: ParameterGroup) -> Further:
-        """For the transaction of a set that is to have the group: raises `Stale` when it is gone by then."""
-        return partial(_require_there, group_id=group.id)
+        """For the transaction of a set that is to have the group.
+
+        Raises `Stale` when it was changed since, for then its values were not judged, or is gone.
+        """
+        return partial(_require_same, group=group)
 
     def _lines(self, events: Sequence[EventDraft]) -> "_Lines":
         return _Lines(events, self._clock.wall())
@@ -168,9 +171,9 @@ def _remove(connection: Connection, group: ParameterGroup, lines: _Lines) -> Non
     _write_lines(connection, group, lines)
 
 
-def _require_there(connection: Connection, group_id: str) -> None:
-    there = select(parameter_groups.c.id).where(parameter_groups.c.id == group_id)
-    _require_one(len(connection.execute(there).all()))
+def _require_same(connection: Connection, group: ParameterGroup) -> None:
+    same = select(parameter_groups.c.id).where(_still(group))
+    _require_one(len(connection.execute(same).all()))
 
 
 def _still(group: ParameterGroup) -> Condition:

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import pytest
 from test_fleet import IDENTITIES, SET, Ground, ground, planned
 
+from memstored.control import sequence
 from memstored.control.fleet import Fleet
 from memstored.control.sequence import GroupSequence
 from memstored.domain.catalogue import default_catalogue
@@ -209,6 +211,33 @@ async def test_maxmemory_below_what_is_used_is_refused(ground: Ground) -> None:
 
     assert "100 bytes are less than the 180 that are used" in str(configured(stored).error)
     assert "100" not in groups.read(stored, "maxmemory")
+
+
+async def test_what_failed_is_not_taken_up_again_after_its_end(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that stops just after an unforeseen fault leaves no loop behind that uses a closed store."""
+    monkeypatch.setattr(sequence, "REVIVAL", 0.05)
+    looked = asyncio.Event()
+
+    async def broken() -> list[InstanceSet]:
+        looked.set()
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(ground.sets, "load_all", broken)
+    async with GroupSequence(
+        groups=ParameterGroupRepository(ground.database, ground.clock),
+        sets=ground.sets,
+        catalogue=default_catalogue(),
+        wake_set=lambda _set_id: None,
+        clock=ground.clock,
+    ):
+        await looked.wait()
+        await asyncio.sleep(0)
+    looked.clear()
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(looked.wait(), 0.2)
 
 
 async def test_a_set_that_was_just_linked_gets_the_values(ground: Ground) -> None:

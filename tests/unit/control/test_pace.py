@@ -20,6 +20,15 @@ def test_a_lone_restless_set_looks_as_soon_as_it_wants() -> None:
     assert pace.pause(SetId("alone"), 0.005) == 0.005
 
 
+def test_sets_that_only_wait_for_their_certificates_time_slow_nobody_down() -> None:
+    """A set with TLS always has a next look, in an hour: hundreds of them are no load."""
+    pace = Pace()
+    pauses = {pace.pause(other, 3600.0) for other in sets(200)}
+
+    assert pauses == {3600.0}
+    assert pace.pause(SetId("alone"), 0.005) == 0.005
+
+
 def test_many_restless_sets_share_the_looks_there_are() -> None:
     """All together look no more than so often, whatever each wants."""
     pace = Pace()

@@ -227,6 +227,25 @@ def test_a_node_that_does_not_answer_keeps_nobody_waiting_for_ever() -> None:
     assert "orders-3" in world.events[-1].message
 
 
+def test_a_hung_node_whose_certificate_is_due_keeps_nobody_busy() -> None:
+    """Nothing can be done before it answers, and its answer wakes the loop: nobody looks again at once."""
+    world = World.running(tls=True, recovery_enabled=False)
+    world.fleet.hang(node_id(world.set.id, 3))
+    world.now += YEAR * 2 / 3
+    world.turns(20)
+    world.now += 61.0
+    world.turns(5)
+    renewed, acts = renewals(world), len(world.acts)
+
+    world.turns(5)
+
+    assert world.set.operation is None
+    assert renewed == in_order(world, 2, 1)
+    assert len(world.acts) == acts
+    assert world.looks_in is not None
+    assert world.looks_in > 0
+
+
 def test_a_degraded_set_keeps_its_certificates_fresh() -> None:
     """A primary that died with high availability off is no reason to let the others' expire."""
     world = World.running(tls=True, recovery_enabled=False)

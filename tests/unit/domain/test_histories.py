@@ -419,7 +419,9 @@ class Histories(RuleBasedStateMachine):
         if present.operation is not None or (applying and present.status is SetState.RUNNING):
             return False
         if present.status is SetState.RUNNING:
-            return len(present.nodes) == present.replicas and not lost
+            complete = len(present.nodes) == present.replicas and not lost
+            # A renewal that failed is begun again after a pause.
+            return complete and self.world.shown() == self.world.recorded()
         incomplete = bool(lost) or present.primary is None
         return present.status is SetState.WARNING and not present.recovery_enabled and incomplete
 

@@ -234,3 +234,21 @@ def test_it_waits_for_a_backup_that_is_being_made() -> None:
     ended(world)
 
     assert set(started_with(world).values()) == {"4"}
+
+
+def test_it_waits_for_a_backup_that_began_in_the_middle_of_it() -> None:
+    """A scheduled one asks nobody: no replica goes, and nobody takes over, until it is made (API.md 4)."""
+    world = World.running()
+    ask_values(world, io_threads="4")
+    while len(world.set.nodes) == 3:
+        world.turn()
+    world.set = replace(world.set, backup=BackupId("backup"))
+    world.turns(60)
+    going = [node.name for node in world.set.nodes if node.removing]
+    kept = len(world.set.nodes)
+
+    world.set = replace(world.set, backup=None)
+    ended(world)
+
+    assert (going, kept) == ([], 4)
+    assert set(started_with(world).values()) == {"4"}

@@ -244,6 +244,21 @@ async def test_a_set_does_not_get_a_group_that_is_gone(
     assert await sets.load_all() == [present]
 
 
+async def test_a_set_does_not_get_a_group_that_was_changed_since(
+    groups: ParameterGroupRepository, sets: SetRepository
+) -> None:
+    """Its new values were not judged for that set, so the caller must read and judge them first."""
+    group = await _kept(groups)
+    present = await _kept_set(sets, await _kept(groups, name="other"))
+    await groups.commit(group, _next(group, *TIMEOUT))
+    after = replace(present, parameter_group_id=group.id)
+
+    with pytest.raises(Stale):
+        await sets.commit(present, after, further=[groups.linked(group)])
+
+    assert await sets.load_all() == [present]
+
+
 async def test_a_link_and_a_removal_at_once(groups: ParameterGroupRepository, sets: SetRepository) -> None:
     """However the two meet, no set is left with a group that is not there."""
     for number in range(20):

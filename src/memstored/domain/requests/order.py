@@ -232,6 +232,10 @@ def _only_user(order: Order, offer: Offer) -> Iterator[Detail]:
     if order.user.clear is None and SHA_256.fullmatch(order.user.password):
         message = f"{engine} and no hashes: encrypt the password with the key of GET /v1/redis/password-key."
         yield Detail("user.password", "password_hash_unavailable", message)
+    if "\0" in (order.user.clear or ""):
+        # The engine reads it up to there, so its beginning alone would open the set.
+        message = f"Redis {order.version} takes no password with the character U+0000; choose another."
+        yield Detail("user.password", "password_unusable", message)
 
 
 def _quota(order: Order, offer: Offer) -> Iterator[Detail]:

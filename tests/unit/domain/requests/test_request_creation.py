@@ -150,6 +150,10 @@ UNMET: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         [("user.name", "named_user_unavailable")],
     ),
     (
+        REDIS_5_0 | {"user": Login(name="default", password=HASH, clear="a\0b")},
+        [("user.password", "password_unusable")],
+    ),
+    (
         REDIS_5_0 | {"user": Login(name="Default", password=HASH)},
         [("user.name", "named_user_unavailable"), ("user.password", "password_hash_unavailable")],
     ),
