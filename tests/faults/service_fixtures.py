@@ -57,9 +57,13 @@ def alert_service(alert_house: ServiceProcess) -> Iterator[ServiceProcess]:
 
 @pytest.fixture
 def old_service(old_house: ServiceProcess) -> Iterator[ServiceProcess]:
-    """A running service that finds the old engine, without sets and, afterwards, backups."""
-    yield from _cleared(old_house)
-    delete_all(old_house)
+    """A running service that finds the old engine, without sets and backups."""
+    for found in _cleared(old_house):
+        yield found
+        if not found.running:
+            found.start()
+        # Before its sets: if those can not be cleared, the next test still finds the names free.
+        delete_all(found)
 
 
 @cache
