@@ -293,10 +293,12 @@ class ServiceProcess:
     # Its end
 
     def clear(self) -> None:
-        """Delete every set and prove that no server is left."""
+        """Delete every set and parameter group, and prove that no server is left."""
         for row in self.sets():
             self.client.delete(f"/v1/instance-sets/{row['objectId']}")
         wait_for(lambda: not self.sets(), what="the end of every set")
+        for group in self.client.get("/v1/parameter-groups", parameterGroupType="custom")["parameterGroups"]:
+            self.client.delete(f"/v1/parameter-groups/{group['id']}")
         assert self.inhabitants() == []
         wait_for(lambda: not self.held_addresses(), what="every address being given back")
 
