@@ -19,6 +19,7 @@ from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
 from memstored.cli.settings import USAGE, metrics_token
+from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
@@ -233,6 +234,7 @@ async def open_house(
             # Writing the document about the API takes most of a start; a failover that is due does not wait.
             here = door if settings.metrics.address is None and (local or token is not None) else None
             app = await asyncio.to_thread(create_app, services, here)
+            install_console(app, url)
             yield House(app=app, fleet=fleet, metrics=door, first_admin=first_admin)
     finally:
         await database.close()
