@@ -399,7 +399,7 @@ async def test_sets_are_found_by_name_and_state(api: Api, member: Browser) -> No
 
 async def _listed(browser: Browser, path: str) -> str:
     page = await browser.get(path)
-    return page.text.partition('<div id="rows">')[2]
+    return page.text.partition('id="part-rows"')[2]
 
 
 async def test_long_lists_have_pages(api: Api, member: Browser) -> None:

@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from memstored.api.gate import state
 from memstored.console.assets import asset
 from memstored.console.faults import fault_page
+from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
 from memstored.console.pages import sets, signing
 from memstored.console.visit import Visit
@@ -48,6 +49,7 @@ class Console:
         self.router = Router(
             [*pages, Route("/assets/{digest}/{name}", asset)], redirect_slashes=False, default=_unknown
         )
+        self.feed = Feed()
         self.nav = tuple(group for group in _GROUPS if group.title)
         self.notices = {code: text for group in _GROUPS for code, text in group.notices.items()}
 

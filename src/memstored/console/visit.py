@@ -17,10 +17,12 @@ from memstored.api.faults import validation_details
 from memstored.api.gate import state
 from memstored.api.schemas.forms import QueryForm
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR, keep
+from memstored.console.feed import Topic
 from memstored.console.forms import NOTHING_REFUSED, Posted, Refusal, refusal_of
 from memstored.console.languages import Language, Words, chosen, english
 from memstored.console.protection import FIELD, form_token
 from memstored.console.rendering import render
+from memstored.console.stream import Stream
 from memstored.domain.errors import Fault, InvalidRequest
 from memstored.identity.protocol import Caller
 
@@ -141,6 +143,23 @@ class Visit:
         if not self.signed_in and VISITOR not in self.request.cookies and self.path.count("/") == 1:
             keep(response, VISITOR, self._visitor, secure=self.secure)
         return response
+
+    def live(self, topic: Topic) -> Response:
+        """The stream of a topic, for the page that shows it, until the session is over."""
+        token = self.token or ""
+        state(self.request.scope)["streaming"] = True
+
+        async def valid() -> bool:
+            return await self.services.gatekeeper.caller(token) is not None
+
+        return Stream(self.console.feed, topic, holder=token, valid=valid)
+
+    def part(self, template: str, **values: object) -> str:
+        """The HTML of a live part of this page, to be shown to everybody who looks at the same.
+
+        Its template has no form in it: a form is one visitor's.
+        """
+        return render(template, fragment_values(self.language, self.url) | values)
 
     def to_sign_in(self) -> Response:
         """Lead to the sign-in, which leads back to this page; of a form there is nothing to come back to."""

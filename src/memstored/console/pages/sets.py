@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
+from memstored.api.caller import project_of
 from memstored.api.schemas.sets import SetQuery
+from memstored.console.feed import Parts, Topic
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.visit import Visit
@@ -51,6 +53,20 @@ async def list_sets(visit: Visit) -> Response:
     query = visit.query(SetQuery)
     listing = await _listing(visit.services, visit.caller, query)
     return visit.page("sets/list.html", listing=listing, query=query, states=tuple(SetState))
+
+
+@group.get("/sets-live", name="sets_live")
+async def follow_sets(visit: Visit) -> Response:
+    """The rows of the list, whenever they change."""
+    query, services, caller = visit.query(SetQuery), visit.services, visit.caller
+
+    async def look() -> Parts:
+        listing = await _listing(services, caller, query)
+        return {"rows": visit.part("sets/rows.html", listing=listing, query=query)}
+
+    project_id = project_of(caller)
+    key = ("sets", project_id, query, visit.language)
+    return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
 async def _listing(services: Services, caller: Caller, query: SetQuery) -> Listing:
