@@ -4,6 +4,7 @@ It is mounted beside the API, in the same process and at the same port (`install
 cases, at `app.state.services`. Nothing here does what the API could not.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from memstored.console.faults import fault_page
 from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
 from memstored.console.pages import sets, signing
+from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
 
 __all__ = ["Console", "install"]
@@ -50,6 +52,7 @@ class Console:
             [*pages, Route("/assets/{digest}/{name}", asset)], redirect_slashes=False, default=_unknown
         )
         self.feed = Feed()
+        self._prepared = False
         self.nav = tuple(group for group in _GROUPS if group.title)
         self.notices = {code: text for group in _GROUPS for code, text in group.notices.items()}
 
@@ -61,6 +64,9 @@ class Console:
         scope["starlette.exception_handlers"] = ({}, {})
         reply = _Reply(send)
         try:
+            if not self._prepared:
+                await asyncio.to_thread(prepare)
+                self._prepared = True
             await self.router(scope, receive, reply)
         except Exception as fault:
             if reply.began:
