@@ -17,17 +17,17 @@ from memstored.domain.words import NodeId, NodeState, Role
 
 __all__ = ["Card", "Picture", "Pointer", "picture"]
 
-WIDTH = 440
+WIDTH = 380
 HIGH, GAP = 66, 14
 """Of a card, and between two."""
-TOP = 82
+TOP = 76
 """Where the first card begins: above it are the addresses."""
-PILL, PILL_WIDTH = 46, 210
-WRITER_LEFT, READER_LEFT = 4, 226
+PILL, PILL_WIDTH = 46, 185
+WRITER_LEFT, READER_LEFT = 2, 193
 """Height and width of an address; where the two begin."""
-PRIMARY_LEFT, REPLICA_LEFT, RIGHT = 34, 66, 406
+PRIMARY_LEFT, REPLICA_LEFT, RIGHT = 28, 56, 352
 """Left and right edges of cards."""
-TRUNK, LEFT_RAIL, RIGHT_RAIL = 50, 16, 424
+TRUNK, LEFT_RAIL, RIGHT_RAIL = 42, 13, 367
 """Where the lines run down: from the primary to its replicas, and from the addresses to their nodes."""
 STUB = 18
 """How far the line of an address goes that leads to nobody."""
@@ -123,7 +123,9 @@ def picture(
         for node, place in zip(nodes, places, strict=True)
     )
     pointers = tuple(_pointers(instance_set, facts, cards)) if addresses else ()
-    return Picture(cards=cards, pointers=pointers, width=WIDTH, height=TOP + len(cards) * (HIGH + GAP))
+    return Picture(
+        cards=cards, pointers=pointers, width=WIDTH, height=TOP + len(cards) * (HIGH + GAP) - GAP + 2
+    )
 
 
 @dataclass(frozen=True, slots=True)

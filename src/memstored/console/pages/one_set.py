@@ -15,7 +15,7 @@ from memstored.api.schemas.sets import PageQuery
 from memstored.console.feed import Parts, Topic
 from memstored.console.group import PageGroup
 from memstored.console.pages import sets
-from memstored.console.snippets import TRUSTED, place_of, snippets
+from memstored.console.snippets import PASSWORD, TRUSTED, place_of, snippets
 from memstored.console.topology import Picture, picture
 from memstored.console.visit import Visit
 from memstored.domain.errors import NotFound
@@ -127,6 +127,7 @@ async def show_connect(visit: Visit, set_id: str) -> Response:
         place=place,
         snippets=snippets(place) if place else (),
         trusted=TRUSTED,
+        password=PASSWORD,
     )
 
 
