@@ -606,6 +606,8 @@ class World:
         if self.refuse_renewals:
             self.refuse_renewals -= 1
             raise LinkTrouble("CONFIG SET: the certificate is refused")
+        if (words := self.fleet.node(node).complaints.get("tls-cert-file")) is not None:
+            raise LinkTrouble(f"CONFIG SET: {words}")
         self.fleet.command(node, lambda server: setattr(server, "certificate", issued.fingerprint))
         if self.lose_replies:
             self.lose_replies -= 1
