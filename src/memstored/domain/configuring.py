@@ -43,7 +43,6 @@ __all__ = [
     "go_to",
     "halt_apply",
     "introduce_members",
-    "leaving",
     "spare",
     "stop_apply",
     "target",
@@ -148,11 +147,6 @@ def spare(turn: Turn) -> Node | None:
     """The node that an apply has started in another's place and beside it, where there is one."""
     operation = apply_under_way(turn)
     return turn.set.node(operation.node) if operation is not None and operation.node is not None else None
-
-
-def leaving(turn: Turn, node: Node) -> bool:
-    """Whether an apply lets this node go for one that was started with other values."""
-    return node.removing and apply_under_way(turn) is not None
 
 
 # Nodes that come
@@ -302,8 +296,8 @@ def stop_apply(turn: Turn, why: str) -> None:
 def halt_apply(turn: Turn, why: str) -> None:
     """End an apply at once, for something else must be done to the set: nothing is in the way of that.
 
-    Whoever was to go for another stays, and counts. What can be set live goes back by itself, whenever there
-    is a primary.
+    Whoever was to go for another stays until there is a primary; then `domain.replacing` lets the surplus
+    go. What can be set live goes back by itself, then too.
     """
     if apply_under_way(turn) is None:
         return
@@ -311,8 +305,6 @@ def halt_apply(turn: Turn, why: str) -> None:
     for node in turn.set.nodes:
         if node.removing and not node.lost and node.whole:
             turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
-    staying = sum(not node.removing for node in turn.set.nodes)
-    turn.amend(replicas=max(turn.set.replicas, staying))
     operation = apply_under_way(turn)
     if operation is not None:
         turn.amend(operation=operation.ended(turn.facts.wall, configured(turn.set).error or why))

@@ -507,9 +507,9 @@ def _members_trouble(turn: Turn) -> Standing | None:
 
 
 def _comes_or_goes(turn: Turn, node: Node) -> bool:
-    """Whether an apply of parameters has this node come or go, beside as many as there are to be."""
+    """Whether this node comes or goes beside as many as there are to be, as an apply of parameters has it."""
     operation = apply_under_way(turn)
-    return operation is not None and (node.removing or node.id == operation.node)
+    return node.removing or (operation is not None and node.id == operation.node)
 
 
 def _healing_standing(coming: list[str]) -> Standing:

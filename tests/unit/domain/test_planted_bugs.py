@@ -209,6 +209,13 @@ APPLY_BUGS = (
         _REPLACED,
     ),
     Bug(
+        "S6 lets a surplus one go while another has no whole copy",
+        "replacing",
+        "    if all(n.status is NodeState.RUNNING for n in living):\n",
+        "    if True:\n",
+        _REPLACED,
+    ),
+    Bug(
         "S9 lets the primary go without a handover",
         "replacing",
         "    old = [n for n in behind if n.id != primary.id]\n    if old:",
@@ -225,8 +232,8 @@ APPLY_BUGS = (
     Bug(
         "S6 counts a node that stays after all twice",
         "failover",
-        "    if replaced:\n        return\n",
-        "    if False:\n        return\n",
+        "operation is None or operation.node != node.id:",
+        "operation is None:",
         _REPLACED,
     ),
 )
