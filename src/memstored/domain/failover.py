@@ -7,7 +7,7 @@ end of its stream (so that all that was sent is read), then all stand still, the
 from dataclasses import replace
 
 from memstored.domain.actions import Detach, Fence, KillScript, Promote
-from memstored.domain.configuring import stop_apply
+from memstored.domain.applying import stop_apply
 from memstored.domain.facts import Life
 from memstored.domain.model import Node, Promotion
 from memstored.domain.succession import Succession, Unfit, choose_heir, choose_unproven, unfitness

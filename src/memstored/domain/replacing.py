@@ -10,15 +10,16 @@ middle of it goes as soon as the set is well.
 
 from dataclasses import replace
 
-from memstored.domain.configuring import (
+from memstored.domain.applying import (
     apply_under_way,
     complete_apply,
-    gap,
     given_up,
     go_to,
+    ready,
     stop_apply,
     target,
 )
+from memstored.domain.gap import gap
 from memstored.domain.members import GROWTH_TRIES, launch_pause
 from memstored.domain.model import Node, Operation
 from memstored.domain.naming import node_id, node_name
@@ -40,7 +41,7 @@ def renew_members(turn: Turn, primary: Node) -> None:
     if any(n.removing for n in turn.set.nodes):
         return
     living = [n for n in turn.set.nodes if not n.lost and not given_up(turn, n)]
-    if not all(turn.up(n) and turn.seen(n).settings is not None for n in living):
+    if not all(ready(turn, n) for n in living):
         return
     operation = apply_under_way(turn)
     if operation is not None:

@@ -13,7 +13,7 @@ turn comes when it is well again. A set in the middle of it that is not well hol
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from memstored.domain.configuring import gap_between
+from memstored.domain.gap import gap_between
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Operation, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.parameter_group import behind, configured

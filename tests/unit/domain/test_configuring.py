@@ -6,6 +6,7 @@ import pytest
 from world import World, ask_replica, ask_values
 
 from memstored.domain import actions as do
+from memstored.domain.applying import PATIENCE
 from memstored.domain.model import Setting
 from memstored.domain.parameter_group import configured, on_nodes
 from memstored.domain.words import (
@@ -286,6 +287,62 @@ def test_a_node_that_hangs_without_ha_ends_the_apply(number: int) -> None:
     world.turns(60)
     assert read(world, "timeout") == {"0"}
     assert world.set.status is SetState.RUNNING
+
+
+@pytest.mark.parametrize("recovery_enabled", [False, True])
+def test_a_replica_that_can_not_be_configured_is_waited_for_with_a_reason(recovery_enabled: bool) -> None:  # noqa: FBT001 - a parameter
+    """A script that has written keeps it busy: neither up nor silent. The set says what it waits for."""
+    world = World.running(recovery_enabled=recovery_enabled)
+    world.fleet.keep_busy(world.set.nodes[1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(3)
+    world.now += 15.0
+    world.turns(3)
+
+    assert world.set.operation is not None
+    assert world.set.status is SetState.WARNING
+    assert world.set.reason is not None
+    assert world.set.reason.code == "values_wait"
+    assert "orders-2 is busy" in world.set.reason.message
+
+
+@pytest.mark.parametrize(("number", "recovery_enabled"), [(1, False), (2, False), (2, True)])
+def test_a_node_that_can_not_be_configured_is_not_waited_for_for_ever(
+    number: int,
+    recovery_enabled: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """The apply ends with its name, the others go back, and so does it when it answers again."""
+    world = World.running(recovery_enabled=recovery_enabled)
+    world.fleet.keep_busy(world.set.nodes[number - 1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(20)
+
+    world.now += PATIENCE
+    world.turns(20)
+
+    assert world.set.operation is None
+    assert configured(world.set).status is ApplyStatus.ERROR_SYNC
+    assert configured(world.set).error == f"orders-{number} is busy"
+    world.fleet.wake(world.set.nodes[number - 1].id)
+    world.turns(60)
+    assert read(world, "timeout") == {"0"}
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_node_that_answers_in_time_gets_the_values() -> None:
+    """Patience is not for nothing."""
+    world = World.running()
+    world.fleet.keep_busy(world.set.nodes[1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(20)
+    world.now += PATIENCE - 5.0
+    world.turns(3)
+
+    world.fleet.wake(world.set.nodes[1].id)
+    applied(world)
+
+    assert configured(world.set).status is ApplyStatus.IN_SYNC
+    assert read(world, "timeout") == {"300"}
 
 
 def test_the_step_tells_how_far_it_is() -> None:

@@ -159,16 +159,14 @@ APPLY_BUGS = (
     Bug(
         "H30 goes on after a refusal",
         "configuring",
-        "if wanted(turn.set) is not None and (why := _hindrance(turn)):",
-        "if False and (why := _hindrance(turn)):",
+        "if wanted(turn.set) is not None and (why := hindrance(turn)):",
+        "if False and (why := hindrance(turn)):",
         _LIVE,
     ),
-    Bug(
-        "H30 evicts", "configuring", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE
-    ),
+    Bug("H30 evicts", "gap", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE),
     Bug(
         "H30 raises maxmemory first",
-        "configuring",
+        "gap",
         "key=lambda p: (p.name == MAXMEMORY, p.name)",
         "key=lambda p: (p.name != MAXMEMORY, p.name)",
         _LIVE,
@@ -190,8 +188,15 @@ APPLY_BUGS = (
     Bug(
         "S6 leaves a node out that refuses a value",
         "configuring",
-        "if s.name not in turn.seen(node).refused)",
+        "if s.name not in seen.refused)",
         "if True)",
+        _LIVE,
+    ),
+    Bug(
+        "S10 waits for ever for a node that is busy",
+        "applying",
+        "return hangs or _waited_for(turn, node) > PATIENCE",
+        "return hangs",
         _LIVE,
     ),
     Bug(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from memstored.domain import actions as do
-from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
     EndpointFacts,
@@ -22,6 +22,7 @@ from memstored.domain.facts import (
     SetFacts,
     Trust,
 )
+from memstored.domain.gap import eviction
 from memstored.domain.model import (
     Certificate,
     Configuration,
