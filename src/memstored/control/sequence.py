@@ -122,7 +122,7 @@ class GroupSequence:
     async def _record(self, move: Move) -> None:
         """Record one move; a set that was changed meanwhile is judged anew at the next look."""
         with suppress(Stale):
-            await self._sets.commit(move.before, move.after)
+            await self._sets.commit(move.before, move.after, move.events)
             self._wake_set(move.before.id)
 
 

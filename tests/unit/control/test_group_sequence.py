@@ -202,15 +202,15 @@ async def test_maxmemory_below_what_is_used_is_refused(ground: Ground) -> None:
     await groups.repository.add(groups.group, quota=10)
     async with groups.at_work() as (fleet, sequence):
         [only] = await groups.sets_running(fleet, 1)
-        for number in range(3):
+        for number in range(4):
             ground.runtime.fleet.node(node_id(only, 1)).write(f"key {number}")
-        await groups.change(maxmemory="100")
+        await groups.change(maxmemory="220000000")
         sequence.wake(GROUP)
 
         stored = await groups.until(only, ApplyStatus.ERROR_SYNC)
 
-    assert "100 bytes are less than the 180 that are used" in str(configured(stored).error)
-    assert "100" not in groups.read(stored, "maxmemory")
+    assert "220000000 bytes are less than the 268435456 that are used" in str(configured(stored).error)
+    assert "220000000" not in groups.read(stored, "maxmemory")
 
 
 async def test_what_failed_is_not_taken_up_again_after_its_end(

@@ -17,7 +17,7 @@ from memstored.domain.words import (
     Outcome,
     SetState,
 )
-from memstored.runtime.simulated_node import WRITE_BYTES, Reply
+from memstored.runtime.simulated_node import KEY_BYTES, Reply
 
 
 def numbers_configured(world: World) -> list[int]:
@@ -153,7 +153,10 @@ def test_a_failover_after_a_refusal_starts_clean() -> None:
 def test_maxmemory_below_what_is_used_is_refused_with_the_numbers() -> None:
     """It would evict on every node, for good (H30)."""
     world = World.running()
-    used = WRITE_BYTES * len(world.server(1).writes)
+    for number in range(4):
+        world.write(f"key {number}")
+    world.fleet.settle()
+    used = KEY_BYTES * len(world.server(1).writes)
 
     ask_values(world, maxmemory=str(used - 1))
     applied(world)
@@ -393,12 +396,12 @@ def test_maxmemory_comes_last() -> None:
     """A refusal of anything else finds it as it was, so going back evicts nothing (H30)."""
     world = World.running()
     world.acts.clear()
-    ask_values(world, maxmemory="200000000", timeout="300", hz="20")
+    ask_values(world, maxmemory="300000000", timeout="300", hz="20")
     applied(world)
 
     first = next(act for act in world.acts if isinstance(act, do.Configure))
     assert [setting.name for setting in first.settings] == ["hz", "timeout", "maxmemory"]
-    assert first.settings[-1] == Setting(name="maxmemory", value="200000000")
+    assert first.settings[-1] == Setting(name="maxmemory", value="300000000")
 
 
 def test_nodes_stay_running_under_an_apply() -> None:

@@ -35,11 +35,13 @@ VALUES = (
     (),
     (("timeout", "300"),),
     (("timeout", "600"), ("hz", "50")),
-    (("maxmemory", "100"),),
+    (("maxmemory", "220000000"),),
+    (("maxmemory", "4000000000"),),
     (("io-threads", "4"),),
     (("io-threads", "2"), ("timeout", "300")),
 )
-"""What a group may set: nothing, what can be set live, what may evict, what only a start can give."""
+"""What a group may set: nothing, what can be set live, what may evict, what does not fit the
+flavor, what only a start can give."""
 ENDED = (SetState.FAILED, SetState.TERMINATED)
 
 

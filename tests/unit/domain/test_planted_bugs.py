@@ -228,6 +228,13 @@ APPLY_BUGS = (
         _REPLACED,
     ),
     Bug(
+        "H30 begins what does not fit the flavor",
+        "sequence",
+        "        return _refused(instance_set, values, why, now)\n    present = configured",
+        "        pass\n    present = configured",
+        ("sequence",),
+    ),
+    Bug(
         "S10 never gives up a node that can not be started",
         "failover",
         "        stop_apply(turn, why)\n",
