@@ -13,7 +13,7 @@ from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
 from memstored.domain.history import NodeHistory
-from memstored.domain.words import BackupId, GroupId, NodeId, SetId
+from memstored.domain.words import BackupId, NodeId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.objects.storage import Objects
 from memstored.runtime.engines import Finding
@@ -109,13 +109,13 @@ class RecordingControl:
 
 @dataclass(slots=True)
 class RecordingSequence:
-    """Stands in for what brings groups' values to sets: remembers which groups were written."""
+    """Stands in for what brings groups' values to sets: counts how often it was woken."""
 
-    woken: list[GroupId] = field(default_factory=list)
+    woken: int = 0
 
-    def wake(self, group_id: GroupId) -> None:
-        """A group, or a set that has it, was written."""
-        self.woken.append(group_id)
+    def wake(self) -> None:
+        """A group, or the group of a set, was written."""
+        self.woken += 1
 
 
 @dataclass(slots=True)

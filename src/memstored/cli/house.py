@@ -192,7 +192,7 @@ async def open_house(
                 settings=settings.backup,
             ) as keeper,
             GroupSequence(
-                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+                groups=groups, sets=sets, catalogue=catalogue, fleet=fleet, clock=clock
             ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):

@@ -130,12 +130,12 @@ def maxmemory_of(instance_set: InstanceSet, settings: Sequence[Setting] | None =
     return int(values[MAXMEMORY])
 
 
-def misfit(instance_set: InstanceSet, settings: Sequence[Setting]) -> str | None:
-    """Why these values can not be on the set's flavor; None when they can."""
+def misfit(instance_set: InstanceSet, settings: Sequence[Setting]) -> tuple[int, int] | None:
+    """The fewest and the most bytes of `maxmemory` that the set's flavor takes, if these values are not among
+    them.
+    """
     least, most = memory_span(instance_set.memory)
-    if least <= maxmemory_of(instance_set, settings) <= most:
-        return None
-    return f"The flavor of {instance_set.name} takes a {MAXMEMORY} of {least} to {most} bytes."
+    return None if least <= maxmemory_of(instance_set, settings) <= most else (least, most)
 
 
 def progress_of(instance_set: InstanceSet, group: AnyGroup) -> Progress:

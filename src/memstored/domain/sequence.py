@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from memstored.domain.gap import gap_between
 from memstored.domain.model import Configuration, EventDraft, GroupValues, InstanceSet, Operation, Step
 from memstored.domain.naming import operation_id
-from memstored.domain.parameter_group import behind, configured, misfit
+from memstored.domain.parameter_group import behind, configured, maxmemory_of, misfit, settled
+from memstored.domain.parameters import MAXMEMORY
 from memstored.domain.words import (
     ApplyStatus,
     EventName,
@@ -29,7 +30,7 @@ from memstored.domain.words import (
     SetState,
 )
 
-__all__ = ["Move", "begin_apply", "next_moves"]
+__all__ = ["Move", "begin_apply", "got_further", "next_moves"]
 
 STEPS = ("replicas", "primary")
 REPLACING_STEPS = ("replace_replicas", "replace_primary")
@@ -66,6 +67,17 @@ def _events(before: InstanceSet, after: InstanceSet) -> tuple[EventDraft, ...]:
     if error is None or configured(before).error == error:
         return ()
     return (EventDraft(name=EventName.GROUP_APPLY_FAILED, message=error, outcome=Outcome.FAILURE),)
+
+
+def got_further(before: InstanceSet, after: InstanceSet) -> bool:
+    """Whether what was recorded of a set that is behind its group may be what the next one waits for."""
+    if settled(before) and configured(before).wanted is None:
+        return False
+    return _course(before) != _course(after)
+
+
+def _course(instance_set: InstanceSet) -> tuple[SetState, ApplyStatus, bool]:
+    return instance_set.status, configured(instance_set).status, instance_set.operation is None
 
 
 def _linked(sets: Sequence[InstanceSet], values: GroupValues) -> list[InstanceSet]:
@@ -187,13 +199,17 @@ def _redirected(instance_set: InstanceSet, values: GroupValues, now: float) -> I
     present = configured(instance_set)
     if present.wanted == values:
         return instance_set
-    if (why := misfit(instance_set, values.settings)) is not None:
-        return _refused(instance_set, values, why, now)
+    if (span := misfit(instance_set, values.settings)) is not None:
+        return _refused(instance_set, values, span, now)
     return replace(instance_set, configuration=replace(present, wanted=values, failures=0, retry_at=0.0))
 
 
-def _refused(instance_set: InstanceSet, values: GroupValues, why: str, now: float) -> InstanceSet:
+def _refused(
+    instance_set: InstanceSet, values: GroupValues, span: tuple[int, int], now: float
+) -> InstanceSet:
     """The set with these values as those that failed; what is on its way to the nodes goes back."""
+    wanted = maxmemory_of(instance_set, values.settings)
+    why = f"The flavor takes a {MAXMEMORY} of {span[0]} to {span[1]} bytes; the group has {wanted}."
     after = replace(
         configured(instance_set),
         wanted=values,
@@ -207,9 +223,9 @@ def _refused(instance_set: InstanceSet, values: GroupValues, why: str, now: floa
 
 
 def begin_apply(instance_set: InstanceSet, values: GroupValues, now: float) -> InstanceSet:
-    """The set with an apply of these values begun, whose worker does the rest; or with why they can not be."""
-    if (why := misfit(instance_set, values.settings)) is not None:
-        return _refused(instance_set, values, why, now)
+    """The set with an apply of these values begun, whose worker does the rest; or with why they do not."""
+    if (span := misfit(instance_set, values.settings)) is not None:
+        return _refused(instance_set, values, span, now)
     present = configured(instance_set)
     began = replace(
         present,

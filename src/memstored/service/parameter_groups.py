@@ -190,7 +190,7 @@ class ParameterGroupService:
         return {it.id: await self._control.used_memory(it.id) for it in sets}
 
     def _woken(self, group_id: GroupId) -> GroupId:
-        self._sequence.wake(group_id)
+        self._sequence.wake()
         return group_id
 
     async def delete(self, caller: Caller, group_id: str) -> GroupId:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import AuthorityId, BackupId, GroupId, SetId
+from memstored.domain.words import AuthorityId, BackupId, SetId
 
 __all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
 
@@ -28,8 +28,8 @@ class Control(Protocol):
 class Sequence(Protocol):
     """Brings the values of parameter groups to their sets, one set after the other."""
 
-    def wake(self, group_id: GroupId) -> None:
-        """A group, or a set that has it, was written: look at its sets soon."""
+    def wake(self) -> None:
+        """A group, or the group of a set, was written: look at the sets that are behind soon."""
         ...
 
 

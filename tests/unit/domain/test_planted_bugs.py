@@ -230,7 +230,7 @@ APPLY_BUGS = (
     Bug(
         "H30 begins what does not fit the flavor",
         "sequence",
-        "        return _refused(instance_set, values, why, now)\n    present = configured",
+        "        return _refused(instance_set, values, span, now)\n    present = configured",
         "        pass\n    present = configured",
         ("sequence",),
     ),

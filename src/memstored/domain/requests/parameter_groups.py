@@ -232,8 +232,8 @@ def memory_faults(
 
 
 def _unfit(instance_set: InstanceSet, settings: Sequence[Setting], field: str) -> Iterator[Detail]:
-    message = misfit(instance_set, settings)
-    if message is not None:
+    if (span := misfit(instance_set, settings)) is not None:
+        message = f"The flavor of {instance_set.name} takes a {MAXMEMORY} of {span[0]} to {span[1]} bytes."
         yield Detail(field, "maxmemory_unfit", message)
 
 
