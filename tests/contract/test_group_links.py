@@ -414,6 +414,18 @@ async def test_a_change_evicts_nothing(api: Api, value: str, used: int | None, e
     assert (await shown(api, group))["version"] == (1 if expected else 2)
 
 
+async def test_sets_are_asked_side_by_side_but_not_all_at_once(api: Api) -> None:
+    """Each may take a second to answer, and an answer is not to cost the other sets anything."""
+    group = await made(api)
+    ids = [await running(api, instanceSetName=f"cache-{n}", parameterGroupId=group) for n in range(12)]
+    api.control.used = {SetId(set_id): 0 for set_id in ids}
+
+    answer = await change(api, group, {"parameters": {"maxmemory": "50%"}})
+
+    assert answer.status_code == 200
+    assert api.control.most_asked == 8
+
+
 async def test_all_faults_are_named_at_once(api: Api) -> None:
     """Those of the values, and those that the sets have with them."""
     group = await made(api)
