@@ -131,7 +131,9 @@ async def show_authorities(
 async def renew_authority(
     request: Request, caller: AdminCaller, _query: Annotated[NoQuery, Query()]
 ) -> Answer:
-    """For administrators. The new one is made known first, and signs after the overlap that is configured."""
+    """For administrators, since all projects share it. The new one is made known first, and signs after the
+    overlap that is configured.
+    """
     return written(await _authorities(request).renew(caller))
 
 

@@ -321,7 +321,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         settings=settings,
         sets=sets,
         history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
-        authorities=AuthorityService(rooms.authorities),
+        authorities=AuthorityService(rooms.authorities, clock),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

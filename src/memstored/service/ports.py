@@ -5,6 +5,7 @@ from typing import Protocol
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
 from memstored.domain.words import AuthorityId, BackupId, SetId
+from memstored.store.authorities import Told
 
 __all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
 
@@ -40,8 +41,11 @@ class Authorities(Protocol):
         """The certificates of all authorities that are trusted now, in PEM, newest first."""
         ...
 
-    async def renew(self) -> AuthorityId:
-        """Make another authority, which takes over in time. Raises `InvalidRequest` while one does."""
+    async def renew(self, told: Told) -> AuthorityId:
+        """Make another authority, which takes over in time, with that audit line.
+
+        Raises `InvalidRequest` while one takes over.
+        """
         ...
 
 
