@@ -117,6 +117,7 @@ async def test_what_can_not_be_renewed(api: Api) -> None:
     codes = [(await renew(api, set_id)).json()["error"]["code"] for set_id in (plain.id, fresh, kept.id)]
 
     assert codes == ["tls_off", "set_busy", "set_busy"]
+    assert (await renew(api, kept.id, json={"now": True})).json()["error"]["code"] == "unknown_field"
     assert (await renew(api, "none")).status_code == 404
     assert (await renew(api, kept.id, token=api.tokens["other_project"])).status_code == 404
     assert (await renew(api, kept.id, token=api.tokens["reader"])).status_code == 403
