@@ -189,7 +189,7 @@ async def api(
         settings=SETTINGS,
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
-        authorities=AuthorityService(authorities),
+        authorities=AuthorityService(authorities, clock),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(

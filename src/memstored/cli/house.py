@@ -196,7 +196,7 @@ async def open_house(
                 settings=settings.backup,
             ) as keeper,
             GroupSequence(
-                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+                groups=groups, sets=sets, catalogue=catalogue, fleet=fleet, clock=clock
             ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
@@ -327,7 +327,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         settings=settings,
         sets=sets,
         history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
-        authorities=AuthorityService(rooms.authorities),
+        authorities=AuthorityService(rooms.authorities, clock),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

@@ -46,6 +46,8 @@ _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
 """Seconds that one attempt to connect may take: at our own start we may stand still for a moment."""
+_NAME_AND_VALUE = 2
+"""Words that `CONFIG GET` answers for one parameter."""
 _PATIENCE = 10.0
 """After so many seconds of silence another connection is tried: the path may be broken, not the node."""
 
@@ -248,15 +250,15 @@ class RedisLink:
 
     async def _set(self, setting: Setting) -> None:
         name, value = setting.name, setting.value
-        told, _ = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
+        told, seen = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
         if isinstance(told, hiredis.ReplyError):
             if _says(told, "BUSY") or _says(told, "LOADING"):
                 raise LinkTrouble(f"CONFIG SET: {told}")
             raise SettingRefused(name, self._dialect.hidden(str(told), None))
-        read = dict(self._readings.settings or ()).get(name)
         parameter = parameter_of(family_of(self._target.version), name)
-        if read is None or parameter is None:
+        if isinstance(seen, hiredis.ReplyError) or parameter is None or len(seen) != _NAME_AND_VALUE:
             raise LinkTrouble(f"CONFIG GET {name}: no answer that can be read")
+        read = seen[1].decode()
         if normalized(parameter, read) != normalized(parameter, value):
             raise SettingRefused(name, f"the engine made {read} of {value}")
 

@@ -24,6 +24,7 @@ NO_REPLID = "0" * 40
 EMPTIED_OFFSET = 1
 """What a replica shows as its offset from the begin of a full sync until its end (H2)."""
 WRITE_BYTES = 60
+KEY_BYTES = 64 << 20
 PING_BYTES = 14
 PUBLISH_BYTES = 52
 DRIFT_TURNS = 3
@@ -224,12 +225,12 @@ class SimulatedNode:
         self.follow(host, port)
 
     def holdings(self) -> Holdings:
-        """What it holds: a key costs as much memory as its write was long."""
+        """What it holds: every key costs as much memory as a large one, so that a few are worth a limit."""
         keys = len(self.writes)
         return Holdings(
             keys=keys,
             evicted=self.evicted,
-            used_memory=keys * WRITE_BYTES,
+            used_memory=keys * KEY_BYTES,
             maxmemory=int(self.settings.get("maxmemory", "0")),
         )
 

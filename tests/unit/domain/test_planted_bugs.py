@@ -159,16 +159,14 @@ APPLY_BUGS = (
     Bug(
         "H30 goes on after a refusal",
         "configuring",
-        "if wanted(turn.set) is not None and (why := _hindrance(turn)):",
-        "if False and (why := _hindrance(turn)):",
+        "if wanted(turn.set) is not None and (why := hindrance(turn)):",
+        "if False and (why := hindrance(turn)):",
         _LIVE,
     ),
-    Bug(
-        "H30 evicts", "configuring", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE
-    ),
+    Bug("H30 evicts", "gap", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE),
     Bug(
         "H30 raises maxmemory first",
-        "configuring",
+        "gap",
         "key=lambda p: (p.name == MAXMEMORY, p.name)",
         "key=lambda p: (p.name != MAXMEMORY, p.name)",
         _LIVE,
@@ -190,8 +188,15 @@ APPLY_BUGS = (
     Bug(
         "S6 leaves a node out that refuses a value",
         "configuring",
-        "if s.name not in turn.seen(node).refused)",
+        "if s.name not in seen.refused)",
         "if True)",
+        _LIVE,
+    ),
+    Bug(
+        "S10 waits for ever for a node that is busy",
+        "applying",
+        "return hangs or _waited_for(turn, node) > PATIENCE",
+        "return hangs",
         _LIVE,
     ),
     Bug(
@@ -209,11 +214,25 @@ APPLY_BUGS = (
         _REPLACED,
     ),
     Bug(
+        "S6 lets a surplus one go while another has no whole copy",
+        "replacing",
+        "    if all(n.status is NodeState.RUNNING for n in living):\n",
+        "    if True:\n",
+        _REPLACED,
+    ),
+    Bug(
         "S9 lets the primary go without a handover",
         "replacing",
         "    old = [n for n in behind if n.id != primary.id]\n    if old:",
         "    old = behind\n    if old:",
         _REPLACED,
+    ),
+    Bug(
+        "H30 begins what does not fit the flavor",
+        "sequence",
+        "        return _refused(instance_set, values, span, now)\n    present = configured",
+        "        pass\n    present = configured",
+        ("sequence",),
     ),
     Bug(
         "S10 never gives up a node that can not be started",
@@ -225,8 +244,8 @@ APPLY_BUGS = (
     Bug(
         "S6 counts a node that stays after all twice",
         "failover",
-        "    if replaced:\n        return\n",
-        "    if False:\n        return\n",
+        "operation is None or operation.node != node.id:",
+        "operation is None:",
         _REPLACED,
     ),
 )
