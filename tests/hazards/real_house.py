@@ -96,6 +96,7 @@ class TellingSets(SetRepository):
     def __init__(self, database: Database, clock: SystemClock, cipher: Cipher) -> None:
         super().__init__(database, clock, cipher)
         self.recorded: list[InstanceSet] = []
+        self.events: list[EventDraft] = []
         self.before: Callable[[InstanceSet], None] = lambda _: None
         self.after: Callable[[InstanceSet], None] = lambda _: None
 
@@ -111,6 +112,7 @@ class TellingSets(SetRepository):
         self.before(after)
         kept = await super().commit(before, after, events, node_quota=node_quota)
         self.recorded.append(kept)
+        self.events.extend(events)
         self.after(kept)
         return kept
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from memstored.control.authorities import Issued
+from memstored.control.carrier import CARRIER
 from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
@@ -50,6 +51,9 @@ def lane(action: do.Action) -> NodeId:
             return NodeId(f"renewal at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
+        case do.FenceCarrier():
+            # A move may be waiting for the very one that is to be ended.
+            return CARRIER
         case do.Stamp(primary=node) | do.Follow(node=node):
             return node
         case _:
@@ -69,6 +73,8 @@ class Actor:
         match action:
             case do.Reserve() | do.Release() | do.Point():
                 await self._addresses(instance_set, action)
+            case do.FenceCarrier():
+                await self.watch.place.endpoints.fence(instance_set.id)
             case do.Launch() | do.Fence() | do.Destroy():
                 await self._place(instance_set, action)
             case do.Load():

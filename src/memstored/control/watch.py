@@ -8,14 +8,23 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 from memstored.control.authorities import Authorities
+from memstored.control.carrier import CARRIER, CarrierSight
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, ReplicationFacts, SetFacts
+from memstored.domain.facts import (
+    EndpointFacts,
+    Life,
+    LoadFacts,
+    NodeFacts,
+    RenewalFacts,
+    ReplicationFacts,
+    SetFacts,
+)
 from memstored.domain.model import Configuration, InstanceSet, Node
 from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.survey import LinkState, NodeSurvey
-from memstored.domain.words import NodeId
+from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
 from memstored.store.sets import Identities
@@ -109,6 +118,7 @@ class Watch:
     _promotion: _Spell = field(default_factory=_Spell)
     _standing: _Spell = field(default_factory=_Spell)
     _configuration: Configuration | None = None
+    _carrier: CarrierSight = field(default_factory=CarrierSight)
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -133,12 +143,18 @@ class Watch:
             now=now,
             wall=self.place.clock.wall(),
             nodes={n.id: self._facts(instance_set, n, now) for n in instance_set.nodes},
-            endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
+            endpoints=self._endpoints(instance_set.id),
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
             standing_for=self._standing.lasts((instance_set.status, code), now),
             trust=self.place.authorities.trust if instance_set.tls_enabled else None,
         )
+
+    def _endpoints(self, set_id: SetId) -> EndpointFacts:
+        endpoints = self.place.endpoints
+        carrier = self._carrier.look(endpoints.carrier(set_id), held=self.held())
+        seen = endpoints.seen(set_id, self.links())
+        return seen if carrier is None else replace(seen, carrier=carrier)
 
     def _attend(self, instance_set: InstanceSet) -> None:
         present = {n.id for n in instance_set.nodes}
@@ -245,7 +261,8 @@ class Watch:
         return known is not None and link.process_id is not None and link.process_id != known
 
     def probe(self) -> None:
-        """Ask every node how it is, without waiting."""
+        """Ask every node how it is, and who carries the addresses, without waiting."""
+        self._carrier.probe()
         for sight in self._sights.values():
             if sight.link is not None:
                 sight.link.probe()
@@ -281,13 +298,15 @@ class Watch:
         return LinkState.BUSY if link.busy else LinkState.CONNECTED
 
     def tick(self, seconds: float) -> None:
-        """Count the silence of nodes whose last probe is unanswered.
+        """Count the silence of nodes, and of who carries the addresses, whose last probe is unanswered.
 
         A refusal is not silence, and neither is an error, as at `maxclients` (H15).
 
         Called by a ticker that was itself awake for the time (a stall of ours is never counted, DESIGN's
         "silence"); `seconds` is the ticker's interval.
         """
+        if self._carrier.tick(seconds):
+            self.changed(CARRIER)
         for node_id, sight in self._sights.items():
             link = sight.link
             if link is None or not link.unanswered:
@@ -323,6 +342,7 @@ class Watch:
         """Begin to count everyone's silence anew: what was counted may have been a fault of ours."""
         for sight in self._sights.values():
             sight.silent = 0.0
+        self._carrier.silent = 0.0
 
     @property
     def suspects(self) -> int:

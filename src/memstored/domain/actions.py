@@ -17,6 +17,7 @@ __all__ = [
     "Detach",
     "Equip",
     "Fence",
+    "FenceCarrier",
     "Follow",
     "KillScript",
     "Launch",
@@ -176,7 +177,14 @@ class Point:
     reader: NodeId | None
 
 
+@dataclass(frozen=True, slots=True)
+class FenceCarrier:
+    """Prove that who carries the set's addresses is gone, and all connections through it."""
+
+
 NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
-Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp | Renew
+Action = (
+    NodeCommand | Reserve | Release | Point | FenceCarrier | Launch | Load | Fence | Destroy | Stamp | Renew
+)
 """Everything."""

@@ -214,10 +214,23 @@ _UNSEEN = NodeFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierFacts:
+    """Who carries a set's addresses where its nodes do not hold them; `name` is for people.
+
+    `running`: it was started and its end was not seen. `silent`: for how many seconds it has owed an answer.
+    """
+
+    name: str
+    running: bool
+    silent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
     """The addresses reserved for the set and who answers at them now, as far as it is seen.
 
-    `error` says why an address could not be given to its holder (S8: a reason shown, not a gap).
+    `error` says why an address could not be given to its holder (S8: a reason shown, not a gap). `carrier`:
+    who stands between clients and nodes; None where the nodes hold the addresses themselves.
     """
 
     primary: str | None = None
@@ -226,6 +239,7 @@ class EndpointFacts:
     primary_at: NodeId | None = None
     reader_at: NodeId | None = None
     error: str | None = None
+    carrier: CarrierFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.carrying import nobody_carries, tend_carrier
 from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
 from memstored.domain.configuring import bring_values, halt_apply, introduce_members
 from memstored.domain.facts import Life, SetFacts
@@ -63,7 +64,7 @@ def _go_on(turn: Turn) -> None:
 def _writes_wait(turn: Turn) -> bool:
     """Whether tenants can not write until we go on: a primary is being replaced, or its address moved."""
     stuck = turn.set.status in (SetState.FAILED, SetState.WARNING)
-    if not turn.set.opened or turn.set.lineage is None or stuck:
+    if not turn.set.opened or turn.set.lineage is None or (stuck and not nobody_carries(turn)):
         return False
     lost = primary_is_lost(turn) and promotion_wanted(turn)
     return lost or turn.lineage.promotion is not None or address_moves(turn)
@@ -74,6 +75,7 @@ def _advance(turn: Turn) -> None:
     record_certificates(turn)
     equip_members(turn)
     introduce_members(turn)
+    tend_carrier(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:

@@ -6,6 +6,7 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
+from memstored.domain.carrying import carrier_suspected
 from memstored.domain.certificates import renewal_step
 from memstored.domain.configuring import apply_under_way
 from memstored.domain.facts import Life, LoadFacts, LoadFault
@@ -240,7 +241,7 @@ def _standing(turn: Turn) -> Standing:
     if not turn.set.opened:
         return _standing_in_making(turn)
     operation = turn.under_way
-    standing = _primary_trouble(turn)
+    standing = _primary_trouble(turn) or _carrier_trouble(turn)
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
@@ -381,6 +382,32 @@ def _primary_trouble(turn: Turn) -> Standing | None:
         return _silent_primary(turn)
     if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
         return _busy_primary()
+    return None
+
+
+def _carrier_trouble(turn: Turn) -> Standing | None:
+    """Whoever carries the addresses does not, so nobody can connect, though every node is well."""
+    ends, vips = turn.facts.endpoints, turn.set.vips
+    if ends.carrier is None or vips is None:
+        return None
+    who = f"{ends.carrier.name}, which carries the set's addresses,"
+    if vips.down_since is not None:
+        why = f" {ends.error}" if ends.error else ""
+        return Standing(
+            SetState.WARNING,
+            "endpoint_down",
+            f"{who} is gone or hangs: nobody can connect.{why}",
+            "ending what is left of it and starting another",
+            "The addresses lead to their nodes as soon as it runs; the nodes are not touched.",
+        )
+    if carrier_suspected(turn):
+        return Standing(
+            SetState.WARNING,
+            "endpoint_silent",
+            f"{who} does not answer: nobody can connect.",
+            "asking it again",
+            f"After {turn.rules.failure_detection:g} s of silence it is ended, and another is started.",
+        )
     return None
 
 
