@@ -41,14 +41,12 @@ ENDPOINTS = NodeId("endpoints")
 def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
-    A load takes long, and a renewal waits for others' failovers: each has a lane of its own, so that nothing
-    else that is done to the node meanwhile waits for it.
+    A load takes long, a renewal waits for others' failovers, room is made by listing thousands: each has a
+    lane of its own, so that nothing else that is done to the node meanwhile waits for it.
     """
     match action:
-        case do.Load(node=node):
-            return NodeId(f"load into {node}")
-        case do.Renew(node=node):
-            return NodeId(f"renewal at {node}")
+        case do.Load(node=node) | do.Renew(node=node) | do.MakeRoom(node=node):
+            return NodeId(f"{type(action).__name__} at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
         case do.FenceCarrier():
@@ -73,6 +71,8 @@ class Actor:
         match action:
             case do.Reserve() | do.Release() | do.Point():
                 await self._addresses(instance_set, action)
+            case do.MakeRoom(node=node, most=most):
+                await self._link(node).make_room(most)
             case do.FenceCarrier():
                 await self.watch.place.endpoints.fence(instance_set.id)
             case do.Launch() | do.Fence() | do.Destroy():

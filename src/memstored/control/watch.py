@@ -77,6 +77,7 @@ class _Sight:
     reached: int = 0
     load: LoadFacts | None = None
     renewal: RenewalFacts = field(default_factory=RenewalFacts)
+    apart_since: float | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
@@ -87,6 +88,14 @@ class _Sight:
             self.copies_failed += 1
             self.copy_at = now + COPY_PAUSES[min(self.copies_failed, len(COPY_PAUSES)) - 1]
         self.copying = seen.syncing or (self.copying and seen.loading)
+
+    def follow_link(self, seen: ReplicationFacts, now: float) -> None:
+        """Remember since when a replica that follows somebody has been apart from him."""
+        joined = seen.is_master or seen.nowhere or seen.link_up or seen.syncing or seen.loading
+        if joined:
+            self.apart_since = None
+        elif self.apart_since is None:
+            self.apart_since = now
 
 
 @dataclass(slots=True)
@@ -200,12 +209,14 @@ class Watch:
                 reached=sight.reached,
                 load=sight.load,
                 renewal=sight.renewal,
+                refusal=sight.link.refusal if sight.link is not None else None,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
             )
         if link.replication is not None:
             sight.follow_copy(link.replication, now)
+            sight.follow_link(link.replication, now)
             sight.stamp = sight.stamp if link.replication.link_up else None
             sight.reached = link.replication.offset if link.replication.is_master else 0
         return NodeFacts(
@@ -228,6 +239,9 @@ class Watch:
             renewal=sight.renewal,
             settings=link.settings,
             refused=dict(sight.refused),
+            clients=link.clients,
+            counted_at=link.counted_at,
+            apart_since=sight.apart_since,
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,

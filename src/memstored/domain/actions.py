@@ -22,6 +22,7 @@ __all__ = [
     "KillScript",
     "Launch",
     "Load",
+    "MakeRoom",
     "NodeCommand",
     "Pause",
     "Point",
@@ -178,6 +179,14 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """End the youngest connections of tenants beyond `most` at the node, so that it takes others."""
+
+    node: NodeId
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class FenceCarrier:
     """Prove that who carries the set's addresses is gone, and all connections through it."""
 
@@ -185,6 +194,17 @@ class FenceCarrier:
 NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
 Action = (
-    NodeCommand | Reserve | Release | Point | FenceCarrier | Launch | Load | Fence | Destroy | Stamp | Renew
+    NodeCommand
+    | Reserve
+    | Release
+    | Point
+    | FenceCarrier
+    | MakeRoom
+    | Launch
+    | Load
+    | Fence
+    | Destroy
+    | Stamp
+    | Renew
 )
 """Everything."""

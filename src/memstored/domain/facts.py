@@ -182,6 +182,9 @@ class NodeFacts:
     TLS and while nothing is seen. `renewal`: what was done about that certificate.
     `settings`: what it says of its parameters, None until it was asked. `refused`: the parameters that it did
     not take since the set's configuration changed, each with the engine's own words.
+    `clients`: how many connections it had when that was last asked, at `counted_at` (monotonic seconds).
+    `apart_since`: since when (monotonic seconds) a replica that follows somebody has neither a link nor a
+    copy on its way. `refusal`: why it does not let us in, though something answers for its address.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
@@ -205,6 +208,10 @@ class NodeFacts:
     renewal: RenewalFacts = _NOT_RENEWED
     settings: ReadSettings | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    clients: int | None = None
+    counted_at: float = 0.0
+    apart_since: float | None = None
+    refusal: str | None = None
     launching: bool = False
     remains: bool = False
     error: str | None = None

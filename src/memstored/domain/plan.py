@@ -31,6 +31,7 @@ from memstored.domain.pointing import address_moves, keep_pointed
 from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.replacing import renew_members
+from memstored.domain.room import make_room
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
 from memstored.domain.words import EventName, SetState
@@ -176,6 +177,7 @@ def _keep_members(turn: Turn, primary: Node) -> None:
         admit_members(turn)
         if turn.seen(primary).admitted:
             keep_pointed(turn)
+    make_room(turn, primary)
     _unpause_members(turn)
     begin_switchover(turn)
     renew_certificates(turn)

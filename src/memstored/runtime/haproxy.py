@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from memstored.domain.parameters import MOST_CLIENTS, RESERVED_CLIENTS
 from memstored.runtime.files import write_private
 from memstored.runtime.haproxy_socket import Pulse, say
 from memstored.runtime.processes import (
@@ -37,7 +38,7 @@ __all__ = ["Haproxy", "ProxyTrouble", "configuration", "running_in", "usable_hap
 PROGRAM = "haproxy"
 SYSTEM = ("/usr/local/sbin", "/usr/sbin")
 """Where programs may lie that not everybody has on PATH."""
-CONNECTIONS = 20_000
+CONNECTIONS = 2 * (MOST_CLIENTS + RESERVED_CLIENTS)
 """What a primary and a reader take together before they refuse (`maxclients`), if the machine grants it."""
 SPARE_FILES = 64
 """Descriptors of HAProxy that carry no connection; each connection costs two."""
