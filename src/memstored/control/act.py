@@ -71,6 +71,9 @@ class Actor:
         match action:
             case do.Reserve() | do.Release() | do.Point():
                 await self._addresses(instance_set, action)
+            case do.ClearCopy(node=node):
+                # The file may be large: the other sets do not wait for the disk.
+                await asyncio.to_thread(self.watch.place.runtime.remove_copies, node)
             case do.MakeRoom(node=node, most=most):
                 await self._link(node).make_room(most)
             case do.FenceCarrier():
@@ -86,16 +89,11 @@ class Actor:
             case do.Renew():
                 await self._renew(instance_set, action)
             case do.Stamp():
-                await self._stamp(instance_set, action)
+                await self._stamp(action)
             case _:
                 await self._on_node(instance_set, action)
 
-    async def _stamp(self, instance_set: InstanceSet, action: do.Stamp) -> None:
-        """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
-        if not capabilities_of(instance_set.version).diskless_load:
-            for replica in action.replicas:
-                # The file may be large: the other sets do not wait for the disk.
-                await asyncio.to_thread(self.watch.place.runtime.remove_copies, replica)
+    async def _stamp(self, action: do.Stamp) -> None:
         self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:

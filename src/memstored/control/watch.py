@@ -11,6 +11,7 @@ from memstored.control.authorities import Authorities
 from memstored.control.carrier import CARRIER, CarrierSight
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
+from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
     EndpointFacts,
     Life,
@@ -214,6 +215,7 @@ class Watch:
                 remains=placement is not None,
                 error=sight.error,
             )
+        leaves_copies = not capabilities_of(instance_set.version).diskless_load
         if link.replication is not None:
             sight.follow_copy(link.replication, now)
             sight.follow_link(link.replication, now)
@@ -241,6 +243,7 @@ class Watch:
             refused=dict(sight.refused),
             clients=link.clients,
             counted_at=link.counted_at,
+            keeps_copy=leaves_copies and self.place.runtime.keeps_copy(node.id),
             apart_since=sight.apart_since,
             launching=sight.launching,
             remains=placement is not None,

@@ -12,6 +12,7 @@ from memstored.domain.words import NodeId
 __all__ = [
     "Action",
     "Admit",
+    "ClearCopy",
     "Configure",
     "Destroy",
     "Detach",
@@ -179,6 +180,13 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearCopy:
+    """Remove the file that the node loaded its copy of the data from, where its engine leaves it (H21)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class MakeRoom:
     """End the youngest connections of tenants beyond `most` at the node, so that it takes others."""
 
@@ -199,6 +207,7 @@ Action = (
     | Release
     | Point
     | FenceCarrier
+    | ClearCopy
     | MakeRoom
     | Launch
     | Load

@@ -21,6 +21,7 @@ from memstored.domain.loading import end_nodes, first_node, holds_source, judge_
 from memstored.domain.members import (
     admit_members,
     attach_replicas,
+    clear_copies,
     equip_members,
     launch_members,
     record_members,
@@ -77,6 +78,7 @@ def _advance(turn: Turn) -> None:
     equip_members(turn)
     introduce_members(turn)
     tend_carrier(turn)
+    clear_copies(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:

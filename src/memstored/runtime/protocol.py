@@ -142,6 +142,10 @@ class Runtime(Protocol):
         """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
         ...
 
+    def keeps_copy(self, node: NodeId) -> bool:
+        """Whether a file of tenants' data lies in the node's folder (H21)."""
+        ...
+
     def remove_copies(self, node: NodeId) -> None:
         """Remove the file of tenants' data that an engine without diskless load leaves after a copy (H21).
 
