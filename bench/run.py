@@ -19,6 +19,7 @@ from rich.table import Table
 
 import api
 import backup
+import endpoint
 import failover
 import idle
 import provisioning
@@ -34,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
     "api": api.measure,
     "failover": failover.measure,
     "switchover": switchover.measure,
+    "endpoint": endpoint.measure,
     "idle": idle.measure,
     "backup": backup.measure,
     "restore": restore.measure,

@@ -29,7 +29,7 @@ from memstored.control.fleet import Fleet
 from memstored.control.watch import Place
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import Configuration, EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
 from memstored.domain.ports import Target
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
@@ -96,6 +96,7 @@ class TellingSets(SetRepository):
     def __init__(self, database: Database, clock: SystemClock, cipher: Cipher) -> None:
         super().__init__(database, clock, cipher)
         self.recorded: list[InstanceSet] = []
+        self.events: list[EventDraft] = []
         self.before: Callable[[InstanceSet], None] = lambda _: None
         self.after: Callable[[InstanceSet], None] = lambda _: None
 
@@ -111,6 +112,7 @@ class TellingSets(SetRepository):
         self.before(after)
         kept = await super().commit(before, after, events, node_quota=node_quota)
         self.recorded.append(kept)
+        self.events.extend(events)
         self.after(kept)
         return kept
 
@@ -147,6 +149,7 @@ class RealHouse:
         self.runtime = self._runtime()
         self.set_id = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
         self.fleet: Fleet | None = None
+        self.configuration: Configuration | None = None
 
     @classmethod
     @asynccontextmanager
@@ -228,7 +231,7 @@ class RealHouse:
         password = None if capabilities_of(self.engine.version).acl else PASSWORD
         identities = Identities(control=CONTROL, replication=REPLICATION, password=password)
         ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
-        ordered = replace(ordered, tls_enabled=self.engine.tls)
+        ordered = replace(ordered, tls_enabled=self.engine.tls, configuration=self.configuration)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
 

@@ -7,7 +7,6 @@ import redis
 from logins import CONTROL, REPLICATION
 from servers import Directives, Engine, Server, eventually
 
-from memstored.domain.engine import capabilities_of
 from memstored.redis.acl import replication_rules
 from memstored.redis.config import directives
 
@@ -44,9 +43,6 @@ def control(start: Start, birth: Directives) -> redis.Redis:
 @pytest.mark.parametrize(("name", "value"), EXPECTED.items(), ids=EXPECTED.keys())
 def test_the_engine_takes_every_setting(control: redis.Redis, engine: Engine, name: str, value: str) -> None:
     """What the service depends on is in force, not merely in the file."""
-    if not capabilities_of(engine.version).diskless_load and name == "repl-diskless-sync":
-        value = "yes"
-
     assert control.config_get(name) in ({name: value}, {})
 
 

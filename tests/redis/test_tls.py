@@ -32,7 +32,7 @@ from memstored.redis.config import directives
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
 from memstored.redis.outflow import outflow
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 
 SOUND = strings(9, (b"one", b"1"), (b"two", b"2"))
 NOW = time.time()
@@ -54,7 +54,7 @@ class Authority:
 OURS, FOREIGN = Authority(), Authority()
 
 
-WITH_TLS = [Engine(e.version, e.program) for e in asyncio.run(find_engines()) if e.tls]
+WITH_TLS = [Engine(e.version, e.program) for e in offered(asyncio.run(take_inventory())) if e.tls]
 
 
 @pytest.fixture(scope="session", params=WITH_TLS, ids=lambda engine: engine.version)

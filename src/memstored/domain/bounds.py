@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Bound", "BufferLimits", "Events", "Free", "Memory", "Truth", "Whole", "Words"]
+__all__ = ["Bound", "BufferLimits", "Events", "Free", "Memory", "Shared", "Truth", "Whole", "Words"]
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _PERCENT = re.compile(r"([1-9][0-9]?)%", re.ASCII)
@@ -103,6 +103,17 @@ class Whole(_AsItIs):
         """Whether it is such a number, written without a leading zero or plus."""
         number = _number(value)
         return number is not None and (self.least <= number <= self.most or (self.off and number == 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared(Whole):
+    """A number of things of which the engine gets `reserve` more than the value says, for the service."""
+
+    reserve: int
+
+    def engine_value(self, value: str, memory_gib: int) -> str:  # noqa: ARG002 - the same on every flavor
+        """The value and the reserve."""
+        return str(int(value) + self.reserve)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ and operation; it decides no act.
 from dataclasses import dataclass
 
 from memstored.domain.applying import apply_under_way, awaited
+from memstored.domain.carrying import carrier_suspected
 from memstored.domain.certificates import renewal_step
 from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
@@ -15,6 +16,7 @@ from memstored.domain.members import launch_pause, resting
 from memstored.domain.model import Node, Operation, Reason, Source, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, point_trouble, pointed
+from memstored.domain.room import without_room
 from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
@@ -240,11 +242,42 @@ def _standing(turn: Turn) -> Standing:
     if not turn.set.opened:
         return _standing_in_making(turn)
     operation = turn.under_way
-    standing = _primary_trouble(turn)
+    standing = _primary_trouble(turn) or _carrier_trouble(turn) or _closed_door(turn)
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
-    return standing or _members_trouble(turn) or _last_of_healing(turn) or _values_wait(turn) or RUNNING
+    standing = standing or _members_trouble(turn) or _last_of_healing(turn) or _values_wait(turn)
+    return _named_want(turn, standing or RUNNING)
+
+
+def _named_want(turn: Turn, standing: Standing) -> Standing:
+    """The same state, where a replica waits for nothing but a place among the tenants' connections."""
+    primary = without_room(turn)
+    if primary is None or standing.code not in ("replacing_node", "replica_out_of_step", "add_replica"):
+        return standing
+    return Standing(
+        standing.state,
+        "connections_exhausted",
+        f"Tenants have all connections of {primary.name} (`maxclients`), so no replica can connect to it.",
+        "ending the youngest connections beyond `maxclients`",
+        "It connects when it finds a place; end connections that nobody needs, or raise `maxclients`.",
+    )
+
+
+def _closed_door(turn: Turn) -> Standing | None:
+    """A node that answers, but not to us: nobody looks after it, though it may serve its tenants."""
+    for node in turn.set.nodes:
+        seen = turn.seen(node)
+        out = seen.life is Life.UNKNOWN and turn.facts.now - seen.life_since > OUT_OF_STEP
+        if out and seen.refusal is not None and not node.lost:
+            return Standing(
+                SetState.WARNING,
+                "node_refuses_service",
+                f"{node.name} answers, but does not let the service in: {seen.refusal}",
+                "connecting again",
+                "It is looked after as soon as it does; at `maxclients`, end connections that nobody needs.",
+            )
+    return None
 
 
 def _failed(turn: Turn) -> Standing:
@@ -381,6 +414,32 @@ def _primary_trouble(turn: Turn) -> Standing | None:
         return _silent_primary(turn)
     if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
         return _busy_primary()
+    return None
+
+
+def _carrier_trouble(turn: Turn) -> Standing | None:
+    """Whoever carries the addresses does not, so nobody can connect, though every node is well."""
+    ends, vips = turn.facts.endpoints, turn.set.vips
+    if ends.carrier is None or vips is None:
+        return None
+    who = f"{ends.carrier.name}, which carries the set's addresses,"
+    if vips.down_since is not None:
+        why = f" {ends.error}" if ends.error else ""
+        return Standing(
+            SetState.WARNING,
+            "endpoint_down",
+            f"{who} is gone or hangs: nobody can connect.{why}",
+            "ending what is left of it and starting another",
+            "The addresses lead to their nodes as soon as it runs; the nodes are not touched.",
+        )
+    if carrier_suspected(turn):
+        return Standing(
+            SetState.WARNING,
+            "endpoint_silent",
+            f"{who} does not answer: nobody can connect.",
+            "asking it again",
+            f"After {turn.rules.failure_detection:g} s of silence it is ended, and another is started.",
+        )
     return None
 
 

@@ -163,6 +163,8 @@ class EventName(StrEnum):
     CERTIFICATES_RENEW_COMPLETE = "Cluster Certificates Renew Complete"
     CERTIFICATES_RENEW_FAILED = "Cluster Certificates Renew Failed"
     AUTHORITY_RENEW = "Certificate Authority Renew"
+    ENDPOINT_DOWN = "Cluster Endpoint Down"
+    ENDPOINT_RECOVERY_COMPLETE = "Cluster Endpoint Recovery Complete"
 
 
 class Outcome(StrEnum):

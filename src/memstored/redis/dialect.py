@@ -188,7 +188,11 @@ class Passwords:
         password = self._secrets.get(TENANTS)
         if password is None:
             raise LinkTrouble("an engine without users admits nobody without a password")
-        return (("CONFIG", "SET", "masterauth", password), ("CONFIG", "SET", "requirepass", password))
+        return (
+            _DISKLESS,
+            ("CONFIG", "SET", "masterauth", password),
+            ("CONFIG", "SET", "requirepass", password),
+        )
 
     def shut(self, seen: Readings) -> Commands:  # noqa: ARG002 - there is nobody else to be known
         """The fence again. Who logged in before stays logged in, so all are ended; replicas are not."""
@@ -199,8 +203,8 @@ class Passwords:
         )
 
     def take_in(self, guest: Identity) -> Commands:
-        """By the secret alone."""
-        return (("CONFIG", "SET", "masterauth", guest.secret),)
+        """By the secret alone. What comes is data, so it goes to replicas without a file (H21)."""
+        return (_DISKLESS, ("CONFIG", "SET", "masterauth", guest.secret))
 
     def _read_masterauth(self, _known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
         return {"follows_as": self._known_as(reply), "copiers": None}

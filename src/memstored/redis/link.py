@@ -6,6 +6,7 @@ core while their nodes are idle, 4.5 % when every answer differs (measured under
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -16,11 +17,12 @@ from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
 from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
-from memstored.domain.parameters import normalized, parameter_of
+from memstored.domain.parameters import RESERVED_CLIENTS, normalized, parameter_of
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused, Target
 from memstored.domain.words import NodeId
 from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
+from memstored.redis.crowd import CLIENT_LIST, CLIENTS, surplus
 from memstored.redis.dialect import dialect_of
 from memstored.redis.line import Line
 from memstored.redis.readings import (
@@ -42,6 +44,7 @@ _KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
 _FIGURES: tuple[Command, ...] = (("INFO",), ("CONFIG", "GET", "maxclients"))
 """Older engines do not tell `maxclients` in `INFO`."""
+_CONNECTED = re.compile(rb"^connected_clients:(\d+)", re.MULTILINE)
 _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
@@ -88,6 +91,8 @@ class RedisLink:
         self._loading = False
         self._info: Info | None = None
         self._asking_info = False
+        self._clients: int | None = None
+        self._counted_at = 0.0
         self._paused_until = 0.0
         self._certificate: str | None = None
         self._dialect = dialect_of(target)
@@ -145,6 +150,21 @@ class RedisLink:
     def info(self) -> Info | None:
         """The last answer to `ask_info` on the present connection."""
         return self._info
+
+    @property
+    def clients(self) -> int | None:
+        """`connected_clients` at the last `ask_info` or `make_room`."""
+        return self._clients
+
+    @property
+    def counted_at(self) -> float:
+        """Monotonic seconds at which that was asked."""
+        return self._counted_at
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the node lets us not in, though somebody answers for its address."""
+        return self.trouble if self._line.refused and not self._connected else None
 
     def equipped_as(self, replication: Identity) -> bool:
         """Whether the node has this replication identity, for both ends of a link."""
@@ -309,6 +329,17 @@ class RedisLink:
         self._certificate = seen
         self._changed(self._target.node)
 
+    async def make_room(self, most: int) -> None:
+        """End the youngest connections of tenants beyond `most`; none is listed where none is surplus."""
+        asked_at = self._clock.monotonic()
+        (said,) = await self._do(CLIENTS)
+        self._count(said, asked_at)
+        if self._clients is None or self._clients <= most:
+            return
+        (listing,) = await self._do(CLIENT_LIST)
+        if ids := surplus(listing, most):
+            await self._do(*(("CLIENT", "KILL", "ID", number) for number in ids))
+
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
 
@@ -347,7 +378,7 @@ class RedisLink:
         """Called by the line: which server comes next is not known."""
         self._connected = False
         self._busy = self._loading = self._asking_info = False
-        self._info = None
+        self._info = self._clients = None
         self._readings = self._readings.disconnected()
         self._changed(self._target.node)
 
@@ -414,6 +445,18 @@ class RedisLink:
         self._asking_info = False
         if replies is not None and isinstance(replies[0], bytes):
             self._info = Info(text=replies[0], maxclients=_maxclients(replies[1]), read_at=asked_at)
+            self._count(replies[0], asked_at)
+            if self._crowded():
+                self._changed(self._target.node)
+
+    def _count(self, said: bytes, asked_at: float) -> None:
+        found = _CONNECTED.search(said)
+        self._clients, self._counted_at = (int(found[1]) if found else None), asked_at
+
+    def _crowded(self) -> bool:
+        """Whether tenants have places that are not theirs; only then anybody need look."""
+        most = self._info.maxclients if self._info is not None else None
+        return most is not None and self._clients is not None and self._clients > most - RESERVED_CLIENTS
 
     def _accounted(self, asked_at: float, replies: list[Reply] | None) -> None:
         if replies is not None:

@@ -22,7 +22,7 @@ from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSetti
 from memstored.domain.survey import LinkState
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
-from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
+from memstored.runtime.fake import FakeCarrier, FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
@@ -201,6 +201,31 @@ async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) ->
     assert {node_id(SET, number) for number in (2, 3, 4)} <= set(ground.runtime.cleared)
     asked = {node.id: node.asks for node in ground.runtime.fleet.nodes.values()}
     assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_proxy_that_dies_or_hangs_is_started_again(ground: Ground, *, hangs: bool) -> None:
+    """Its end wakes the loop, its silence is counted; both are told, and the nodes stay as they are."""
+    await ground.order(version="5.0.6")
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        former = ground.endpoints.carrier(SET)
+        assert former is not None
+        former.hangs = hangs
+        if not hangs:
+            ground.endpoints.kill(SET)
+        await eventually(lambda: _another_runs(ground, former))
+        mended = await ground.until(lambda now: running(now) and now.vips == stored.vips)
+
+    assert (mended.lineage, mended.nodes) == (stored.lineage, stored.nodes)
+    assert stored.vips is not None
+    assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+
+
+def _another_runs(ground: Ground, former: FakeCarrier) -> bool:
+    carrier = ground.endpoints.carrier(SET)
+    return carrier is not None and carrier is not former and carrier.running
 
 
 async def test_how_much_is_used_is_asked_of_the_primary(ground: Ground) -> None:

@@ -42,6 +42,9 @@ class FakeLink:
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
         self.info: Info | None = None
+        self.clients: int | None = None
+        self.counted_at = 0.0
+        self.refusal: str | None = None
         self.certificate: str | None = None
         self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
@@ -122,6 +125,10 @@ class FakeLink:
         for setting in settings:
             await self._carry_out("configure", partial(SimulatedNode.configure, setting=setting))
         self._look()
+
+    async def make_room(self, most: int) -> None:  # noqa: ARG002 - a simulated node takes everybody
+        """See `Link.make_room`; there is room."""
+        await self._carry_out("make_room", lambda _: None)
 
     async def promote(self) -> None:
         """See `Link.promote`."""
