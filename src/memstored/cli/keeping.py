@@ -36,7 +36,13 @@ def backup_keeper(
             place.runtime.hold_back(target.node)
             yield flow
 
-    verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
+    def memory_of(flavor_id: str) -> int:
+        """That of the largest, for a flavor that is not in the catalogue any more."""
+        known = {flavor.id: flavor.memory for flavor in catalogue.flavors}
+        return known.get(flavor_id, max(known.values()))
+
+    subnet_id = catalogue.subnets[0].id
+    verifier = Verifier(means, place=place, guests=guests, subnet_id=subnet_id, memory_of=memory_of)
     return BackupKeeper(
         means,
         maker=Maker(means, considerate, tls=place.authorities),
