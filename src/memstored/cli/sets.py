@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memstored.client import Client, RestoreSource, User
     from memstored.client.models import InstanceSet
 
-__all__ = ["SetName", "Timeout", "Wait", "Wishes", "Yes", "app", "confirmed", "order"]
+__all__ = ["Nodes", "SetName", "Timeout", "Wait", "Wishes", "Yes", "app", "confirmed", "order"]
 
 app = typer.Typer(help="Instance sets.", no_args_is_help=True)
 
@@ -29,13 +29,20 @@ SetName = Annotated[
     typer.Argument(metavar="SET", help="The name of a set, or its id.", autocompletion=completing.set_names),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is done, and show each step.")]
-Timeout = Annotated[float, typer.Option(min=0, help="Seconds that --wait waits at most.")]
+Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits at most.")]
+Nodes = Annotated[int, typer.Option(min=1, max=6, metavar="N", help="All nodes, the primary included.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Hour = Annotated[
-    int | None, typer.Option("--backup-hour", min=0, max=23, help="Back up every day in this hour (KST).")
+    int | None,
+    typer.Option(
+        "--backup-hour", min=0, max=23, metavar="HOUR", help="Back up every day in this hour (KST)."
+    ),
 ]
 Days = Annotated[
-    int | None, typer.Option("--backup-days", min=1, max=35, help="Keep each automatic backup so many days.")
+    int | None,
+    typer.Option(
+        "--backup-days", min=1, max=35, metavar="DAYS", help="Keep each automatic backup so many days."
+    ),
 ]
 
 
@@ -45,7 +52,7 @@ def create(
     desk: Desk,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: 4 to 20 of a-z, 0-9 and -.")],
     *,
-    nodes: Annotated[int, typer.Option(min=1, max=6, help="All nodes, the primary included.")] = 1,
+    nodes: Nodes = 1,
     version: Annotated[str | None, typer.Option(help="The version of Redis; by default the newest.")] = None,
     flavor: Annotated[str | None, typer.Option(help="The size of a node; by default the smallest.")] = None,
     ha: Annotated[
@@ -54,14 +61,24 @@ def create(
     ] = None,
     subnet: Annotated[
         list[str] | None,
-        typer.Option(help="Where nodes are made, the primary in the first; by default in all."),
+        typer.Option(
+            metavar="SUBNET", help="Where nodes are made, the primary in the first; by default in all."
+        ),
     ] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="By default the first.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="What is let in; by default the first.")
+    ] = None,
     parameter_group: Annotated[
         str | None,
-        typer.Option(help="By default that of the version.", autocompletion=completing.group_names),
+        typer.Option(
+            metavar="GROUP",
+            help="Settings of Redis; by default those of the version.",
+            autocompletion=completing.group_names,
+        ),
     ] = None,
-    port: Annotated[int, typer.Option(min=2000, max=50000, help="Where clients connect.")] = 6379,
+    port: Annotated[
+        int, typer.Option(min=2000, max=50000, metavar="PORT", help="Where clients connect.")
+    ] = 6379,
     description: Annotated[str | None, typer.Option(help="At most 100 characters.")] = None,
     user: Annotated[
         str | None, typer.Option(help="Whom clients log in as; the password is asked for, or piped in.")
@@ -77,7 +94,10 @@ def create(
     wait: Wait = False,
     timeout: Timeout = 600.0,
 ) -> None:
-    """Order a set, and print its name, or with --wait all about it once it runs."""
+    """Order a set.
+
+    Its name is printed, or with --wait all about it once it runs.
+    """
     order(
         desk,
         Wishes(
@@ -117,7 +137,10 @@ def list_all(
 @app.command()
 @remote
 def show(desk: Desk, name: SetName) -> None:
-    """Show everything about a set: where to connect, why it is not Running, what is under way."""
+    """Show everything about a set.
+
+    Where to connect, why it is not Running, what is under way.
+    """
     _print(desk, desk.client.show_set(names.set_id(desk.client, name)))
 
 
@@ -130,9 +153,11 @@ def update(
     description: Annotated[str | None, typer.Option(help="Another description; '' for none.")] = None,
     parameter_group: Annotated[
         str | None,
-        typer.Option(help="Another parameter group.", autocompletion=completing.group_names),
+        typer.Option(metavar="GROUP", help="Another parameter group.", autocompletion=completing.group_names),
     ] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="The whole new list of them.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="The whole new list of them.")
+    ] = None,
     backup_hour: Hour = None,
     backup_days: Days = None,
     no_backups: Annotated[bool, typer.Option("--no-backups", help="No automatic backups any more.")] = False,
@@ -178,7 +203,10 @@ def delete(
     confirmed(f"Delete the set {name} with all its data?", yes=yes)
     desk.client.delete_set(set_id, keep_automatic_backups=keep_backups)
     if wait:
-        desk.client.wait_until_gone(set_id, timeout=timeout)
+        from memstored.cli.watching import interruptible  # noqa: PLC0415 - only who waits needs it
+
+        with interruptible(f"set show {name}"):
+            desk.client.wait_until_gone(set_id, timeout=timeout)
     typer.echo(name)
 
 
@@ -306,9 +334,11 @@ def order(desk: Desk, wishes: Wishes, *, wait: bool, timeout: float) -> None:
         restore_source=_source(wishes.backup, wishes.file),
     )
     if wait:
-        from memstored.cli.watching import await_running  # noqa: PLC0415 - only who waits needs it
+        from memstored.cli.watching import await_running, interruptible  # noqa: PLC0415 - only who waits
 
-        _print(desk, await_running(client, set_id, timeout))
+        with interruptible(f"set show {wishes.name}"):
+            made = await_running(client, set_id, timeout)
+        _print(desk, made)
     else:
         _accepted(desk, set_id, wishes.name)
 
@@ -335,12 +365,13 @@ def _change(
     last = next(client.list_operations(set_id, limit=1), None) if wait else None
     yield
     if wait:
-        from memstored.cli.watching import await_operation  # noqa: PLC0415 - only who waits needs it
+        from memstored.cli.watching import await_operation, interruptible  # noqa: PLC0415 - only who waits
 
-        await_operation(client, set_id, timeout, after=last.id if last else None)
-        _print(
-            desk, client.wait_until_applied(set_id, timeout=timeout) if grouped else client.show_set(set_id)
-        )
+        with interruptible(f"set show {name}"):
+            await_operation(client, set_id, timeout, after=last.id if last else None)
+            if grouped:
+                client.wait_until_applied(set_id, timeout=timeout)
+        _print(desk, client.show_set(set_id))
     else:
         _accepted(desk, set_id, name)
 

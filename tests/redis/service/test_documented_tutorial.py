@@ -3,17 +3,13 @@
 Ids, addresses, times and figures are others each time, and so is who takes over: their form is compared.
 """
 
-import os
-import pty
 import re
-import select
 import shutil
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from service_process import PROGRAM, ServiceProcess, versions
+from terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/tutorial/first-set.md"
@@ -59,56 +55,6 @@ def steps() -> list[tuple[str, str]]:
     return [step for step in found if not step[0].startswith(LEFT_OUT)]
 
 
-class Terminal:
-    """A shell in a terminal of 130 columns, in which one command after the other is run."""
-
-    def __init__(self, place: Path) -> None:
-        ours, its = pty.openpty()
-        self._screen = ours
-        self._shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile"],
-            stdin=subprocess.PIPE,
-            stdout=its,
-            stderr=its,
-            cwd=place,
-            env={**os.environ, "COLUMNS": "130", "TERM": "xterm", "XDG_CONFIG_HOME": str(place / "config")},
-        )
-        os.close(its)
-
-    def run(self, commands: str) -> str:
-        """What is on the screen when these are done."""
-        assert self._shell.stdin is not None
-        self._shell.stdin.write(f"{commands}\necho '<'done'>'\n".encode())
-        self._shell.stdin.flush()
-        shown, deadline = b"", time.monotonic() + 60
-        while b"<done>" not in shown:
-            ready, _, _ = select.select([self._screen], [], [], deadline - time.monotonic())
-            assert ready, f"{commands} does not end: {shown!r}"
-            shown += os.read(self._screen, 65536)
-        return _last_drawn(shown.decode().replace("\r\n", "\n").removesuffix("<done>\n"))
-
-    def close(self) -> None:
-        """End the shell."""
-        self._shell.kill()
-        self._shell.communicate()
-        os.close(self._screen)
-
-
-def _last_drawn(shown: str) -> str:
-    """Without colours, and without what was drawn over: that goes up line by line, and erases each."""
-    lines = [""]
-    for part in re.split(r"(\x1b\[1A|\x1b\[2K|\n|\r)", shown):
-        if part == "\n":
-            lines.append("")
-        elif part == "\x1b[1A":
-            lines.pop()
-        elif part == "\x1b[2K":
-            lines[-1] = ""
-        elif part != "\r":
-            lines[-1] += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", part)
-    return "\n".join(lines)
-
-
 @pytest.mark.skipif(OLD not in versions(), reason=f"no Redis {OLD} here, which the page orders")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here to follow the page with")
 def test_the_tutorial_can_be_followed(service: ServiceProcess) -> None:
@@ -116,7 +62,7 @@ def test_the_tutorial_can_be_followed(service: ServiceProcess) -> None:
     link = service.place / ".venv"
     if not link.exists():
         link.symlink_to(PROGRAM.parents[1])
-    terminal = Terminal(service.place)
+    terminal = Terminal(service.place, columns=130)
     try:
         seen = [(commands, form_of(terminal.run(commands))) for commands, _ in steps()]
     finally:
