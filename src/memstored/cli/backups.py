@@ -8,7 +8,8 @@ from memstored.cli import completing, names
 from memstored.cli.errors import Stop
 from memstored.cli.output import Row, moment, print_one, print_rows, size
 from memstored.cli.remote import Desk, remote
-from memstored.cli.sets import Nodes, SetName, Timeout, Wait, Wishes, Yes, confirmed, order
+from memstored.cli.sets import Nodes, SetName, Timeout, Wait, Yes, confirmed, order
+from memstored.cli.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from memstored.cli.errors import Stop
 from memstored.cli.extra import server_rooms
 from memstored.cli.output import Output
 from memstored.cli.remote import Desk, OutputForm, remote
-from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut
+from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut, Unauthorized
 from memstored.telemetry.form import LogForm
 
 __all__ = ["app", "main"]
@@ -80,6 +80,10 @@ app.command()(login.login)
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
 ]
+UNKNOWN_CALLER = (
+    "The service does not know that credential or token, or not any more. "
+    "`memstored login` keeps another; `memstored profile list` shows those that are kept."
+)
 USAGE, REFUSED, UNDECIDED, NOT_FOUND = 2, 3, 4, 5
 
 
@@ -213,6 +217,8 @@ def main() -> None:
         _run()
     except Stop as stop:
         _fail(str(stop), stop.code)
+    except Unauthorized:
+        _fail(UNKNOWN_CALLER, REFUSED)
     except ApiFault as fault:
         _fail(told(fault), NOT_FOUND if isinstance(fault, NotFound) else REFUSED)
     except TimedOut as late:

@@ -1,25 +1,23 @@
 """`memstored set`: instance sets, through the API. Names are taken wherever ids are."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memstored.cli import completing, names
 from memstored.cli.errors import Stop
-from memstored.cli.ordering import default_group, smallest, spread
 from memstored.cli.output import Output, Row, moment, print_one, print_rows
 from memstored.cli.remote import Desk, remote
-from memstored.cli.secrets import secret
+from memstored.cli.wishes import Wishes, ordered
 
 if TYPE_CHECKING:
-    from memstored.client import Client, RestoreSource, User
+    from memstored.client import Client
     from memstored.client.models import InstanceSet
 
-__all__ = ["Nodes", "SetName", "Timeout", "Wait", "Wishes", "Yes", "app", "confirmed", "order"]
+__all__ = ["Nodes", "SetName", "Timeout", "Wait", "Yes", "app", "confirmed", "order"]
 
 app = typer.Typer(help="Instance sets.", no_args_is_help=True)
 
@@ -281,63 +279,14 @@ def ha(
     typer.echo(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What somebody said of the set that is wanted, by names or ids; what is None is chosen for them."""
-
-    name: str
-    nodes: int = 1
-    version: str | None = None
-    flavor: str | None = None
-    ha: bool | None = None
-    subnets: Sequence[str] = ()
-    security_groups: Sequence[str] = ()
-    parameter_group: str | None = None
-    port: int = 6379
-    description: str | None = None
-    user: str | None = None
-    tls: bool = False
-    backup_cron: str | None = None
-    backup_days: int | None = None
-    backup: str | None = None
-    file: str | None = None
-
-
 def order(desk: Desk, wishes: Wishes, *, wait: bool, timeout: float) -> None:
-    """Order the set that is wished for: smallest size, all zones, newest version, unless said otherwise."""
-    client = desk.client
-    version = wishes.version or _newest(client)
-    zones = [names.subnet_id(client, it) for it in wishes.subnets] or [it.id for it in client.list_subnets()]
-    places = spread(zones, wishes.nodes)
-    groups = wishes.security_groups or [it.id for it in client.list_security_groups()[:1]]
-    set_id = client.create_set(
-        instance_set_name=wishes.name,
-        replicas=wishes.nodes,
-        flavor_id=names.flavor_id(client, wishes.flavor)
-        if wishes.flavor
-        else smallest(client.list_flavors()),
-        recovery_enabled=wishes.nodes > 1 if wishes.ha is None else wishes.ha,
-        subnets=zones,
-        primary_subnet=places[0],
-        replica_subnets=places[1:],
-        security_groups=[names.security_group_id(client, it) for it in groups],
-        parameter_group_id=names.group_id(client, wishes.parameter_group)
-        if wishes.parameter_group
-        else default_group(client.list_parameter_groups(), version),
-        version=version,
-        port=wishes.port,
-        description=wishes.description,
-        backup_cron=wishes.backup_cron,
-        backup_retention_limit=wishes.backup_days,
-        user=_user(client, wishes.user) if wishes.user else None,
-        tls_enabled=wishes.tls,
-        restore_source=_source(wishes.backup, wishes.file),
-    )
+    """Order the set that is wished for, and say so; with `wait` once it runs."""
+    set_id = ordered(desk.client, wishes)
     if wait:
         from memstored.cli.watching import await_running, interruptible  # noqa: PLC0415 - only who waits
 
         with interruptible(f"set show {wishes.name}"):
-            made = await_running(client, set_id, timeout)
+            made = await_running(desk.client, set_id, timeout)
         _print(desk, made)
     else:
         _accepted(desk, set_id, wishes.name)
@@ -419,32 +368,8 @@ def _facts(it: "InstanceSet") -> Row:
     }
 
 
-def _newest(client: "Client") -> str:
-    versions = client.list_versions()
-    if not versions:
-        raise Stop("The service has no Redis to offer; `memstored catalogue versions` shows none.")
-    return versions[0]
-
-
 def _cron(hour: int | None) -> str | None:
     return None if hour is None else f"* {hour} * * *"
-
-
-def _user(client: "Client", name: str) -> "User":
-    from memstored.client import User  # noqa: PLC0415 - only who has a user needs it
-
-    try:
-        return User(name=name, password=client.encrypt_password(secret("Password", again=True)))
-    except ValueError as fault:
-        raise Stop(str(fault), code=USAGE) from None
-
-
-def _source(backup: str | None, file: str | None) -> "RestoreSource | None":
-    from memstored.client import RestoreSource  # noqa: PLC0415 - only who restores needs it
-
-    if backup and file:
-        raise Stop("Give either --from-backup or --from-file.", code=USAGE)
-    return RestoreSource(backup_name=backup, file=file) if backup or file else None
 
 
 def _emptiest(client: "Client", set_id: str) -> str:

@@ -48,9 +48,12 @@ def _read(screen: int, deadline: float) -> bytes | None:
 
 
 class Terminal:
-    """A shell in a terminal of so many columns, in which one command after the other is run."""
+    """A shell in a terminal of so many columns, in which one command after the other is run.
 
-    def __init__(self, place: Path, columns: int) -> None:
+    `config` is the folder of its user's configuration.
+    """
+
+    def __init__(self, place: Path, *, columns: int, config: Path) -> None:
         self._screen, its = pty.openpty()
         self._shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
@@ -62,7 +65,7 @@ class Terminal:
                 **os.environ,
                 "COLUMNS": str(columns),
                 "TERM": "xterm",
-                "XDG_CONFIG_HOME": str(place / "config"),
+                "XDG_CONFIG_HOME": str(config),
             },
         )
         os.close(its)
