@@ -3,15 +3,20 @@
 Ids, addresses, times and figures are others each time, and so is who takes over: their form is compared.
 """
 
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from live_backup import delete_all
 from service_process import PROGRAM, ServiceProcess, versions
 from terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[3]
+HOW_TOS = [ROOT / "docs/how-to" / name for name in ("parameter-groups.md", "back-up-and-restore.md")]
+ORDERS = "echo 'correct horse' | memstored set create orders --nodes 2 --version 6.2.5 --user app --wait"
 PAGES = [ROOT / "README.md", ROOT / "docs/tutorial/first-set.md"]
 DOCUMENTED = "http://127.0.0.1:8700"
 SUBNET = "3606aa77-8dfb-51ac-99b0-c7cf6cd9bc9d"
@@ -85,3 +90,23 @@ def test_the_page_can_be_followed(service: ServiceProcess, page: Path, tmp_path:
     for lines, (commands, promised) in zip(seen, steps(page), strict=True):
         if promised:
             assert lines == form_of(promised), commands
+
+
+@pytest.mark.skipif(OLD not in versions(), reason=f"no Redis {OLD} here, which the tutorial orders")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here to follow with")
+@pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)
+def test_every_command_of_a_how_to_works(service: ServiceProcess, page: Path) -> None:
+    """With the set of the tutorial; what they show is not written down."""
+    script = "\n".join([ORDERS, *(commands for commands, _ in steps(page))])
+    run = subprocess.run(
+        ["bash", "-ec", script],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=service.place,
+        env={**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"},
+    )
+    delete_all(service)
+
+    assert run.returncode == 0, f"{run.stdout}{run.stderr}"
