@@ -52,17 +52,13 @@ def form_of(text: str) -> list[str]:
 
 
 def steps(page: Path) -> list[tuple[str, str]]:
-    """Every command of the page in its order, with what the page shows of it, if it does."""
+    """Every command of the page in its order, with what the page shows of it right below, if it does."""
     blocks = re.findall(
-        r"^```(sh|text)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```)?",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
-    found: list[tuple[str, str]] = []
-    for kind, text in blocks:
-        if kind == "sh":
-            found.append((text, ""))
-        else:
-            found[-1] = (found[-1][0], text)
-    return [step for step in found if not step[0].startswith(LEFT_OUT)]
+    return [(commands, shown) for commands, shown in blocks if not commands.startswith(LEFT_OUT)]
 
 
 def here(commands: str, service: ServiceProcess) -> str:
