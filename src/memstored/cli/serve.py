@@ -277,5 +277,7 @@ def _program() -> str:
 
 
 def _from_here(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    """As it is named in this folder; whole where that is not below it, or `/`."""
+    here = Path.cwd()
+    below = path.is_relative_to(here) and here != here.parent
+    return str(path.relative_to(here) if below else path)
