@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -262,22 +263,27 @@ class _Server(uvicorn.Server):
 
 
 def _greet(url: str, folder: DataFolder) -> None:
-    folder_name = os.path.relpath(folder.path)
-    folder_name = folder_name if not folder_name.startswith("..") else str(folder.path)
+    place, program = _from_here(folder.path), _program()
     out = Console(highlight=False, soft_wrap=True)
     out.print(f"[bold]memstored[/] is ready at [bold]{url}[/] (API reference: {url}/docs)")
-    out.print(f"  data folder   {folder_name}")
-    out.print(f"  credentials   {folder_name}/credentials.json")
-    out.print("Three commands to try in another terminal:")
-    out.print(
-        f"  export TOKEN=$(.venv/bin/memstored token --data-dir {folder_name})"
-        if _in_checkout()
-        else f"  export TOKEN=$(memstored token --data-dir {folder_name})"
-    )
-    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/redis/versions')
-    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/instance-sets')
+    out.print(f"  data folder   {place}")
+    out.print(f"  credentials   {place}/credentials.json")
+    out.print("Three commands to try in another terminal, in this folder:")
+    out.print(f"  {program} login --file {place}/credentials.json")
+    out.print(f"  {program} set create first-set --nodes 2 --wait")
+    out.print(f"  {program} connect first-set")
     out.print("Stop with Ctrl-C; the Redis nodes go on serving.")
 
 
-def _in_checkout() -> bool:
-    return Path(".venv/bin/memstored").exists()
+def _program() -> str:
+    """What is typed to run this program, in the folder in which it was run."""
+    itself = Path(sys.argv[0]).absolute()
+    found = shutil.which(itself.name)
+    return itself.name if found and Path(found).samefile(itself) else _from_here(itself)
+
+
+def _from_here(path: Path) -> str:
+    """As it is named in this folder; whole where that is not below it, or `/`."""
+    here = Path.cwd()
+    below = path.is_relative_to(here) and here != here.parent
+    return str(path.relative_to(here) if below else path)

@@ -28,22 +28,28 @@ LEFTOVERS = ("memstored.db-wal", "memstored.db-shm", "memstored.db-journal")
 
 @app.command("backup")
 def backup_command(
-    to: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    to: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there yet.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Copy database and key into a new folder (0700), also while the service runs. Keep it as a secret."""
+    """Copy database and key into a new folder (0700).
+
+    Also while the service runs. Keep the copy as a secret.
+    """
     back_up(DataFolder(data_dir), to)
     typer.echo(f"Copied the state of {data_dir} to {to}.")
 
 
 @app.command("restore")
 def restore_command(
-    source: Annotated[Path, typer.Argument(help="A folder that `state backup` made.")],
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `state backup` made.")],
     data_dir: DataDir = Path("data"),
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Put a copy in the place of the state of a data folder; the service must be stopped."""
+    """Put a copy in the place of a data folder's state.
+
+    The service must be stopped.
+    """
     if not yes:
         typer.confirm(f"Replace the state of {data_dir} by that of {source}?", abort=True)
     restore(DataFolder(data_dir), source)
