@@ -13,6 +13,7 @@ import structlog
 from memstored.control.act import Actor
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
+from memstored.control.lease import Lease
 from memstored.control.pace import Pace
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
@@ -61,13 +62,18 @@ class Fleet:
         *,
         place: Place,
         sets: SetRepository,
+        lease: Lease,
         guests: Guests | None = None,
         measures: Measures | None = None,
         figures: float = FIGURES,
         historian: Historian | None = None,
     ) -> None:
-        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show."""
+        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show.
+
+        With the end of the `lease` everything stops.
+        """
         self._place = place
+        self._lease = lease
         self._sets = sets
         self._measures = measures or Measures()
         self._figures = figures
@@ -84,6 +90,7 @@ class Fleet:
         self._suspects = 0
         self._asked_all_at = 0
         self._duties: dict[str, asyncio.Task[None]] = {}
+        self._minding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
@@ -105,11 +112,12 @@ class Fleet:
         )
         for duty in duties:
             self._take_up(duty)
+        self._minding = asyncio.create_task(self._mind_lease(), name="lease of the fleet")
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop watching; the nodes go on serving."""
-        tasks = [*self._duties.values(), *self._tasks.values()]
+        tasks = [*self._work(), *([self._minding] if self._minding is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -129,6 +137,17 @@ class Fleet:
                     f"the addresses of the set {present.name} ({present.id}) are not recorded any more; "
                     f"put the folder runtime of this data folder back as it was"
                 )
+
+    async def _mind_lease(self) -> None:
+        """Stop looking and acting when the right to it ends (S7). What was sent may still be carried out, as
+        far as nodes take it from us.
+        """
+        await self._lease.over()
+        for task in self._work():
+            task.cancel()
+
+    def _work(self) -> list[asyncio.Task[None] | asyncio.Task[SetId]]:
+        return [*self._duties.values(), *self._tasks.values()]
 
     # What the service asks
 
@@ -204,6 +223,9 @@ class Fleet:
         self._start(worker)
 
     def _start(self, worker: Worker) -> None:
+        if self._lease.ended is not None:
+            worker.watch.close()
+            return
         task = asyncio.create_task(worker.run(), name=f"set {worker.set.id}")
         self._tasks[worker.set.id] = task
         task.add_done_callback(lambda done: self._ended(worker, done))
@@ -245,6 +267,8 @@ class Fleet:
     # Duties for all sets
 
     def _take_up(self, duty: Callable[[], Coroutine[None, None, None]]) -> None:
+        if self._lease.ended is not None:
+            return
         task = asyncio.create_task(duty(), name=duty.__name__)
         self._duties[duty.__name__] = task
         task.add_done_callback(lambda done: self._dropped(duty, done))
@@ -362,6 +386,7 @@ class Fleet:
         while True:
             await asyncio.sleep(ORPHANS)
             try:
+                await self._lease.confirm()
                 await self._remove_orphans()
             except (StoreTrouble, OSError) as trouble:
                 log.warning("store_trouble", trouble=str(trouble))
