@@ -109,6 +109,7 @@ In a checkout it is `.venv/bin/memstored`. Every command has `--help`.
 | 3 | the service refused: the message is the API's, with each field that is wrong |
 | 4 | it is not known how it ends: it took longer than `--timeout`, or `backup verify` could not find out |
 | 5 | there is no such thing |
+| 6 | `serve` alone: another memstored has taken over the nodes, so this one acts no more |
 | 130 | Ctrl-C; what was asked for goes on, only nobody waits for it any more |
 
 What went wrong stands on standard error, as does the progress that `--wait` shows; standard output holds

@@ -41,6 +41,8 @@ NICENESS = -10
 """The service's own, where the system grants it: it uses little, but what it does can not wait."""
 TURN = 0.0005
 """Seconds after which a busy thread lets another run: a commit takes a dozen turns (of 5 ms usually)."""
+SUPERSEDED = 6
+"""The exit code of a service that another one came after: to start it again by itself would help nobody."""
 GOODBYE = 5
 """Seconds that answers under way may take when the service is told to stop."""
 
@@ -154,8 +156,25 @@ async def _serve(
     async with open_house(folder, catalogue, settings, url=public, local=local, parts=parts) as house:
         _introduce(folder, house, public)
         async with _metrics_served(house, doors.metrics):
-            await _Server(house, folder, doors).serve(sockets=[doors.api])
+            await _served_while_in_charge(house, _Server(house, folder, doors), doors.api)
+    if house.lease.ended is not None:
+        raise Stop(house.lease.ended, code=SUPERSEDED)
     folder.server_file.unlink(missing_ok=True)
+
+
+async def _served_while_in_charge(house: House, server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve until told to stop, or until somebody else is in charge (S7)."""
+
+    async def mind() -> None:
+        await house.lease.over()
+        server.should_exit = True
+
+    minding = asyncio.create_task(mind(), name="lease")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        minding.cancel()
+        await asyncio.wait([minding])
 
 
 def _is_local(listener: socket.socket) -> bool:

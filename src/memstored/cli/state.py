@@ -101,6 +101,7 @@ def restore(folder: DataFolder, source: Path) -> None:
         for name in FILES:
             if (source / name).exists():
                 _copy(source / name, folder.path / f"{name}.restored")
+        _forget_controllers(folder.path / f"{FILES[0]}.restored")
         for name in LEFTOVERS:
             (folder.path / name).unlink(missing_ok=True)
         for name in FILES:
@@ -110,6 +111,16 @@ def restore(folder: DataFolder, source: Path) -> None:
         raise Stop(f"{source} can not be restored into {folder.path}: {fault}.") from None
     finally:
         folder.release()
+
+
+def _forget_controllers(database: Path) -> None:
+    """Let the next start take over from anybody: whoever restores a state says that it is the right one (S7).
+
+    A copy of an older memstored has none.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'controllers'").fetchone():
+            connection.execute("DELETE FROM controllers")
 
 
 def _copy(source: Path, to: Path) -> None:

@@ -13,6 +13,7 @@ import structlog
 from memstored.control.act import Actor
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
+from memstored.control.lease import Lease
 from memstored.control.pace import Pace
 from memstored.control.rounds import Rounds
 from memstored.control.watch import Place, Watch
@@ -62,13 +63,18 @@ class Fleet:
         *,
         place: Place,
         sets: SetRepository,
+        lease: Lease,
         guests: Guests | None = None,
         measures: Measures | None = None,
         figures: float = FIGURES,
         historian: Historian | None = None,
     ) -> None:
-        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show."""
+        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show.
+
+        With the end of the `lease` everything stops.
+        """
         self._place = place
+        self._lease = lease
         self._sets = sets
         self._measures = measures or Measures()
         self._figures = figures
@@ -86,6 +92,7 @@ class Fleet:
         self._suspects = 0
         self._asked_all_at = 0
         self._duties: list[Rounds] = []
+        self._minding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
@@ -108,14 +115,16 @@ class Fleet:
         self._duties = [Rounds(duty.__name__, duty, revival=REVIVAL) for duty in duties]
         for rounds in self._duties:
             rounds.begin()
+        self._minding = asyncio.create_task(self._mind_lease(), name="lease of the fleet")
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop watching; the nodes go on serving."""
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *([self._minding] if self._minding is not None else [])]
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*(rounds.end() for rounds in self._duties))
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._place.endpoints.close()
         await self._place.runtime.close()
 
@@ -132,6 +141,15 @@ class Fleet:
                     f"the addresses of the set {present.name} ({present.id}) are not recorded any more; "
                     f"put the folder runtime of this data folder back as it was"
                 )
+
+    async def _mind_lease(self) -> None:
+        """Stop looking and acting when the right to it ends (S7). What was sent may still be carried out, as
+        far as nodes take it from us.
+        """
+        await self._lease.over()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*(rounds.end() for rounds in self._duties))
 
     # What the service asks
 
@@ -212,6 +230,9 @@ class Fleet:
         self._start(worker)
 
     def _start(self, worker: Worker) -> None:
+        if self._lease.ended is not None:
+            worker.watch.close()
+            return
         task = asyncio.create_task(worker.run(), name=f"set {worker.set.id}")
         self._tasks[worker.set.id] = task
         task.add_done_callback(lambda done: self._ended(worker, done))
@@ -363,6 +384,7 @@ class Fleet:
         while True:
             await asyncio.sleep(ORPHANS)
             try:
+                await self._lease.confirm()
                 await self._remove_orphans()
             except (StoreTrouble, OSError) as trouble:
                 log.warning("store_trouble", trouble=str(trouble))

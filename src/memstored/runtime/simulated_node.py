@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from memstored.domain.controllers import Controller
 from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import Setting, TenantUser
@@ -93,7 +94,7 @@ class SimulatedNode:
     `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
     until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
     now. `files` are what it was given, `certificate` the fingerprint of the one that it shows: as they were
-    when it read them.
+    when it read them. `controller` has the node; where there are users nobody else's commands are taken (S7).
     """
 
     id: NodeId
@@ -136,6 +137,7 @@ class SimulatedNode:
     log: list[str] = field(default_factory=list)
     files: Mapping[str, bytes] = field(default_factory=dict)
     certificate: str | None = None
+    controller: Controller | None = None
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()

@@ -19,13 +19,17 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One changed line: `right` stands in the module exactly once and becomes `wrong`; `tests` must fail."""
+    """One changed line: `right` stands in the module exactly once and becomes `wrong`; `tests` must fail.
+
+    `room` is the folder of both.
+    """
 
     rule: str
     module: str
     right: str
     wrong: str
     tests: tuple[str, ...] = ("safety", "last_copy", "saved_data", "histories")
+    room: str = "domain"
 
 
 BUGS = (
@@ -251,23 +255,80 @@ APPLY_BUGS = (
 )
 
 
+_KNOWN, _TAKEN, _RECORDED = ("controllers",), ("taking",), ("store_controllers",)
+
+CONTROLLER_BUGS = (
+    Bug("S7 gives way to nobody", "controllers", " or other in self.former", " or True", _KNOWN),
+    Bug("S7 shuts out a state that was put back", "controllers", "other.number < self.since or ", "", _KNOWN),
+    Bug(
+        "H14 leaves the former its user",
+        "takeover",
+        '(("ACL", "DELUSER", *others),) if others else ()',
+        "()",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "H14 leaves the way in to who is half-way through",
+        "takeover",
+        '            ("ACL", "DELUSER", self._control.user),\n',
+        "",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 does not look who has the node",
+        "takeover",
+        "later = self._later(others)\n        if later is not None:\n            self._tell_superseded",
+        "later = self._later(())\n        if later is not None:\n            self._tell_superseded",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 does not look again",
+        "takeover",
+        "        others = self._others(replies[-1])\n",
+        "        others: list[str] = []\n",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "H14 tears the way in down in two steps",
+        "takeover",
+        '            ("MULTI",),\n',
+        '            ("PING",),\n',
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 records for whoever asks",
+        "controllers",
+        "if newest != [self._own]:",
+        "if False:",
+        _RECORDED,
+        "store",
+    ),
+    Bug("S7 counts by the clock alone", "controllers", "former[0].number + 1", "0", _RECORDED, "store"),
+)
+
+
 def planted(bug: Bug, ground: Path) -> Path:
     """A copy of the sources with the bug in it."""
     copy = ground / "src"
     shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    module = copy / "memstored" / "domain" / f"{bug.module}.py"
+    module = copy / "memstored" / bug.room / f"{bug.module}.py"
     text = module.read_text()
     assert text.count(bug.right) == 1, "the line is not there, or more than once"
     module.write_text(text.replace(bug.right, bug.wrong))
     return copy
 
 
-@pytest.mark.parametrize("bug", [*BUGS, *APPLY_BUGS], ids=lambda bug: bug.rule)
+@pytest.mark.parametrize("bug", [*BUGS, *APPLY_BUGS, *CONTROLLER_BUGS], ids=lambda bug: bug.rule)
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The safety tests or the random histories fail on it."""
     sources = planted(bug, tmp_path)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    files = [str(HERE / f"test_{name}.py") for name in bug.tests]
+    files = [str(HERE.parent / bug.room / f"test_{name}.py") for name in bug.tests]
     environment = {
         **os.environ,
         "PYTHONPATH": str(sources),

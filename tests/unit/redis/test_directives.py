@@ -21,7 +21,7 @@ def test_the_default_user_is_off_and_the_control_user_has_a_hash() -> None:
     default, control = (value for name, value in written if name == "user")
     assert default == "default off resetchannels -@all"
     assert control.startswith("memstored-control on #")
-    assert control.endswith(" ~* &* +@all")
+    assert control.endswith(" +acl|list +acl|setuser +acl|deluser +info +script|kill")
     assert "a secret" not in repr(written)
 
 
