@@ -27,9 +27,11 @@ from harness import (
     PROJECT,
     Api,
     LosableDatabase,
+    PlayedSender,
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingNotifier,
     RecordingPast,
     RecordingSequence,
     StandingClock,
@@ -40,6 +42,7 @@ from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
 from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.domain.destinations import Destinations
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
@@ -57,6 +60,7 @@ from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.service.webhooks import WebhookService
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
@@ -66,6 +70,7 @@ from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
+from memstored.store.webhooks import WebhookRepository
 
 CALLERS = {
     "reader": ("rita", ["reader"], PROJECT),
@@ -148,6 +153,7 @@ async def api(
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
+    notifier, sender = RecordingNotifier(), PlayedSender()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
@@ -199,6 +205,13 @@ async def api(
             clock=clock,
         ),
         passwords=passwords,
+        webhooks=WebhookService(
+            webhooks=WebhookRepository(database, clock, prepared.cipher),
+            sender=sender,  # type: ignore[arg-type]  # the one method that is used
+            notifier=notifier,
+            destinations=Destinations.of(allow=(), inner=[s.cidr for s in catalogue().subnets], http=False),
+            clock=clock,
+        ),
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
@@ -215,6 +228,8 @@ async def api(
             sequence=sequence,
             past=past,
             keeper=keeper,
+            notifier=notifier,
+            sender=sender,
             database=database,
             sets=sets,
             backups=backups,

@@ -55,6 +55,7 @@ from memstored.client.calls import (
     identity,
     parameter_groups,
     sets,
+    webhooks,
 )
 from memstored.client.session import Patience
 from memstored.client.wire import Call
@@ -654,6 +655,58 @@ async def value(client: AsyncClient, group_id: str) -> str:
     return next(it.value for it in parameters if it.name == "timeout")
 
 
+# The webhook
+
+RECEIVER = "https://receiver.example/"
+
+
+async def use_put_webhook(client: AsyncClient, api: Api) -> None:
+    """The secret comes with the first one."""
+    first = await client.put_webhook(RECEIVER)
+    second = await client.put_webhook(RECEIVER, event_names=["Cluster Failover"], enabled=False)
+
+    assert (await client.show_webhook()).event_names == ("Cluster Failover",)
+    assert (second.object_id, second.secret) == (first.object_id, None)
+    assert first.secret is not None
+    assert first.secret not in repr(first)
+
+
+async def use_show_webhook(client: AsyncClient, api: Api) -> None:
+    """With why nothing is sent."""
+    await client.put_webhook(RECEIVER, enabled=False)
+    seen = await client.show_webhook()
+
+    assert (seen.url, seen.enabled, seen.waiting, seen.failing) == (RECEIVER, False, 0, None)
+    assert seen.disabled is not None
+    assert (seen.disabled.code, seen.secrets[0].expires_at) == ("by_request", None)
+
+
+async def use_test_webhook(client: AsyncClient, api: Api) -> None:
+    """What came of it."""
+    await client.put_webhook(RECEIVER)
+    trial = await client.test_webhook()
+
+    assert (trial.delivered, trial.status, trial.milliseconds) == (True, 204, 250)
+
+
+async def use_rotate_webhook_secret(client: AsyncClient, api: Api) -> None:
+    """Another one, and the one before has an end."""
+    first = await client.put_webhook(RECEIVER)
+    second = await client.rotate_webhook_secret()
+
+    assert second.secret not in (None, first.secret)
+    assert [it.expires_at is None for it in (await client.show_webhook()).secrets] == [True, False]
+
+
+async def use_delete_webhook(client: AsyncClient, api: Api) -> None:
+    """There is none any more."""
+    made_webhook = await client.put_webhook(RECEIVER)
+
+    assert await client.delete_webhook() == made_webhook.object_id
+    with pytest.raises(NotFound):
+        await client.show_webhook()
+
+
 # What has no method of its own
 
 
@@ -705,7 +758,7 @@ def test_every_method_is_used_here() -> None:
 
 def every_call() -> Iterator[Call[Any]]:
     """One call of each kind, with something in the place of each argument."""
-    for room in (sets, backups, parameter_groups, catalogue, credentials, identity):
+    for room in (sets, backups, parameter_groups, catalogue, credentials, identity, webhooks):
         for name in room.__all__:
             make = getattr(room, name)
             needed = [p for p in inspect.signature(make).parameters.values() if p.default is p.empty]

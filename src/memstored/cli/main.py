@@ -24,6 +24,7 @@ from memstored.cli import (
     sets,
     state,
     users,
+    webhooks,
 )
 from memstored.cli.errors import Stop
 from memstored.cli.extra import server_rooms
@@ -50,6 +51,7 @@ app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(login.app, name="profile")
 app.command()(history.events)
 app.command()(history.operations)
