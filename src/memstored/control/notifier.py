@@ -7,6 +7,7 @@ committed, and by the service when it wrote a webhook; until then, or the next a
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -87,7 +88,9 @@ class Notifier:
     # The tasks
 
     def _take_up(self, desk: _Desk) -> None:
-        desk.task = asyncio.create_task(self._serve(desk), name=f"webhook of {desk.delivery.project_id}")
+        # Nothing that it does, or logs, belongs to the request that woke it.
+        name, nobody = f"webhook of {desk.delivery.project_id}", Context()
+        desk.task = asyncio.create_task(self._serve(desk), name=name, context=nobody)
         desk.task.add_done_callback(lambda task: self._ended(desk, task))
 
     def _ended(self, desk: _Desk, task: asyncio.Task[None]) -> None:
