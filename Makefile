@@ -33,6 +33,7 @@ demo: $(READY) ## show the service at work: create, fill, kill, fail over, heal
 test: $(READY) ## run every test; PYTEST_ARGS narrows, TEST_WORKERS (4) sets how many at once
 	@scripts/setup redis
 	@scripts/setup prometheus
+	@scripts/setup chromium
 	@scripts/setup engines
 	@scripts/setup s3
 	@scripts/setup clients

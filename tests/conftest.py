@@ -53,6 +53,7 @@ def missing_programs() -> list[str]:
         "Redis 5.0: no redis-server 5.0.6 in .tools": OLD_REDIS.exists(),
         "the commands of Redis 7.2: no valkey-server in .tools": VALKEY.exists(),
         "metrics in Prometheus: no prometheus": shutil.which("prometheus"),
+        "the console in a browser: no chromium": shutil.which("chromium"),
         "addresses of Redis 5.0: no haproxy": shutil.which("haproxy", path=f"{os.environ['PATH']}:{SYSTEM}"),
     }
     return [gap for gap, here in found.items() if not here]

@@ -40,6 +40,7 @@ from harness import (
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
+from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.destinations import Destinations
@@ -127,7 +128,9 @@ async def _token(issuer: EmbeddedIssuer, name: str, roles: list[str], project: s
 def app() -> FastAPI:
     """The house without services: built once for all tests, each of which puts its own services in."""
     unserved: Any = SimpleNamespace(issuer="embedded")
-    return create_app(unserved)
+    house = create_app(unserved)
+    install_console(house, PUBLIC_URL)
+    return house
 
 
 @pytest.fixture

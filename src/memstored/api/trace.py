@@ -59,8 +59,11 @@ class Trace:
 
 
 def _measure(scope: Scope, reply: "_Reply", seconds: float) -> None:
-    """Count it by the template of its path, never by the path itself; a method that nobody knows is one."""
-    if reply.status is None:
+    """Count it by the template of its path, never by the path itself; a method that nobody knows is one.
+
+    A stream is not counted: it takes as long as somebody listens.
+    """
+    if reply.status is None or state(scope).get("streaming"):
         return
     services: Services = scope["app"].state.services
     route = scope.get("route")

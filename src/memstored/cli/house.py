@@ -20,6 +20,8 @@ from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
 from memstored.cli.notifying import open_webhooks
 from memstored.cli.settings import USAGE, metrics_token
+from memstored.console.feed import Feed
+from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
@@ -85,10 +87,12 @@ _HOLDING = Unready(
 class House:
     """A running service. `first_admin` is set when this start made the first credential.
 
+    `feed` is what streams are sent from: it must be closed for the server to come to an end.
     `metrics` is to be served at an address of its own, where the settings name one.
     """
 
     app: FastAPI
+    feed: Feed
     fleet: Fleet
     metrics: MetricsDoor
     first_admin: NewCredential | None
@@ -241,7 +245,9 @@ async def open_house(
             # Writing the document about the API takes most of a start; a failover that is due does not wait.
             here = door if settings.metrics.address is None and (local or token is not None) else None
             app = await asyncio.to_thread(create_app, services, here)
-            yield House(app=app, fleet=fleet, metrics=door, first_admin=first_admin)
+            console = install_console(app, url)
+            sets.observe(lambda written: console.feed.wake(written.project_id))
+            yield House(app=app, feed=console.feed, fleet=fleet, metrics=door, first_admin=first_admin)
     finally:
         await database.close()
 

@@ -216,6 +216,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, house: House, folder: DataFolder, doors: _Doors) -> None:
         super().__init__(uvicorn.Config(house.app, **SERVER, **_fronted(doors.front)))
+        self._feed = house.feed
         self._folder = folder
         self._url = doors.url
         self._certificate = doors.front.certificate
@@ -245,6 +246,11 @@ class _Server(uvicorn.Server):
             log.warning("certificate_not_read", trouble=str(trouble))
         else:
             log.info("certificate_read")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which would last for as long as somebody listens, and then everything else."""
+        await self._feed.close()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, then say so."""

@@ -3,10 +3,11 @@
 import asyncio
 import errno
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import ParamSpec, Self, TypeVar
 
 from memstored.objects.errors import ObjectTrouble
+from memstored.objects.priority import pool_behind_all
 
 __all__ = ["Steps"]
 
@@ -26,7 +27,7 @@ class Steps:
     """
 
     def __init__(self, timeout: float, *, last: Callable[[], None] | None = None) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="objects")
+        self._pool = pool_behind_all()
         self._timeout = timeout
         self._last = last
         self._handed: Future[None] | None = None

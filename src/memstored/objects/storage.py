@@ -17,6 +17,7 @@ from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.places import place_of
+from memstored.objects.priority import pool_behind_all
 from memstored.objects.protocol import Found, Place
 
 __all__ = [
@@ -126,19 +127,22 @@ class _Pieces:
         return Stored(size=self._size, checksum=self._hash.hexdigest())
 
     async def run(self) -> AsyncGenerator[bytes, None]:
-        loop = asyncio.get_running_loop()
-        async with aclosing(_joined(self._chunks)) as pieces:
-            # While one piece is hashed, and the one before it stored, the next one comes.
-            hashed: Awaitable[None] | None = None
-            async for piece in pieces:
+        pool = pool_behind_all()
+        try:
+            async with aclosing(_joined(self._chunks)) as pieces:
+                # While one piece is hashed, and the one before it stored, the next one comes.
+                hashed: Awaitable[None] | None = None
+                async for piece in pieces:
+                    if hashed:
+                        await hashed
+                    # hashlib lets go of the interpreter's lock for pieces of this size.
+                    hashed = asyncio.wrap_future(pool.submit(self._hash.update, piece))
+                    self._size += len(piece)
+                    yield piece
                 if hashed:
                     await hashed
-                # hashlib lets go of the interpreter's lock for pieces of this size.
-                hashed = loop.run_in_executor(None, self._hash.update, piece)
-                self._size += len(piece)
-                yield piece
-            if hashed:
-                await hashed
+        finally:
+            pool.shutdown(wait=False)
 
 
 async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

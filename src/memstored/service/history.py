@@ -6,11 +6,17 @@ from typing import Protocol
 
 from memstored.domain.clock import Clock
 from memstored.domain.history import POINTS, STEP, Column, NodeHistory
+from memstored.domain.model import InstanceSet
 from memstored.domain.words import NodeId, SetId
 from memstored.identity.protocol import Caller
 from memstored.service.sets import SetService
 
-__all__ = ["Chart", "HistoryService", "NodeChart", "Past"]
+__all__ = ["Chart", "Glance", "HistoryService", "NodeChart", "Past"]
+
+GLANCE = 60
+"""Minutes that a glance holds."""
+FRESH = 5
+"""Minutes after which a figure does not count as present any more."""
 
 
 class Past(Protocol):
@@ -39,6 +45,24 @@ class Chart:
     step: int
     points: int
     nodes: tuple[NodeChart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """The last hour of a set, minute by minute, as its primary of each minute had it; None: nothing was seen.
+
+    Bytes; commands per second; percent.
+    """
+
+    used_memory: Sequence[float | None]
+    maxmemory: Sequence[float | None]
+    ops_per_sec: Sequence[float | None]
+    hitrate_percent: Sequence[float | None]
+
+    @staticmethod
+    def latest(values: Sequence[float | None]) -> float | None:
+        """The present value of one of these; None when the last that was seen is too old."""
+        return next((value for value in reversed(values[-FRESH:]) if value is not None), None)
 
 
 class HistoryService:
@@ -71,6 +95,27 @@ class HistoryService:
         )
         shown = tuple(chart for chart in charts if chart.present or _seen(chart))
         return Chart(since=slots.start * STEP, step=step, points=len(slots) // width, nodes=shown)
+
+    def glance(self, instance_set: InstanceSet) -> Glance:
+        """What is to be seen at a glance of a set that the caller was given."""
+        now = int(self._clock.wall()) // STEP
+        kept, slots = self._past.of(instance_set.id), range(now - GLANCE + 1, now + 1)
+        reigns = [(it.ring, it.ring.read(Column.PRIMARY, slots, 1)) for it in kept.values()]
+        ruled = [(ring, reign) for ring, reign in reigns if any(reign)]
+
+        def series(column: Column) -> list[float | None]:
+            values: list[float | None] = [None] * GLANCE
+            for ring, reign in ruled:
+                for place, value in enumerate(ring.read(column, slots, 1)):
+                    values[place] = value if reign[place] else values[place]
+            return values
+
+        return Glance(
+            used_memory=series(Column.USED_MEMORY),
+            maxmemory=series(Column.MAXMEMORY),
+            ops_per_sec=series(Column.OPS_PER_SEC),
+            hitrate_percent=series(Column.HITRATE_PERCENT),
+        )
 
     def _slots(self, since: float | None, step: int) -> range:
         """Whole steps of the window, the one that is not over yet among them."""

@@ -79,6 +79,11 @@ class SetRepository:
         self._clock = clock
         self._cipher = cipher
         self._known = Known()
+        self._observer: Callable[[InstanceSet], None] | None = None
+
+    def observe(self, observer: Callable[[InstanceSet], None]) -> None:
+        """Tell it of every set that is written from now on, once that is recorded."""
+        self._observer = observer
 
     async def add(
         self,
@@ -97,6 +102,7 @@ class SetRepository:
         change = _Change(None, replace(after, revision=1), events, self._clock.wall(), node_quota, further)
         sealed = self._cipher.seal(json.dumps(plain(identities)))
         await self._database.write(_add, change, sealed)
+        self._written(change.after)
         return _settled(change.after)
 
     async def commit(
@@ -119,7 +125,12 @@ class SetRepository:
         change = _Change(before, written, events, self._clock.wall(), node_quota, further)
         write = self._database.write_first if _awaited(before, after) else self._database.write
         await write(_commit, change)
+        self._written(written)
         return _settled(written)
+
+    def _written(self, instance_set: InstanceSet) -> None:
+        if self._observer is not None:
+            self._observer(instance_set)
 
     async def load(self, set_id: str) -> InstanceSet | None:
         """The set of that id; None when there is none, or no longer."""

@@ -1,0 +1,1 @@
+"""The console: another door of the service, for people with a browser."""

@@ -1,0 +1,195 @@
+"""Live parts of pages: whoever looks at the same thing shares one look at it.
+
+A page's live parts are a `Topic`. While somebody listens to it, it is looked at when something of its
+project was written, and else now and then, never more often than twice a second; a part is told on only when
+it changed. Nothing is asked of a node, and nothing is kept for a reader but the names of the parts that it
+has not had yet, so a slow one costs no memory.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from memstored.domain.errors import Fault, Unavailable
+from memstored.objects.storage import ObjectTrouble
+from memstored.store.errors import StoreTrouble
+
+__all__ = ["Feed", "Listener", "Parts", "Topic"]
+
+APART = 0.5
+"""Seconds between two looks at least."""
+CALM = 2.0
+"""Seconds between two looks at most: lag and figures change without being written."""
+MOST_OF_ONE = 4
+"""Streams of a session: a browser has six connections to a service, and pages need some of them."""
+MOST = 500
+"""Streams of the service."""
+
+Parts = Mapping[str, str]
+"""HTML by the name of the part that it is the content of."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What a page's live parts show.
+
+    Topics with the same `key` show the same, so it holds all that `look` depends on: the project, ids, the
+    language. `look` returns the parts as they are now; what it raises as `Fault` ends the stream, as of a set
+    that is gone.
+    """
+
+    key: Hashable
+    project_id: str
+    look: Callable[[], Awaitable[Parts]]
+
+
+class Listener:
+    """One who listens: a browser's page."""
+
+    def __init__(self, watched: "_Watched") -> None:
+        self._watched = watched
+        self._due: set[str] = set()
+        self._stirred = asyncio.Event()
+
+    async def news(self, seconds: float) -> Parts:
+        """The parts that changed, as they are now; none after `seconds` without. `EOFError`: it is over."""
+        await _rest(self._stirred, seconds)
+        self._stirred.clear()
+        if self._watched.ended:
+            raise EOFError
+        told = {name: self._watched.parts[name] for name in sorted(self._due)}
+        self._due.clear()
+        return told
+
+    def stir(self, names: set[str]) -> None:
+        """These parts changed; none of them: it is over."""
+        self._due |= names
+        self._stirred.set()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Watched:
+    """A topic that somebody listens to."""
+
+    topic: Topic
+    parts: dict[str, str] = field(default_factory=dict)
+    listeners: set[Listener] = field(default_factory=set)
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+
+    def show(self, parts: Parts) -> None:
+        """Tell on what differs from what was seen before."""
+        changed = {name for name, content in parts.items() if self.parts.get(name) != content}
+        self.parts |= parts
+        if changed:
+            for listener in self.listeners:
+                listener.stir(changed)
+
+    def end(self) -> None:
+        """Tell everybody that nothing comes any more."""
+        self.ended = True
+        for listener in self.listeners:
+            listener.stir(set())
+
+
+async def _rest(event: asyncio.Event, seconds: float) -> None:
+    """Return when the event comes, and after so many seconds without it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+class Feed:
+    """All topics that somebody listens to. `sleep` and `rest` are how it waits."""
+
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rest: Callable[[asyncio.Event, float], Awaitable[None]] = _rest,
+    ) -> None:
+        self._sleep = sleep
+        self._rest = rest
+        self._watched: dict[Hashable, _Watched] = {}
+        self._tasks: dict[_Watched, asyncio.Task[None]] = {}
+        self._holders: Counter[str] = Counter()
+        self._closed = False
+
+    def wake(self, project_id: str) -> None:
+        """Something of the project was written: look at it soon."""
+        for watched in self._watched.values():
+            if watched.topic.project_id == project_id:
+                watched.stirred.set()
+
+    @contextmanager
+    def joined(self, topic: Topic, holder: str) -> Iterator[Listener]:
+        """A listener for the length of the block; raises `Unavailable` when there are too many.
+
+        `holder` is whose stream it is: one session has a few.
+        """
+        if self._closed or self._holders[holder] >= MOST_OF_ONE or self._holders.total() >= MOST:
+            raise Unavailable("Too many pages are open that show what happens; close some")
+        watched = self._watched.get(topic.key) or self._begin(topic)
+        listener = Listener(watched)
+        watched.listeners.add(listener)
+        self._holders[holder] += 1
+        if watched.parts or watched.ended:
+            listener.stir(set(watched.parts))
+        try:
+            yield listener
+        finally:
+            watched.listeners.discard(listener)
+            self._holders -= Counter({holder: 1})
+            if not watched.listeners:
+                self._drop(watched)
+
+    def _begin(self, topic: Topic) -> _Watched:
+        watched = self._watched[topic.key] = _Watched(topic=topic)
+        task = asyncio.create_task(self._watch(watched), name=f"feed {topic.key}")
+        self._tasks[watched] = task
+        task.add_done_callback(lambda done: self._ended(watched, done))
+        return watched
+
+    def _drop(self, watched: _Watched) -> None:
+        """Nobody listens any more: look no more."""
+        if self._watched.get(watched.topic.key) is watched:
+            del self._watched[watched.topic.key]
+        task = self._tasks.get(watched)
+        if task is not None:
+            task.cancel()
+
+    def _ended(self, watched: _Watched, task: asyncio.Task[None]) -> None:
+        """Let go who listens to a topic that is looked at no more; a fault that nobody foresaw is said."""
+        self._tasks.pop(watched, None)
+        if self._watched.get(watched.topic.key) is watched:
+            del self._watched[watched.topic.key]
+        watched.end()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("feed_failed", exc_info=fault)
+
+    async def _watch(self, watched: _Watched) -> None:
+        """Look for as long as somebody listens and there is something to see."""
+        while True:
+            watched.stirred.clear()
+            try:
+                watched.show(await watched.topic.look())
+            except Fault:
+                return
+            except (StoreTrouble, ObjectTrouble) as trouble:
+                log.warning("feed_without_news", trouble=str(trouble))
+            await self._sleep(APART)
+            await self._rest(watched.stirred, CALM - APART)
+
+    async def close(self) -> None:
+        """End every stream; there are no others from now on."""
+        self._closed = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,86 @@
+"""A topic as server-sent events, to one browser.
+
+Each part that changed is an event of its name, with the HTML as its data; `sse-swap` of the page takes it. It
+ends with the event `end` when the session does, when the service stops, and when there is nothing to see any
+more: the browser does not come back then (`sse-close`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from memstored.console.feed import Feed, Listener, Topic
+
+__all__ = ["END", "Stream", "event"]
+
+END = "end"
+"""The event after which nothing comes."""
+
+HEARTBEAT = 15.0
+"""Seconds after which something is sent in any case, so that nothing in between takes it for dead."""
+PATIENCE = 20.0
+"""Seconds that a reader may take to take something; a slower one is dropped."""
+
+_BEAT = b": still here\n\n"
+_HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    # Said to proxies that would collect it first.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+def event(name: str, content: str = "") -> bytes:
+    """One event; a line of its data for each line of the content."""
+    data = "".join(f"data: {line}\n" for line in content.splitlines() or [""])
+    return f"event: {name}\n{data}\n".encode()
+
+
+class Stream(Response):
+    """The response. `valid` tells whether the session still is; `holder` is whose it is."""
+
+    def __init__(
+        self, feed: Feed, topic: Topic, *, holder: str, valid: Callable[[], Awaitable[bool]]
+    ) -> None:
+        super().__init__()
+        self._feed = feed
+        self._topic = topic
+        self._holder = holder
+        self._valid = valid
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's form
+        """Send events until the reader is gone, or too slow, or the session is over."""
+        tasks = {asyncio.create_task(self._send(send)), asyncio.create_task(_left(receive))}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, TimeoutError):
+                raise outcome
+
+    async def _send(self, send: Send) -> None:
+        with self._feed.joined(self._topic, self._holder) as listener:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            async for piece in self._pieces(listener):
+                async with asyncio.timeout(PATIENCE):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pieces(self, listener: Listener) -> AsyncIterator[bytes]:
+        try:
+            while await self._valid():
+                news = await listener.news(HEARTBEAT)
+                yield b"".join(event(name, content) for name, content in news.items()) or _BEAT
+        except EOFError:
+            pass
+        yield event(END)
+
+
+async def _left(receive: Receive) -> None:
+    """Return when the reader is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

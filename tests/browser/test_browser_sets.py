@@ -1,0 +1,75 @@
+"""The list of sets, and the way to it."""
+
+import time
+
+import pytest
+from accessibility import DESK, PHONE, assert_accessible, assert_fits
+from live_set import LiveSet
+from playwright.sync_api import Browser, Page, expect
+from service_process import NEWEST, ServiceProcess, kill
+from signing import sign_in
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_way_to_the_list_is_open_to_everybody(
+    service: ServiceProcess, signed_in: Page, scheme: str, language: str
+) -> None:
+    """Sign-in, list, and what is not there: nothing serious in either scheme and language."""
+    LiveSet.running(service, NEWEST, 1, instanceSetName="orders")
+    signed_in.emulate_media(color_scheme=scheme)
+    for place in ("sets", "sign-in"):
+        signed_in.set_viewport_size(DESK)
+        signed_in.goto(f"language?to={language}&back={place}")
+        assert_accessible(signed_in)
+        signed_in.set_viewport_size(PHONE)
+        assert_accessible(signed_in)
+        assert_fits(signed_in)
+
+
+def test_a_set_appears_and_comes_to_run(service: ServiceProcess, signed_in: Page) -> None:
+    """Without a reload the list shows what is ordered elsewhere, until it runs."""
+    expect(signed_in.get_by_text("There is no set yet")).to_be_visible()
+
+    LiveSet.ordered(service, NEWEST, 1, instanceSetName="orders")
+
+    row = signed_in.get_by_role("row", name="orders")
+    expect(row).to_be_visible()
+    expect(row.get_by_text("Running", exact=True)).to_be_visible(timeout=60_000)
+
+
+def test_a_failover_shows_within_a_second(service: ServiceProcess, signed_in: Page) -> None:
+    """The death of a primary is on the page before one could have reloaded it."""
+    live = LiveSet.running(service, NEWEST, 2, instanceSetName="orders")
+    row = signed_in.get_by_role("row", name="orders")
+    expect(row.get_by_text("Running", exact=True)).to_be_visible()
+
+    kill(service.server_of(live.primary()["objectId"]))
+    began = time.monotonic()
+    expect(row.get_by_text("Running", exact=True)).to_be_hidden(timeout=5_000)
+
+    assert time.monotonic() - began < 1
+    live.await_whole(2)
+
+
+def test_the_list_can_be_read_without_scripts(service: ServiceProcess, browser: Browser) -> None:
+    """Signing in, looking and signing out work with JavaScript off."""
+    LiveSet.running(service, NEWEST, 1, instanceSetName="orders")
+    with browser.new_context(base_url=f"{service.url}/console/", java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(service, page)
+        expect(page.get_by_role("row", name="orders")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
+def test_the_list_can_be_used_by_keyboard(signed_in: Page) -> None:
+    """The first stop is the way past the navigation."""
+    signed_in.goto("sets")
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.get_by_role("link", name="Skip to the content")).to_be_focused()
+
+    signed_in.keyboard.press("Enter")
+    signed_in.keyboard.press("Tab")
+
+    expect(signed_in.get_by_label("Name")).to_be_focused()

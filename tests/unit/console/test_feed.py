@@ -1,0 +1,262 @@
+"""What is shared between those who look at the same thing, and when it is looked at."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from memstored.console.feed import APART, CALM, MOST_OF_ONE, Feed, Listener, Parts, Topic
+from memstored.domain.errors import NotFound, Unavailable
+from memstored.store.errors import StoreTrouble
+
+PROJECT = "a project"
+
+
+class Time:
+    """Stands still: who sleeps or rests wakes by `pass_by`, or, resting, by its event."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self._passed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until the time passes."""
+        self.asked.append(seconds)
+        await self._passed.wait()
+
+    async def rest(self, event: asyncio.Event, seconds: float) -> None:
+        """Sleep until the time passes or the event comes."""
+        tasks = [asyncio.create_task(event.wait()), asyncio.create_task(self.sleep(seconds))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def pass_by(self) -> None:
+        """Let everybody wake who sleeps now."""
+        await settle()
+        passed, self._passed = self._passed, asyncio.Event()
+        passed.set()
+        await settle()
+
+
+async def settle() -> None:
+    """Let everything go on until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class Sight:
+    """What there is to see, and how often it was looked at."""
+
+    def __init__(self, **parts: str) -> None:
+        self.parts = parts
+        self.looks = 0
+        self.trouble: Exception | None = None
+
+    async def look(self) -> Parts:
+        """Look."""
+        self.looks += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return dict(self.parts)
+
+    def topic(self, key: str = "sets", project: str = PROJECT) -> Topic:
+        """The topic of it."""
+        return Topic(key=key, project_id=project, look=self.look)
+
+
+@pytest.fixture
+def time() -> Time:
+    """A time that stands still."""
+    return Time()
+
+
+@pytest.fixture
+async def feed(time: Time) -> AsyncIterator[Feed]:
+    """A feed in that time."""
+    made = Feed(sleep=time.sleep, rest=time.rest)
+    yield made
+    await made.close()
+
+
+async def told(listener: Listener) -> Parts:
+    """What a listener is told by now; nothing if that is nothing."""
+    await settle()
+    return await listener.news(0)
+
+
+async def test_everything_is_told_first(feed: Feed) -> None:
+    """Who begins to listen gets every part."""
+    with feed.joined(Sight(rows="one", head="two").topic(), "me") as listener:
+        assert await told(listener) == {"head": "two", "rows": "one"}
+
+
+async def test_only_what_changed_is_told(feed: Feed, time: Time) -> None:
+    """A part that is as it was is not sent again."""
+    sight = Sight(rows="one", head="two")
+    with feed.joined(sight.topic(), "me") as listener:
+        await told(listener)
+        sight.parts["rows"] = "three"
+        feed.wake(PROJECT)
+        await time.pass_by()
+
+        assert await told(listener) == {"rows": "three"}
+        assert await told(listener) == {}
+
+
+async def test_a_change_is_seen_at_once_after_a_calm(feed: Feed, time: Time) -> None:
+    """Half a second after the last look nothing holds the next one up."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me") as listener:
+        await time.pass_by()
+        sight.parts["rows"] = "two"
+        feed.wake(PROJECT)
+
+        assert (await told(listener))["rows"] == "two"
+
+
+async def test_looks_are_half_a_second_apart(feed: Feed, time: Time) -> None:
+    """However often something is written, it is looked at twice a second at most."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me"):
+        await settle()
+        for _ in range(100):
+            feed.wake(PROJECT)
+            await settle()
+
+        assert sight.looks == 1
+        await time.pass_by()
+        assert sight.looks == 2
+        assert time.asked[0] == APART
+
+
+async def test_it_is_looked_at_now_and_then(feed: Feed, time: Time) -> None:
+    """What changes without being written, as lag does, is seen after two seconds."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me"):
+        await time.pass_by()
+        await time.pass_by()
+
+        assert sight.looks == 2
+        assert time.asked[:2] == [APART, CALM - APART]
+
+
+async def test_other_projects_wake_nobody(feed: Feed, time: Time) -> None:
+    """A project is looked at for what is written in it."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me"):
+        await time.pass_by()
+        feed.wake("another project")
+        await settle()
+
+        assert sight.looks == 1
+
+
+async def test_a_look_is_shared(feed: Feed) -> None:
+    """Twenty who look at the same cost one look; who comes later gets what is known."""
+    sight = Sight(rows="one")
+    async with AsyncExitStack() as stack:
+        listeners = [stack.enter_context(feed.joined(sight.topic(), f"{n}")) for n in range(20)]
+
+        assert [await told(listener) for listener in listeners] == [{"rows": "one"}] * 20
+        late = stack.enter_context(feed.joined(sight.topic(), "late"))
+        assert await told(late) == {"rows": "one"}
+        assert sight.looks == 1
+
+
+async def test_nobody_listens_nobody_looks(feed: Feed, time: Time) -> None:
+    """With the last listener the looking ends, and it begins anew with the next."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me"):
+        await settle()
+    feed.wake(PROJECT)
+    await time.pass_by()
+    assert sight.looks == 1
+
+    with feed.joined(sight.topic(), "me") as listener:
+        assert await told(listener) == {"rows": "one"}
+    assert sight.looks == 2
+
+
+async def test_a_slow_reader_gets_the_latest(feed: Feed, time: Time) -> None:
+    """What was not taken in time is not kept: the part is told as it is now."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me") as listener:
+        for content in ("two", "three"):
+            await settle()
+            sight.parts["rows"] = content
+            feed.wake(PROJECT)
+            await time.pass_by()
+
+        assert await told(listener) == {"rows": "three"}
+
+
+async def test_what_is_gone_ends_the_stream(feed: Feed, time: Time) -> None:
+    """A set that was deleted is not looked for any more."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me") as listener:
+        await told(listener)
+        sight.trouble = NotFound("There is none.")
+        feed.wake(PROJECT)
+        await time.pass_by()
+
+        with pytest.raises(EOFError):
+            await told(listener)
+
+
+async def test_a_lost_store_is_waited_for(feed: Feed, time: Time) -> None:
+    """While nothing can be read there is no news, and then there is."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(), "me") as listener:
+        await told(listener)
+        sight.trouble = StoreTrouble("The disk is gone.")
+        await time.pass_by()
+        await time.pass_by()
+        sight.trouble, sight.parts = None, {"rows": "two"}
+        await time.pass_by()
+        await time.pass_by()
+
+        assert await told(listener) == {"rows": "two"}
+
+
+async def test_a_broken_look_ends_the_stream(feed: Feed) -> None:
+    """Who listens is let go; the fault is in the log, not in the feed's way."""
+    sight = Sight(rows="one")
+    sight.trouble = RuntimeError("a mistake")
+    with feed.joined(sight.topic(), "me") as listener, pytest.raises(EOFError):
+        await told(listener)
+
+
+@pytest.mark.parametrize("holder", [lambda _n: "me", str])
+async def test_streams_are_bounded(
+    feed: Feed, holder: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session has a few, and the service a number that it can bear; one that ended makes room."""
+    monkeypatch.setattr("memstored.console.feed.MOST", MOST_OF_ONE)
+    topic = Sight(rows="one").topic()
+    async with AsyncExitStack() as stack:
+        for number in range(MOST_OF_ONE - 1):
+            stack.enter_context(feed.joined(topic, holder(number)))
+        with feed.joined(topic, holder(MOST_OF_ONE)), pytest.raises(Unavailable):
+            stack.enter_context(feed.joined(topic, holder(MOST_OF_ONE + 1)))
+
+        stack.enter_context(feed.joined(topic, holder(MOST_OF_ONE + 2)))
+
+
+async def test_the_end_of_the_service_ends_every_stream(feed: Feed) -> None:
+    """Nobody is kept waiting, and nobody begins any more."""
+    with feed.joined(Sight(rows="one").topic(), "me") as listener:
+        await told(listener)
+        waiting: Awaitable[Parts] = asyncio.create_task(listener.news(3600))
+        await settle()
+
+        await feed.close()
+
+        with pytest.raises(EOFError):
+            await waiting
+    with pytest.raises(Unavailable):
+        feed.joined(Sight(rows="one").topic(), "me").__enter__()
