@@ -1,7 +1,6 @@
 """What sends events to webhooks, put together."""
 
 import random
-from ssl import SSLContext
 
 from memstored.api.schemas.set_views import EventRow
 from memstored.cli.errors import Stop
@@ -13,7 +12,7 @@ from memstored.domain.clock import Clock
 from memstored.domain.destinations import Destinations
 from memstored.domain.settings import WebhookSettings
 from memstored.notify.lookup import SystemLookup
-from memstored.notify.sender import Sender, trusting
+from memstored.notify.sender import Sender, check_authorities
 from memstored.service.webhooks import WebhookService
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
@@ -36,9 +35,8 @@ def open_webhooks(
     """What sends events, told by the database but not at work yet, and the use cases. Raises `Stop`."""
     inner = (subnet.cidr for subnet in catalogue.subnets)
     destinations = Destinations.of(allow=settings.allow, inner=inner, http=settings.http)
-    sender = Sender(
-        destinations=destinations, trust=_trust(settings.ca_file), lookup=SystemLookup(), clock=clock
-    )
+    _check(settings.ca_file)
+    sender = Sender(destinations=destinations, lookup=SystemLookup(), clock=clock, ca_file=settings.ca_file)
     webhooks = WebhookRepository(database, clock, cipher)
     notifier = Notifier(
         Courier(
@@ -59,9 +57,11 @@ def open_webhooks(
     return notifier, service
 
 
-def _trust(ca_file: str | None) -> SSLContext:
+def _check(ca_file: str | None) -> None:
+    if ca_file is None:
+        return
     try:
-        return trusting(ca_file)
+        check_authorities(ca_file)
     except OSError as fault:
         why = fault.strerror or "it holds no certificate in PEM"
         raise Stop(f"webhook.ca_file: {ca_file} can not be used: {why}.", code=USAGE) from None

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
-
-import httpx
+from typing import TYPE_CHECKING
 
 from memstored.domain.clock import Clock
 from memstored.domain.destinations import Address, Destinations
@@ -20,108 +19,109 @@ from memstored.domain.webhook import Attempt, Secret, Verdict
 from memstored.notify.lookup import Lookup, Unresolved
 from memstored.notify.message import Message, signed
 
-__all__ = ["DEADLINE", "Sender", "trusting"]
+if TYPE_CHECKING:
+    from memstored.notify.transport import Url
+
+__all__ = ["DEADLINE", "Sender", "check_authorities"]
 
 DEADLINE = 10.0
 """Seconds for a whole attempt, from looking up the name to the status of the answer."""
-CONNECT = 3.0
-"""Seconds for a connection to one address."""
 ADDRESSES = 3
 """How many addresses of a name are tried."""
-WORDS = 200
-"""Characters of what is said of a connection that failed."""
 
 
-def trusting(ca_file: str | None) -> ssl.SSLContext:
-    """Whom receivers may have their certificates from: the system's authorities, and those in the file.
-
-    Raises `OSError` (`ssl.SSLError` is one) when it can not be read, or holds none.
-    """
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
+def check_authorities(ca_file: str) -> None:
+    """Raise `OSError` (`ssl.SSLError` is one) when the file can not be read, or holds no certificate."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
 
 
 class Sender:
-    """Sends messages. Every call is on its own: no connection, and no cookie, outlives it."""
+    """Sends messages.
+
+    Receivers may have their certificates from the system's authorities, and those in `ca_file` (PEM).
+    """
 
     def __init__(
-        self, *, destinations: Destinations, trust: ssl.SSLContext, lookup: Lookup, clock: Clock
+        self, *, destinations: Destinations, lookup: Lookup, clock: Clock, ca_file: str | None = None
     ) -> None:
         self._destinations = destinations
-        self._trust = trust
         self._lookup = lookup
         self._clock = clock
+        self._ca_file = ca_file
         self._agent = f"memstored/{version('memstored')}"
+        self._trust: ssl.SSLContext | None = None
 
     async def send(self, url: str, message: Message, keys: Sequence[Secret]) -> Attempt:
         """Send a message, signed with each of these secrets, to a URL that was checked."""
+        trust = await self._loaded()
         began = self._clock.monotonic()
-        attempt = await self._attempt(url, message, keys)
+        attempt = await self._attempt(url, message, keys, trust)
         return replace(attempt, seconds=self._clock.monotonic() - began)
 
-    async def _attempt(self, url: str, message: Message, keys: Sequence[Secret]) -> Attempt:
+    async def _loaded(self) -> ssl.SSLContext:
+        """Whom to trust. The first message has this and the HTTP library loaded, in a thread: the loop does
+        not wait for that, nor does the start of a service that never sends.
+        """
+        if self._trust is None:
+            self._trust = await asyncio.to_thread(_load, self._ca_file)
+        return self._trust
+
+    async def _attempt(
+        self, url: str, message: Message, keys: Sequence[Secret], trust: ssl.SSLContext
+    ) -> Attempt:
+        from memstored.notify.transport import TransportTrouble, Url  # noqa: PLC0415 - see `_loaded`
+
         try:
             async with asyncio.timeout(DEADLINE):
-                where = httpx.URL(url)
+                where = Url(url)
                 addresses = await self._open_addresses(where)
                 if not addresses:
                     return _forbidden()
-                return _answered(await self._post(where, addresses, message, keys))
+                return _answered(await self._post(where, addresses, message, keys, trust))
         except TimeoutError:
             return _unreachable(f"It gave no answer within {DEADLINE:.0f} s.")
-        except Unresolved as fault:
+        except (Unresolved, TransportTrouble) as fault:
             return _unreachable(str(fault))
-        except (httpx.TransportError, httpx.InvalidURL) as trouble:
-            return _unreachable(f"{str(trouble)[:WORDS] or type(trouble).__name__}.")
 
-    async def _open_addresses(self, url: httpx.URL) -> list[Address]:
+    async def _open_addresses(self, url: "Url") -> list[Address]:
         """Those that may be connected to; none also where the operator wants TLS and the URL has none."""
-        if url.scheme != "https" and not self._destinations.http:
+        if not url.encrypted and not self._destinations.http:
             return []
-        found = await self._lookup.addresses(url.raw_host.decode("ascii"))
+        found = await self._lookup.addresses(url.host)
         return [address for address in found if self._destinations.admit(address)][:ADDRESSES]
 
     async def _post(
-        self, url: httpx.URL, addresses: Sequence[Address], message: Message, keys: Sequence[Secret]
+        self,
+        url: "Url",
+        addresses: Sequence[Address],
+        message: Message,
+        keys: Sequence[Secret],
+        trust: ssl.SSLContext,
     ) -> int:
         """The status of the answer, from the first address that takes a connection."""
-        *others, last = addresses
-        for address in others:
-            try:
-                return await self._post_to(address, url, message, keys)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return await self._post_to(last, url, message, keys)
+        from memstored.notify.transport import NotConnected, post  # noqa: PLC0415 - see `_loaded`
 
-    async def _post_to(
-        self, address: Address, url: httpx.URL, message: Message, keys: Sequence[Secret]
-    ) -> int:
         headers = {
-            "host": url.netloc.decode("ascii"),
             "content-type": "application/json",
             "user-agent": self._agent,
             **signed(message, keys, self._clock.wall()),
         }
-        async with httpx.AsyncClient(
-            verify=self._trust,
-            timeout=httpx.Timeout(DEADLINE, connect=CONNECT),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
-            trust_env=False,
-            follow_redirects=False,
-        ) as http:
-            request = http.build_request(
-                "POST",
-                url.copy_with(host=str(address)),
-                content=message.body,
-                headers=headers,
-                extensions={"sni_hostname": url.raw_host.decode("ascii")},
-            )
-            response = await http.send(request, stream=True)
-            # Unread, which ends the connection: the body may have no end.
-            await response.aclose()
-            return response.status_code
+        *others, last = addresses
+        for address in others:
+            try:
+                return await post(url, address, message.body, headers, trust=trust)
+            except NotConnected:
+                continue
+        return await post(url, last, message.body, headers, trust=trust)
+
+
+def _load(ca_file: str | None) -> ssl.SSLContext:
+    from memstored.notify import transport  # noqa: F401, PLC0415 - loaded here, used by who sends
+
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 def _answered(status: int) -> Attempt:

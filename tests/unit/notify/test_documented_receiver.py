@@ -20,7 +20,7 @@ from memstored.domain.webhook import Line, Secret, Webhook
 from memstored.domain.words import WebhookId
 from memstored.notify.lookup import SystemLookup
 from memstored.notify.message import Message, new_secret, of_events, of_test, signed
-from memstored.notify.sender import Sender, trusting
+from memstored.notify.sender import Sender
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/how-to/webhooks.md"
 SECRET = Secret(value=new_secret())
@@ -75,7 +75,6 @@ def sender() -> Sender:
     """What the service sends with; it may connect to this machine."""
     return Sender(
         destinations=Destinations.of(allow=["127.0.0.1/32"], inner=(), http=True),
-        trust=trusting(None),
         lookup=SystemLookup(),
         clock=SystemClock(),
     )

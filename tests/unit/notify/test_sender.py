@@ -16,7 +16,7 @@ from memstored.domain.webhook import Attempt, Secret, Verdict
 from memstored.notify import sender as sending
 from memstored.notify.lookup import Unresolved
 from memstored.notify.message import Message, new_secret
-from memstored.notify.sender import Sender, trusting
+from memstored.notify.sender import Sender
 from memstored.redis.certificates import Signer, new_authority
 from receiver import ENDLESS, ENDLESS_HEAD, SILENT, Receiver, receiving
 
@@ -43,14 +43,14 @@ class Names:
 
 
 def sender(
-    names: Names | None = None, *, destinations: Destinations = LOCAL, trust: ssl.SSLContext | None = None
+    names: Names | None = None, *, destinations: Destinations = LOCAL, ca_file: Path | None = None
 ) -> Sender:
     """A sender that may connect to this machine."""
     return Sender(
         destinations=destinations,
-        trust=trust or trusting(None),
         lookup=names or Names([HERE]),
         clock=SystemClock(),
+        ca_file=None if ca_file is None else str(ca_file),
     )
 
 
@@ -262,7 +262,7 @@ def papers(tmp_path: Path) -> Papers:
 
 async def test_the_certificate_is_checked_for_the_name(papers: Papers) -> None:
     """Although an address is connected to: by the name it is taken, by another one it is not."""
-    out = sender(trust=trusting(str(papers.ca_file)))
+    out = sender(ca_file=papers.ca_file)
     with receiving(papers.server) as receiver:
         by_name = await sent(f"https://{NAME}:{receiver.port}/", out)
         by_another = await sent(f"https://other.example:{receiver.port}/", out)
