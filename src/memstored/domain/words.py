@@ -118,7 +118,7 @@ class UseKind(StrEnum):
 
 
 class EventName(StrEnum):
-    """The audit words for sets, backups, parameter groups and webhooks."""
+    """The audit words for sets, backups, parameter groups, certificate authorities and webhooks."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -163,6 +163,9 @@ class EventName(StrEnum):
     CERTIFICATES_RENEW = "Cluster Certificates Renew"
     CERTIFICATES_RENEW_COMPLETE = "Cluster Certificates Renew Complete"
     CERTIFICATES_RENEW_FAILED = "Cluster Certificates Renew Failed"
+    AUTHORITY_RENEW = "Certificate Authority Renew"
+    ENDPOINT_DOWN = "Cluster Endpoint Down"
+    ENDPOINT_RECOVERY_COMPLETE = "Cluster Endpoint Recovery Complete"
     WEBHOOK_CREATE = "Webhook Create"
     WEBHOOK_UPDATE = "Webhook Update"
     WEBHOOK_ROTATE = "Webhook Secret Rotate"

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, Select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from memstored.store import migrations, sqlite
-from memstored.store.errors import SchemaTooNew, StoreTrouble
+from memstored.store.errors import SchemaTooNew, StoreTrouble, Superseded
 
 __all__ = ["Database", "SchemaTooNew", "StoreTrouble", "announce", "fetch"]
 
@@ -38,6 +38,7 @@ it was refused."""
 Listener = Callable[[str], None]
 """Told of every project that has new events once they are committed; called in the writer's thread."""
 _NEWS = "projects with new events"
+Guard = Callable[[Connection], None]
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -53,6 +54,14 @@ class Database:
         self._numbers = count()
         self._observer: Observer | None = None
         self._listener: Listener | None = None
+        self._guard: Guard | None = None
+        self._lost: Callable[[str], None] | None = None
+
+    def guard(self, guard: Guard, lost: Callable[[str], None]) -> None:
+        """Ask the guard at the begin of every transaction that may write. When it raises `Superseded` nothing
+        is written, and `lost` is told why, in the event loop.
+        """
+        self._guard, self._lost = guard, lost
 
     def observe(self, observer: Observer) -> None:
         """Tell it of every transaction from now on."""
@@ -129,6 +138,10 @@ class Database:
         running = asyncio.wrap_future(outcome)
         try:
             return await asyncio.shield(running)
+        except Superseded as superseded:
+            if self._lost is not None:
+                self._lost(str(superseded))
+            raise
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
@@ -140,6 +153,8 @@ class Database:
             sqlite.wait_at_most(connection, until - time.monotonic())
             connection.info[_NEWS] = news
             with connection.begin():
+                if self._guard is not None:
+                    self._guard(connection)
                 outcome = work(connection)
         if self._listener is not None:
             for project_id in news:

@@ -87,7 +87,7 @@ async def test_groups_are_brought_forward(url: str, tmp_path: Path) -> None:
     database = await Database.open(url)
     try:
         [group] = await ParameterGroupRepository(database, StillClock()).of_project(PROJECT)
-        assert (group.name, group.version) == ("sessions", 2)
+        assert (group.name, group.version) == ("slow", 1)
         assert group.settings == (Setting(name="timeout", value="300"),)
         assert await WebhookRepository(database, StillClock(), Cipher("A" * 43 + "=")).projects() == []
     finally:

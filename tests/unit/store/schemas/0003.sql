@@ -13,7 +13,6 @@ CREATE TABLE authorities (
 	retired_at DOUBLE, 
 	CONSTRAINT pk_authorities PRIMARY KEY (id)
 );
-INSERT INTO "authorities" VALUES('0d9f5a0e-7b1c-4c3a-9a53-1f2a6b7c8d06','certificate','sealed',1790000000.25,1790000000.25,NULL);
 CREATE TABLE backup_uses (
 	id VARCHAR(36) NOT NULL, 
 	backup_id VARCHAR(36) NOT NULL, 
@@ -179,7 +178,7 @@ CREATE TABLE parameter_group_versions (
 	CONSTRAINT pk_parameter_group_versions PRIMARY KEY (group_id, version), 
 	CONSTRAINT fk_parameter_group_versions_group_id FOREIGN KEY(group_id) REFERENCES parameter_groups (id) ON DELETE CASCADE
 );
-INSERT INTO "parameter_group_versions" VALUES('0d9f5a0e-7b1c-4c3a-9a53-1f2a6b7c8d04',2,'[{"name": "timeout", "value": "300"}]',1790000000.25);
+INSERT INTO "parameter_group_versions" VALUES('99999999-7a55-4c11-8e1f-2f2b7a1a9c01',1,'[{"name": "timeout", "value": "300"}]',1790000000.25);
 CREATE TABLE parameter_groups (
 	id VARCHAR(36) NOT NULL, 
 	project_id VARCHAR(255) NOT NULL, 
@@ -193,7 +192,7 @@ CREATE TABLE parameter_groups (
 	CONSTRAINT pk_parameter_groups PRIMARY KEY (id), 
 	CONSTRAINT uq_parameter_groups_project_id_name UNIQUE (project_id, name)
 );
-INSERT INTO "parameter_groups" VALUES('0d9f5a0e-7b1c-4c3a-9a53-1f2a6b7c8d04','3d2f0a5c8e1b4f6a9c7d0e2b4a6c8f1d','sessions','d','7.0','base',2,1790000000.25,1790000000.25);
+INSERT INTO "parameter_groups" VALUES('99999999-7a55-4c11-8e1f-2f2b7a1a9c01','3d2f0a5c8e1b4f6a9c7d0e2b4a6c8f1d','slow',NULL,'7.0','base',1,1790000000.25,1790000000.25);
 CREATE TABLE password_keys (
 	id VARCHAR(36) NOT NULL, 
 	public_key TEXT NOT NULL, 
@@ -202,7 +201,7 @@ CREATE TABLE password_keys (
 	retired_at DOUBLE, 
 	CONSTRAINT pk_password_keys PRIMARY KEY (id)
 );
-INSERT INTO "password_keys" VALUES('0d9f5a0e-7b1c-4c3a-9a53-1f2a6b7c8d05','public','sealed',1790000000.25,NULL);
+INSERT INTO "password_keys" VALUES('88888888-7a55-4c11-8e1f-2f2b7a1a9c01','public','sealed',1790000000.25,NULL);
 CREATE TABLE set_secrets (
 	set_id VARCHAR(36) NOT NULL, 
 	sealed TEXT NOT NULL, 
