@@ -19,14 +19,17 @@ PASSWORD = "REDIS_PASSWORD"  # noqa: S105 - the name of a variable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where to connect and how. `user` is None where its name need not be given: it is the default one."""
+    """Where to connect and how. `user` is None where its name need not be given: it is the default one.
+
+    `old`: the engine has no users and knows neither `HELLO` nor RESP3, with which newer clients begin.
+    """
 
     host: str
     port: int
     tls: bool
     user: str | None
     password: bool
-    asks: bool
+    old: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,7 @@ class Snippet:
 
 
 def place_of(instance_set: InstanceSet, host: str) -> Place:
-    """The place at one of the set's addresses.
-
-    An engine without users takes a password alone, and a client as old as that does not ask for it.
-    """
+    """The place at one of the set's addresses."""
     user = instance_set.user
     return Place(
         host=host,
@@ -50,7 +50,7 @@ def place_of(instance_set: InstanceSet, host: str) -> Place:
         tls=instance_set.tls_enabled,
         user=user.name if user is not None and user.name != DEFAULT_USER else None,
         password=user is not None,
-        asks=capabilities_of(instance_set.version).acl,
+        old=not capabilities_of(instance_set.version).acl,
     )
 
 
@@ -68,9 +68,9 @@ def _redis_cli(place: Place) -> str:
     words = ["redis-cli", f"-h {place.host}", f"-p {place.port}"]
     words += [f"--tls --cacert {TRUSTED}"] if place.tls else []
     words += [f"--user {place.user}"] if place.user else []
-    if place.password and place.asks:
-        words.append("--askpass")
-    before = ["read -rs REDISCLI_AUTH && export REDISCLI_AUTH"] if place.password and not place.asks else []
+    words += ["--askpass"] if place.password and not place.old else []
+    # One that came with such an engine can not ask, so the shell does.
+    before = ["read -rs REDISCLI_AUTH && export REDISCLI_AUTH"] if place.password and place.old else []
     return "\n".join([*before, " ".join(words)])
 
 
@@ -80,6 +80,7 @@ def _redis_py(place: Place) -> str:
     options += [f'username="{place.user}"'] if place.user else []
     options += [f'password=os.environ["{PASSWORD}"]'] if place.password else []
     options += ["ssl=True", f'ssl_ca_certs="{TRUSTED}"', "ssl_check_hostname=True"] if place.tls else []
+    options += ["protocol=2"] if place.old else []
     return "\n".join(
         [*imports, "import redis", "", "client = redis.Redis(", *_lines(options), ")", "print(client.ping())"]
     )

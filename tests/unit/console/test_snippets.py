@@ -7,10 +7,10 @@ import pytest
 
 from memstored.console.snippets import Place, snippets
 
-PLAIN = Place(host="127.20.9.1", port=6380, tls=False, user=None, password=False, asks=True)
+PLAIN = Place(host="127.20.9.1", port=6380, tls=False, user=None, password=False, old=False)
 LOGIN = replace(PLAIN, user="app", password=True)
 TLS = replace(LOGIN, tls=True)
-OLD = replace(PLAIN, password=True, asks=False)
+OLD = replace(PLAIN, password=True, old=True)
 
 
 def said(place: Place) -> dict[str, str]:
@@ -47,3 +47,9 @@ def test_programs_are_told_exactly_what_there_is(place: Place) -> None:
 def test_the_python_one_is_python(place: Place) -> None:
     """As far as can be told without running it."""
     ast.parse(said(place)["redis-py"])
+
+
+def test_an_old_engine_is_not_asked_for_more_than_it_knows() -> None:
+    """It has no `HELLO`, with which redis-py begins."""
+    assert "protocol=2," in said(OLD)["redis-py"]
+    assert "protocol" not in said(LOGIN)["redis-py"]
