@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from crafted import strings
 from loading import DEADLINE, HOST, parts, unheard
-from logins import CONTROL, REPLICATION
+from logins import CONTROL, CONTROLLERS, REPLICATION
 from nodes import Opener, attached, connected, reached
 from server_fixtures import Start
 from servers import Engine, Server, free_address, soon
@@ -285,10 +285,10 @@ async def test_a_copy_comes_out_over_tls(secured: Secured) -> None:
     primary, above, _, _ = await pair(secured)
     await above.admit(None)
 
-    async with outflow(secured.target(primary), deadline=DEADLINE) as flow:
+    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE) as flow:
         data = b"".join([chunk async for chunk in flow.chunks])
     with pytest.raises(LinkTrouble, match="no TLS that can be trusted"):
-        async with outflow(secured.target(primary, FOREIGN), deadline=DEADLINE):
+        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE):
             pass
 
     assert data.startswith(b"REDIS")

@@ -15,9 +15,10 @@ from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
-from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import RenewalFacts
+from memstored.domain.gap import eviction
 from memstored.domain.model import InstanceSet, Node, Setting
 from memstored.domain.parameter_group import on_nodes
 from memstored.domain.parameters import MAXMEMORY
@@ -41,11 +42,11 @@ ENDPOINTS = NodeId("endpoints")
 def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
-    A load takes long, a renewal waits for others' failovers, room is made by listing thousands: each has a
-    lane of its own, so that nothing else that is done to the node meanwhile waits for it.
+    A load takes long, values may be many, a renewal waits for others' failovers, room is made by listing
+    thousands: each has a lane of its own, so that nothing else that is done to the node waits for it.
     """
     match action:
-        case do.Load(node=node) | do.Renew(node=node) | do.MakeRoom(node=node):
+        case do.Load(node=node) | do.Renew(node=node) | do.MakeRoom(node=node) | do.Configure(node=node):
             return NodeId(f"{type(action).__name__} at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS

@@ -130,7 +130,8 @@ class Memory:
     @property
     def words(self) -> str:
         """Both ranges."""
-        return f"{self.least_percent}% to {self.most_percent}%, or so many bytes, at least {self.least}"
+        percent = f"{self.least_percent}% to {self.most_percent}%"
+        return f"{percent}, or bytes from {self.least} to {self.most_percent}% of the flavor's memory"
 
     def admits(self, value: str) -> bool:
         """Whether it is a percentage in range, or bytes that are enough."""

@@ -6,9 +6,10 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.applying import await_primary, halt_apply
 from memstored.domain.carrying import nobody_carries, tend_carrier
 from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
-from memstored.domain.configuring import bring_values, halt_apply, introduce_members
+from memstored.domain.configuring import bring_values, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
     begin_promotion,
@@ -154,8 +155,7 @@ def _keep(turn: Turn) -> None:
     assert primary is not None
     if not turn.up(primary):
         watch_silent_primary(turn, primary)
-        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
-            halt_apply(turn, f"{primary.name} does not answer")
+        await_primary(turn, primary)
         if not promotion_wanted(turn):
             renew_certificates(turn)
         return

@@ -6,9 +6,9 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
+from memstored.domain.applying import apply_under_way, awaited
 from memstored.domain.carrying import carrier_suspected
 from memstored.domain.certificates import renewal_step
-from memstored.domain.configuring import apply_under_way
 from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import first_node, loaded_bytes
@@ -246,7 +246,8 @@ def _standing(turn: Turn) -> Standing:
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
-    return _named_want(turn, standing or _members_trouble(turn) or _last_of_healing(turn) or RUNNING)
+    standing = standing or _members_trouble(turn) or _last_of_healing(turn) or _values_wait(turn)
+    return _named_want(turn, standing or RUNNING)
 
 
 def _named_want(turn: Turn, standing: Standing) -> Standing:
@@ -565,9 +566,9 @@ def _members_trouble(turn: Turn) -> Standing | None:
 
 
 def _comes_or_goes(turn: Turn, node: Node) -> bool:
-    """Whether an apply of parameters has this node come or go, beside as many as there are to be."""
+    """Whether this node comes or goes beside as many as there are to be, as an apply of parameters has it."""
     operation = apply_under_way(turn)
-    return operation is not None and (node.removing or node.id == operation.node)
+    return node.removing or (operation is not None and node.id == operation.node)
 
 
 def _healing_standing(coming: list[str]) -> Standing:
@@ -599,6 +600,20 @@ def _last_of_healing(turn: Turn) -> Standing | None:
         "A node was lost; the one in its place serves already.",
         "leading the addresses to it",
         "The set is Running when they do.",
+    )
+
+
+def _values_wait(turn: Turn) -> Standing | None:
+    """An apply of parameters can not go on, for a node can not be configured."""
+    why = awaited(turn)
+    if why is None:
+        return None
+    return Standing(
+        SetState.WARNING,
+        "values_wait",
+        f"{why}, so the values of the parameter group can not come to it.",
+        "asking it again",
+        "They come as soon as it answers; after two minutes the others get the values from before again.",
     )
 
 

@@ -89,7 +89,8 @@ def directives(
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
-    Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
+    `control` is the set's: which controller acts, a node is told when one comes (`redis.takeover`). The lines
+    of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` are values of
     editable parameters as the engine takes them (`domain.parameters.engine_values`); the others have the
     defaults of the family. Raises `ValueError` for any other parameter and for a version not known here. With

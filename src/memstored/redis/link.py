@@ -13,6 +13,7 @@ from functools import partial
 import hiredis
 
 from memstored.domain.clock import Clock
+from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
 from memstored.domain.figures import Info
@@ -34,6 +35,7 @@ from memstored.redis.readings import (
     holdings_of,
     settings_asked,
 )
+from memstored.redis.takeover import Takeover
 from memstored.redis.tls import handshake, shown_by
 
 __all__ = ["RedisLink", "RedisWire"]
@@ -49,34 +51,64 @@ _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
 """Seconds that one attempt to connect may take: at our own start we may stand still for a moment."""
+_NAME_AND_VALUE = 2
+"""Words that `CONFIG GET` answers for one parameter."""
 _PATIENCE = 10.0
 """After so many seconds of silence another connection is tried: the path may be broken, not the node."""
 
 
 class RedisWire:
-    """Opens links to real nodes. A command not answered within `deadline` seconds fails."""
+    """Opens links to real nodes. A command not answered within `deadline` seconds fails.
 
-    def __init__(self, *, clock: Clock, deadline: float = 1.0) -> None:
+    Each node that lets us in is taken for `controllers.own` first; `superseded` is told of a controller that
+    came after it. Such a node's link connects no more.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        controllers: Controllers,
+        superseded: Callable[[Controller], None],
+        deadline: float = 1.0,
+    ) -> None:
         self._clock = clock
+        self._controllers = controllers
+        self._superseded = superseded
         self._deadline = deadline
 
     def open(self, target: Target, changed: Callable[[NodeId], None]) -> "RedisLink":
         """Begin to connect at once; call `changed` when a reading changed or the connection came or went."""
-        return RedisLink(target, changed, clock=self._clock, deadline=self._deadline)
+        return RedisLink(
+            target,
+            changed,
+            clock=self._clock,
+            controllers=self._controllers,
+            superseded=self._superseded,
+            deadline=self._deadline,
+        )
 
 
 class RedisLink:
     """One node's link. Made inside a running event loop and used from it alone.
 
-    `connected` is true once the node let our user in. A refused connection is neither life nor silence:
-    `unanswered` stays as it is, since the address answers and only the runtime can say whether the node
-    is gone (H15).
+    `connected` is true once the node let us in and is ours (`redis.takeover`). A refused connection is
+    neither life nor silence: `unanswered` stays as it is, since the address answers and only the runtime can
+    say whether the node is gone (H15).
     """
 
     def __init__(
-        self, target: Target, changed: Callable[[NodeId], None], *, clock: Clock, deadline: float
+        self,
+        target: Target,
+        changed: Callable[[NodeId], None],
+        *,
+        clock: Clock,
+        controllers: Controllers,
+        superseded: Callable[[Controller], None],
+        deadline: float,
     ) -> None:
         self._target = target
+        self._superseded = superseded
         self._changed = changed
         self._clock = clock
         self._deadline = deadline
@@ -93,7 +125,16 @@ class RedisLink:
         self._counted_at = 0.0
         self._paused_until = 0.0
         self._certificate: str | None = None
-        self._dialect = dialect_of(target)
+        self._dialect = dialect_of(target, controllers)
+        self._takeover = Takeover(
+            target.control,
+            controllers,
+            taken=self._introduce,
+            busy=self._kept_out,
+            failed=self._not_let_in,
+            superseded=self._give_way,
+        )
+        self._untaken = False
         self._account = (*self._dialect.account, *settings_asked(target.version))
         self._refusals = 0
         self._pause_unknown = self._dialect.pauses
@@ -268,15 +309,15 @@ class RedisLink:
 
     async def _set(self, setting: Setting) -> None:
         name, value = setting.name, setting.value
-        told, _ = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
+        told, seen = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
         if isinstance(told, hiredis.ReplyError):
             if _says(told, "BUSY") or _says(told, "LOADING"):
                 raise LinkTrouble(f"CONFIG SET: {told}")
             raise SettingRefused(name, self._dialect.hidden(str(told), None))
-        read = dict(self._readings.settings or ()).get(name)
         parameter = parameter_of(family_of(self._target.version), name)
-        if read is None or parameter is None:
+        if isinstance(seen, hiredis.ReplyError) or parameter is None or len(seen) != _NAME_AND_VALUE:
             raise LinkTrouble(f"CONFIG GET {name}: no answer that can be read")
+        read = seen[1].decode()
         if normalized(parameter, read) != normalized(parameter, value):
             raise SettingRefused(name, f"the engine made {read} of {value}")
 
@@ -357,8 +398,17 @@ class RedisLink:
         """Called by the line: introduce ourselves and ask for a full account."""
         if self._target.tls is not None:
             self._certificate = shown_by(connection.transport)
+        self._untaken = False
         logins = self._dialect.logins
-        connection.ask(packed((logins[self._refusals % len(logins)],)), 1, self._greeted)
+        entrance = self._dialect.entrance
+        login = logins[self._refusals % len(logins)] if entrance is None else entrance
+        connection.ask(packed((login,)), 1, self._greeted)
+        if entrance is None:
+            self._introduce(connection)
+        else:
+            self._takeover.begin(connection)
+
+    def _introduce(self, connection: Connection) -> None:
         connection.ask(self._packed((_NAME,)), 1, _ignored)
         if self._pause_unknown:
             # A controller that ended in a promotion may have left a pause. It would hold back what a replica
@@ -409,14 +459,35 @@ class RedisLink:
         """
         if replies is not None and isinstance(replies[0], hiredis.ReplyError):
             self._refusals += 1
-            self._probing = False
-            self._line.renew(str(replies[0]))
+            self._not_let_in(str(replies[0]))
+
+    def _not_let_in(self, why: str) -> None:
+        self._probing = False
+        self._line.renew(why)
+
+    def _kept_out(self, connection: Connection) -> None:
+        """A script keeps us from taking the node: all that can be done is to end it (H16)."""
+        self._untaken = True
+        self._introduce(connection)
+
+    def _give_way(self, later: Controller) -> None:
+        """Somebody came after us: the node is theirs, and we say nothing to it any more (S7)."""
+        self._line.trouble = f"the controller {later.name} has the node"
+        self._line.close()
+        self._superseded(later)
+
+    def _goes_to_take(self, replies: list[Reply]) -> bool:
+        """Whether we connect anew to take the node, now that the script is over that kept us from it."""
+        over = self._untaken and not any(_says(reply, "BUSY") for reply in replies)
+        if over:
+            self._not_let_in("a script kept the node from being taken")
+        return over
 
     def _introduced(self, asked_at: float, replies: list[Reply] | None) -> None:
-        if replies is None:
+        if replies is None or self._goes_to_take(replies):
             return
         self._probing = False
-        self._pause_unknown = False
+        self._pause_unknown = self._pause_unknown and self._untaken
         self._connected = True
         self._line.settle()
         self._learn(self._account, asked_at, replies)
@@ -426,7 +497,7 @@ class RedisLink:
         connection.ask(self._packed(account), len(account), partial(then, self._clock.monotonic()))
 
     def _probed(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply] | None) -> None:
-        if replies is None:
+        if replies is None or self._goes_to_take(replies):
             return
         self._probing = False
         self._learn(commands, asked_at, replies)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from memstored.domain import actions as do
-from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
     CarrierFacts,
@@ -23,6 +23,7 @@ from memstored.domain.facts import (
     SetFacts,
     Trust,
 )
+from memstored.domain.gap import eviction
 from memstored.domain.model import (
     Certificate,
     Configuration,
@@ -622,6 +623,8 @@ class World:
         if self.refuse_renewals:
             self.refuse_renewals -= 1
             raise LinkTrouble("CONFIG SET: the certificate is refused")
+        if (words := self.fleet.node(node).complaints.get("tls-cert-file")) is not None:
+            raise LinkTrouble(f"CONFIG SET: {words}")
         self.fleet.command(node, lambda server: setattr(server, "certificate", issued.fingerprint))
         if self.lose_replies:
             self.lose_replies -= 1
