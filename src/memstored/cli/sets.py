@@ -54,7 +54,7 @@ def create(
     ] = None,
     subnet: Annotated[
         list[str] | None,
-        typer.Option(help="Where nodes are made, the primary in the first; by default in all."),
+        typer.Option(help="Where nodes are made, the primary in the first; may repeat. By default in all."),
     ] = None,
     security_group: Annotated[list[str] | None, typer.Option(help="By default the first.")] = None,
     parameter_group: Annotated[
@@ -289,7 +289,7 @@ def order(desk: Desk, wishes: Wishes, *, wait: bool, timeout: float) -> None:
         if wishes.flavor
         else smallest(client.list_flavors()),
         recovery_enabled=wishes.nodes > 1 if wishes.ha is None else wishes.ha,
-        subnets=zones,
+        subnets=list(dict.fromkeys(zones)),
         primary_subnet=places[0],
         replica_subnets=places[1:],
         security_groups=[names.security_group_id(client, it) for it in groups],
