@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from memstored.console.assets import address_of
 from memstored.console.charts import line
 from memstored.console.states import meaning, tone
+from memstored.domain.schedule import time_of
 
 __all__ = ["environment", "prepare", "render"]
 
@@ -28,6 +29,7 @@ def environment() -> Environment:
     )
     made.globals.update(asset=address_of, line=line, meaning=meaning, tone=tone)
     made.filters.update(size=size, number=number, moment=moment, moment_tag=moment_tag)
+    made.filters.update(kst=time_of)
     return made
 
 

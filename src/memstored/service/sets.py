@@ -353,6 +353,10 @@ class SetService:
         rows = (self._view(row, groups.get(row.parameter_group_id)) for row in found.rows)
         return Page(rows=tuple(rows), next=found.next)
 
+    async def all(self, caller: Caller) -> list[InstanceSet]:
+        """Every set of the project, the oldest first."""
+        return await self._catalogue.holdings.sets_of(project_of(caller))
+
     async def operations(self, set_id: SetId, *, limit: int, marker: str | None) -> Page[Operation]:
         """A set's operations, newest first."""
         try:
