@@ -6,6 +6,7 @@ The control loop is replaced by `RecordingControl`: what it makes of a wish is t
 import asyncio
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,20 +28,24 @@ from harness import (
     PROJECT,
     Api,
     LosableDatabase,
+    PlayedSender,
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingNotifier,
     RecordingPast,
     RecordingSequence,
     StandingClock,
     catalogue,
 )
+from typed_commands import Done, Run, exit_code
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
 from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.domain.destinations import Destinations
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
@@ -58,6 +63,7 @@ from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.service.webhooks import WebhookService
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
@@ -67,6 +73,7 @@ from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
+from memstored.store.webhooks import WebhookRepository
 
 CALLERS = {
     "reader": ("rita", ["reader"], PROJECT),
@@ -151,6 +158,7 @@ async def api(
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
+    notifier, sender = RecordingNotifier(), PlayedSender()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
@@ -189,7 +197,7 @@ async def api(
         settings=SETTINGS,
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
-        authorities=AuthorityService(authorities),
+        authorities=AuthorityService(authorities, clock),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(
@@ -202,6 +210,13 @@ async def api(
             clock=clock,
         ),
         passwords=passwords,
+        webhooks=WebhookService(
+            webhooks=WebhookRepository(database, clock, prepared.cipher),
+            sender=sender,  # type: ignore[arg-type]  # the one method that is used
+            notifier=notifier,
+            destinations=Destinations.of(allow=(), inner=[s.cidr for s in catalogue().subnets], http=False),
+            clock=clock,
+        ),
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
@@ -218,6 +233,8 @@ async def api(
             sequence=sequence,
             past=past,
             keeper=keeper,
+            notifier=notifier,
+            sender=sender,
             database=database,
             sets=sets,
             backups=backups,
@@ -246,3 +263,26 @@ def logs() -> Iterator[list[dict[str, Any]]]:
     """What is logged during the test, as records."""
     with structlog.testing.capture_logs() as captured:
         yield captured  # type: ignore[misc]
+
+
+@pytest.fixture
+def run(
+    api: Api,
+    port: int,
+    logs: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs `memstored` with these words, as the administrator of the house; its log goes elsewhere."""
+    monkeypatch.setenv("MEMSTORED_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MEMSTORED_TOKEN", api.tokens["admin"])
+    monkeypatch.setenv("COLUMNS", "80")
+
+    async def typed(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["memstored", *words])
+        capsys.readouterr()
+        code = await asyncio.to_thread(exit_code)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err.rstrip("\n"))
+
+    return typed

@@ -62,7 +62,8 @@ async def _writing(request: Request, _token: Annotated[str | None, Security(TOKE
 async def _admin(request: Request, _token: Annotated[str | None, Security(TOKEN)]) -> Caller:
     caller = await _caller(request)
     if strongest_role(caller) is not RoleName.ADMIN:
-        raise Forbidden("Only the role admin may do this.", code="admin_only")
+        message = "This concerns every project, so it takes the role admin, which is the operator's."
+        raise Forbidden(message, code="admin_only")
     return caller
 
 
@@ -73,4 +74,4 @@ WritingCaller = Annotated[Caller, Depends(_writing)]
 """A caller who may write; for all other routes."""
 
 AdminCaller = Annotated[Caller, Depends(_admin)]
-"""A caller with the role admin."""
+"""A caller with the role admin, the operator's: for what concerns every project."""

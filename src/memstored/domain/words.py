@@ -8,6 +8,7 @@ NodeId = NewType("NodeId", str)
 BackupId = NewType("BackupId", str)
 GroupId = NewType("GroupId", str)
 AuthorityId = NewType("AuthorityId", str)
+WebhookId = NewType("WebhookId", str)
 
 
 class SetState(StrEnum):
@@ -117,7 +118,7 @@ class UseKind(StrEnum):
 
 
 class EventName(StrEnum):
-    """The audit words for sets, backups and parameter groups."""
+    """The audit words for sets, backups, parameter groups, certificate authorities and webhooks."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -162,6 +163,14 @@ class EventName(StrEnum):
     CERTIFICATES_RENEW = "Cluster Certificates Renew"
     CERTIFICATES_RENEW_COMPLETE = "Cluster Certificates Renew Complete"
     CERTIFICATES_RENEW_FAILED = "Cluster Certificates Renew Failed"
+    AUTHORITY_RENEW = "Certificate Authority Renew"
+    ENDPOINT_DOWN = "Cluster Endpoint Down"
+    ENDPOINT_RECOVERY_COMPLETE = "Cluster Endpoint Recovery Complete"
+    WEBHOOK_CREATE = "Webhook Create"
+    WEBHOOK_UPDATE = "Webhook Update"
+    WEBHOOK_ROTATE = "Webhook Secret Rotate"
+    WEBHOOK_DISABLED = "Webhook Disabled"
+    WEBHOOK_DELETE = "Webhook Delete"
 
 
 class Outcome(StrEnum):

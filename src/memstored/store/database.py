@@ -24,9 +24,9 @@ from sqlalchemy import Connection, Engine, Select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from memstored.store import migrations, sqlite
-from memstored.store.errors import SchemaTooNew, StoreTrouble
+from memstored.store.errors import SchemaTooNew, StoreTrouble, Superseded
 
-__all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
+__all__ = ["Database", "SchemaTooNew", "StoreTrouble", "announce", "fetch"]
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
@@ -35,6 +35,10 @@ PROBE = 1.0
 Observer = Callable[[str, float, bool], None]
 """Told of every transaction: `read` or `write`, the seconds it took with the wait for its turn, and whether
 it was refused."""
+Listener = Callable[[str], None]
+"""Told of every project that has new events once they are committed; called in the writer's thread."""
+_NEWS = "projects with new events"
+Guard = Callable[[Connection], None]
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -49,10 +53,23 @@ class Database:
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
         self._observer: Observer | None = None
+        self._listener: Listener | None = None
+        self._guard: Guard | None = None
+        self._lost: Callable[[str], None] | None = None
+
+    def guard(self, guard: Guard, lost: Callable[[str], None]) -> None:
+        """Ask the guard at the begin of every transaction that may write. When it raises `Superseded` nothing
+        is written, and `lost` is told why, in the event loop.
+        """
+        self._guard, self._lost = guard, lost
 
     def observe(self, observer: Observer) -> None:
         """Tell it of every transaction from now on."""
         self._observer = observer
+
+    def listen(self, listener: Listener) -> None:
+        """Tell it of new events from now on."""
+        self._listener = listener
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -115,15 +132,34 @@ class Database:
     ) -> Outcome:
         until = time.monotonic() + (sqlite.BUSY_TIMEOUT if patience is None else patience)
         outcome: Future[Outcome] = Future()
-        job = partial(_fulfil, outcome, partial(_record, self._writing, work, until))
+        job = partial(_fulfil, outcome, partial(self._record, work, until))
         self._waiting.put(_Turn(rank, next(self._numbers), job))
         self._writer.submit(self._serve_next)
         running = asyncio.wrap_future(outcome)
         try:
             return await asyncio.shield(running)
+        except Superseded as superseded:
+            if self._lost is not None:
+                self._lost(str(superseded))
+            raise
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
+
+    def _record(self, work: Callable[[Connection], Outcome], until: float) -> Outcome:
+        """Run a transaction that waits for other processes until then (monotonic seconds)."""
+        news: set[str] = set()
+        with _translated(), self._writing.connect() as connection:
+            sqlite.wait_at_most(connection, until - time.monotonic())
+            connection.info[_NEWS] = news
+            with connection.begin():
+                if self._guard is not None:
+                    self._guard(connection)
+                outcome = work(connection)
+        if self._listener is not None:
+            for project_id in news:
+                self._listener(project_id)
+        return outcome
 
     def _serve_next(self) -> None:
         """Called in the writer's thread, once for each that waits: the most urgent is next."""
@@ -177,6 +213,11 @@ def _fulfil(outcome: Future[Outcome], transaction: Callable[[], Outcome]) -> Non
         outcome.set_exception(fault)
 
 
+def announce(connection: Connection, project_id: str) -> None:
+    """Tell of new events of a project when, and only if, the transaction is committed."""
+    connection.info[_NEWS].add(project_id)
+
+
 def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
     """The rows that a query finds, each by the names of its columns."""
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -185,14 +226,6 @@ def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[
 def _transact(engine: Engine, work: Callable[[Connection], Outcome]) -> Outcome:
     with _translated(), engine.begin() as connection:
         return work(connection)
-
-
-def _record(engine: Engine, work: Callable[[Connection], Outcome], until: float) -> Outcome:
-    """Run a transaction that waits for other processes until then (monotonic seconds)."""
-    with _translated(), engine.connect() as connection:
-        sqlite.wait_at_most(connection, until - time.monotonic())
-        with connection.begin():
-            return work(connection)
 
 
 def _prove_writable(connection: Connection) -> None:
