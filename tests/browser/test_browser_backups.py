@@ -13,6 +13,8 @@ LONG = 60_000
 def test_a_set_is_created_saved_and_restored(service: ServiceProcess, signed_in: Page) -> None:
     """The whole way, and what is wrong is told while one types."""
     page = signed_in
+    told_password: list[str] = []
+    page.on("request", lambda it: told_password.append(it.url) if "correct" in (it.post_data or "") else None)
     page.get_by_role("link", name="Create a set").click()
     name = page.get_by_label("Name", exact=True)
     name.press_sequentially("Orders")
@@ -37,6 +39,7 @@ def test_a_set_is_created_saved_and_restored(service: ServiceProcess, signed_in:
     page.get_by_role("button", name="Create the set").click()
 
     expect(page.get_by_text("The set was ordered.")).to_be_visible()
+    assert told_password == [f"{service.url}/console/create-set"]
     expect(page.locator(".badge", has_text="Running")).to_be_visible(timeout=LONG)
 
     page.get_by_role("link", name="Backups", exact=True).click()

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import pytest
 from backup_calls import put_file, rdb, saved
@@ -18,6 +19,8 @@ from memstored.console.protection import FIELD, form_token
 from memstored.domain.words import BackupState
 
 PASSWORD = "correct horse battery staple"
+PATHS = ("create-set", "create-set-check", "create-set-refresh")
+"""Where the form is sent to."""
 
 
 @pytest.fixture
@@ -118,9 +121,9 @@ async def test_the_first_form_can_be_sent(api: Api, member: Browser) -> None:
 
 @pytest.mark.parametrize(("version", "family"), [("7.0.15", "7.0"), ("5.0.6", "5.0")])
 async def test_a_password_is_sent_as_the_api_takes_it(
-    api: Api, member: Browser, version: str, family: str
+    api: Api, member: Browser, logs: list[dict[str, Any]], version: str, family: str
 ) -> None:
-    """Engines with users and those without take it, and it is shown nowhere."""
+    """Engines with users and those without take it, and it is shown and logged nowhere."""
     access = {"user.name": "default", "user.password": PASSWORD, "passwordAgain": PASSWORD}
     wrong = await sent(member, **access, version=version, parameterGroupId=PARAMETERS[family], port="1")
     right = await sent(member, **access, version=version, parameterGroupId=PARAMETERS[family])
@@ -129,6 +132,8 @@ async def test_a_password_is_sent_as_the_api_takes_it(
     assert PASSWORD not in wrong.text
     assert right.status_code == 303, text_of(right)
     assert (await only_set(api))["user"] == {"name": "default"}
+    assert logs
+    assert PASSWORD not in str(logs)
 
 
 async def test_a_backup_is_restored(api: Api, member: Browser) -> None:
@@ -340,7 +345,7 @@ async def test_no_secret_is_shown(member: Browser) -> None:
 # Who may, and from where
 
 
-@pytest.mark.parametrize("path", ["create-set", "create-set-check", "create-set-refresh"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("headers", "token"), [({"origin": "https://evil.example"}, None), ({}, form_token("another"))]
 )
@@ -388,7 +393,10 @@ async def test_without_an_engine_there_is_nothing_to_fill_in(api: Api, member: B
     bare = replace(services.catalogue, engines=list)
     api.app.state.services = replace(services, catalogue=bare)
 
-    assert "There is no Redis here" in text_of(await member.get("create-set"))
+    pages = [await member.get("create-set"), *[await member.send("sets", path, fields()) for path in PATHS]]
+
+    assert {page.status_code for page in pages} == {400}
+    assert all("There is no Redis here" in text_of(page) for page in pages)
 
 
 async def test_only_what_is_whole_can_be_chosen(api: Api, member: Browser) -> None:

@@ -21,7 +21,7 @@ from memstored.console.languages import english
 from memstored.console.pages import sets
 from memstored.console.set_form import PRIMARY, Choices, begun, completed, document_of, going_with, replica
 from memstored.console.visit import Visit
-from memstored.domain.errors import Detail, Fault
+from memstored.domain.errors import Detail, Fault, InvalidRequest
 from memstored.domain.requests.change import Misread
 from memstored.domain.words import BackupState
 from memstored.service.parameter_groups import GroupFilter
@@ -34,6 +34,9 @@ group = PageGroup(
 )
 
 PASSWORD, AGAIN = "user.password", "passwordAgain"
+_NO_ENGINE = english(
+    "There is no Redis here that could be started. memstored doctor tells its operator what is missing."
+)
 _STAND_IN = "0" * 64
 """The form of a hash: stands for a password that is not looked at."""
 _HASH = "<SHA-256 of the password, in hex>"
@@ -47,7 +50,7 @@ async def new_set(visit: Visit) -> Response:
     choices = await _choices(visit)
     backup_id = visit.request.query_params.get("backup")
     backup = (await visit.services.backups.show(visit.caller, backup_id)).backup if backup_id else None
-    return _form(visit, choices, begun(choices, backup) if choices.versions else visit.posted)
+    return _form(visit, choices, begun(choices, backup))
 
 
 @group.post("/create-set", name="create_set")
@@ -128,12 +131,16 @@ async def _sealed(visit: Visit, clear: str) -> tuple[str, Detail | None]:
 
 
 async def _choices(visit: Visit) -> Choices:
+    """What can be chosen; raises `InvalidRequest` where no set can be made at all."""
     services, caller = visit.services, visit.caller
+    versions = services.catalogue.versions()
+    if not versions:
+        raise InvalidRequest(_NO_ENGINE, code="no_engine")
     catalogue = services.catalogue.catalogue
     quotas = services.catalogue.quotas.of(project_of(caller))
     backups = [view.backup for view in await services.backups.all(caller)]
     return Choices(
-        versions=services.catalogue.versions(),
+        versions=versions,
         tls=services.catalogue.tls_versions(),
         flavors=sorted(catalogue.flavors, key=lambda it: (it.memory, it.vcpus, it.name)),
         subnets=catalogue.subnets,
@@ -145,8 +152,6 @@ async def _choices(visit: Visit) -> Choices:
 
 
 def _form(visit: Visit, choices: Choices, posted: Posted, refusal: Refusal = NOTHING_REFUSED) -> Response:
-    if not choices.versions:
-        return visit.page("create/no_engine.html")
     return visit.page(
         "create/form.html",
         status=refusal.status,
