@@ -89,13 +89,16 @@ async def test_a_form_orders_a_set(api: Api, member: Browser) -> None:
     )
 
     made = await only_set(api)
-    assert (answer.status_code, answer.headers["location"]) == (303, "./sets?notice=set_ordered")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        f"./sets/{made['objectId']}?notice=set_ordered",
+    )
     assert (made["instanceSetName"], made["replicas"], made["version"]) == ("orders", 2, "7.0.15")
     assert (made["tlsEnabled"], made["recoveryEnabled"]) == (True, True)
     assert made["description"] == "what customers ordered"
     assert made["backupSchedule"] == {"cron": "* 3 * * *", "retentionLimit": 14}
     assert made["subnets"] == [{"id": SUBNET}, {"id": OTHER_SUBNET}]
-    assert "The set was ordered" in text_of(await member.get("sets?notice=set_ordered"))
+    assert "The set was ordered" in text_of(await member.get(answer.headers["location"]))
 
 
 async def test_the_first_form_can_be_sent(api: Api, member: Browser) -> None:

@@ -75,10 +75,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A backup, and what happened to it lately, the newest first."""
+    """A backup, and what happened to it lately, the newest first; `of_set` tells whether its set is there."""
 
     view: BackupView
     events: Sequence[Event]
+    of_set: bool
 
 
 # All of them
@@ -157,7 +158,13 @@ async def follow_backup(visit: Visit, backup_id: str) -> Response:
 async def _shown(services: Services, caller: Caller, backup_id: str) -> Shown:
     view = await services.backups.show(caller, backup_id)
     lately = EventFilter(limit=LATEST, resource_id=view.backup.id)
-    return Shown(view, (await services.sets.events(caller, lately)).rows)
+    try:
+        await services.sets.get(caller, view.backup.set_id)
+    except NotFound:
+        of_set = False
+    else:
+        of_set = True
+    return Shown(view, (await services.sets.events(caller, lately)).rows, of_set)
 
 
 async def _page(visit: Visit, backup_id: str, refusal: Refusal = NOTHING_REFUSED) -> Response:

@@ -30,7 +30,7 @@ __all__ = ["group"]
 
 group = PageGroup(
     within=sets.group,
-    notices={"set_ordered": english("The set was ordered. It comes to run in a moment.")},
+    notices={"set_ordered": english("The set was ordered. It runs in a moment.")},
 )
 
 PASSWORD, AGAIN = "user.password", "passwordAgain"
@@ -58,11 +58,11 @@ async def create_set(visit: Visit) -> Response:
     """Order the set."""
     try:
         reading = await _order(visit)
-        await visit.services.sets.create(visit.caller, reading.form.order(), reading.misread)
+        set_id = await visit.services.sets.create(visit.caller, reading.form.order(), reading.misread)
     except Fault as fault:
         choices = await _choices(visit)
         return _form(visit, choices, completed(visit.posted, choices), refusal_of(fault))
-    return visit.redirect("sets", notice="set_ordered")
+    return visit.redirect("set", notice="set_ordered", set_id=set_id)
 
 
 @group.post("/create-set-refresh", name="refresh_set_form")
