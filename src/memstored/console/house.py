@@ -20,7 +20,16 @@ from memstored.console.assets import asset
 from memstored.console.faults import fault_page
 from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
-from memstored.console.pages import one_set, set_changes, set_charts, sets, signing
+from memstored.console.pages import (
+    backups,
+    create,
+    one_set,
+    schedules,
+    set_changes,
+    set_charts,
+    sets,
+    signing,
+)
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
 
@@ -31,6 +40,9 @@ _GROUPS: Sequence[PageGroup] = (
     one_set.group,
     set_charts.group,
     set_changes.group,
+    create.group,
+    backups.group,
+    schedules.group,
     signing.group,
 )
 """Every group of pages, in the order of the navigation."""

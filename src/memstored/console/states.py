@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from memstored.console.languages import english
-from memstored.domain.words import SetState
+from memstored.domain.words import BackupState, SetState
 
 __all__ = ["meaning", "tone"]
 
@@ -22,6 +22,14 @@ _MEANINGS: Mapping[str, str] = {
     SetState.TERMINATED: english("It is gone."),
     SetState.WARNING: english("It serves, and something of it needs attention."),
     SetState.FAILED: english("It does not serve."),
+    BackupState.PENDING: english("It waits for its turn."),
+    BackupState.CREATING: english("It is being taken from a replica."),
+    BackupState.AVAILABLE: english("It is whole, and can be restored."),
+    BackupState.RESTORING: english("A set is beginning with it."),
+    BackupState.COPYING: english("It is being copied."),
+    BackupState.EXPORTING: english("It is being written to a bucket."),
+    BackupState.ERROR: english("It came to nothing."),
+    BackupState.DELETING: english("It is being deleted."),
 }
 
 _TONES: Mapping[str, str] = {
@@ -31,6 +39,9 @@ _TONES: Mapping[str, str] = {
     SetState.FAILED: "bad",
     SetState.TERMINATING: "quiet",
     SetState.TERMINATED: "quiet",
+    BackupState.AVAILABLE: "good",
+    BackupState.ERROR: "bad",
+    BackupState.DELETING: "quiet",
 }
 
 
