@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from browser import Browser, text_of, token_in
 from harness import Api
 
+from browser import Browser, text_of, token_in
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR
 from memstored.console.protection import FIELD, form_token
 

@@ -20,13 +20,31 @@ from memstored.console.assets import asset
 from memstored.console.faults import fault_page
 from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
-from memstored.console.pages import sets, signing
+from memstored.console.pages import (
+    credentials,
+    events,
+    parameter_groups,
+    parameter_values,
+    project,
+    set_group,
+    sets,
+    signing,
+)
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
 
 __all__ = ["Console", "install"]
 
-_GROUPS: Sequence[PageGroup] = (sets.group, signing.group)
+_GROUPS: Sequence[PageGroup] = (
+    sets.group,
+    parameter_groups.group,
+    parameter_values.group,
+    set_group.group,
+    events.group,
+    project.group,
+    credentials.group,
+    signing.group,
+)
 """Every group of pages, in the order of the navigation."""
 
 _HEADERS: Mapping[str, str] = {

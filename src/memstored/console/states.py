@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from memstored.console.languages import english
-from memstored.domain.words import SetState
+from memstored.domain.words import ApplyStatus, SetState
 
 __all__ = ["meaning", "tone"]
 
@@ -22,6 +22,11 @@ _MEANINGS: Mapping[str, str] = {
     SetState.TERMINATED: english("It is gone."),
     SetState.WARNING: english("It serves, and something of it needs attention."),
     SetState.FAILED: english("It does not serve."),
+    ApplyStatus.PENDING: english("The set's turn has not come yet."),
+    ApplyStatus.APPLYING: english("The nodes are getting the values."),
+    ApplyStatus.IN_SYNC: english("The nodes run with the values of the group."),
+    ApplyStatus.ERROR_SYNC: english("A node refused a value; all nodes have the values from before."),
+    ApplyStatus.SUSPENDED: english("An earlier set failed, so this one waits."),
 }
 
 _TONES: Mapping[str, str] = {
@@ -31,6 +36,9 @@ _TONES: Mapping[str, str] = {
     SetState.FAILED: "bad",
     SetState.TERMINATING: "quiet",
     SetState.TERMINATED: "quiet",
+    ApplyStatus.IN_SYNC: "good",
+    ApplyStatus.ERROR_SYNC: "bad",
+    ApplyStatus.SUSPENDED: "warn",
 }
 
 
