@@ -6,6 +6,7 @@ And what it costs: the memory of the service over idle, and the waits of a write
 import asyncio
 import os
 import random
+import secrets
 import statistics
 import subprocess
 import threading
@@ -22,6 +23,7 @@ from memstored.cli.throwaway import ThrowawayService, throwaway_service
 from memstored.control.clock import SystemClock
 from memstored.domain.ports import Identity
 from memstored.domain.words import SetId
+from memstored.redis.acl import acting_rules
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.sets import SetRepository
@@ -40,6 +42,7 @@ LOOK = 0.05
 """Seconds between two looks: each costs the service a request."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
+COPIER = Identity(user="memstored-bench", secret=secrets.token_hex(32))
 PEAK_ANEW = "5"
 """What makes the kernel begin to count the peak of memory anew."""
 
@@ -112,9 +115,12 @@ def made_of(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str
 def _copied(service: ThrowawayService, made: BenchSet, control: Identity) -> float:
     """The seconds that redis-cli takes to copy a replica's data to the disk of the objects."""
     replica = made.nodes()[-1]
+    place = replica["endpoint"], replica["port"]
+    with Redis(*place, username=control.user, password=control.secret) as client:
+        client.execute_command("ACL", "SETUSER", *acting_rules(COPIER))
     file = service.folder.path / "copy.rdb"
-    command = ["redis-cli", "-h", replica["endpoint"], "-p", str(replica["port"]), "--user", control.user]
-    secret = {**os.environ, "REDISCLI_AUTH": control.secret}
+    command = ["redis-cli", "-h", replica["endpoint"], "-p", str(replica["port"]), "--user", COPIER.user]
+    secret = {**os.environ, "REDISCLI_AUTH": COPIER.secret}
     began = time.monotonic()
     subprocess.run([*command, "--rdb", str(file)], check=True, capture_output=True, env=secret)
     took = time.monotonic() - began
@@ -123,7 +129,7 @@ def _copied(service: ThrowawayService, made: BenchSet, control: Identity) -> flo
 
 
 def _control(service: ThrowawayService, made: BenchSet) -> Identity:
-    """The service's own user, which may copy: tenants may not."""
+    """The service's way into the set's nodes, where a user is made that may copy: tenants may not."""
 
     async def read() -> Identity:
         database = await Database.open(service.folder.store_url)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from memstored.cli.throwaway import throwaway_service
@@ -22,17 +23,22 @@ def measure(plan: Plan) -> dict[str, object]:
         many(service, plan.sets, nodes=NODES, version=plan.version)
         made_in = time.monotonic() - began
         time.sleep(REST)
-        used, at = _cpu(service.pid), time.monotonic()
-        time.sleep(plan.idle)
-        cpu = (_cpu(service.pid) - used) / (time.monotonic() - at)
+        cpu = load(service.pid, plan.idle)
         return {
             "sets": plan.sets,
             "nodes": plan.sets * NODES,
             "seconds_to_make_all": round(made_in, 1),
             "seconds_idle": plan.idle,
-            "cpu_percent_of_a_core": round(100 * cpu, 2),
+            "cpu_percent_of_a_core": round(cpu, 2),
             "memory_mib": round(_memory(service.pid), 1),
         }
+
+
+def load(pid: int, seconds: float, meanwhile: Callable[[float], object] = time.sleep) -> float:
+    """Per cent of a core that a process uses while `meanwhile` takes so many seconds."""
+    used, at = _cpu(pid), time.monotonic()
+    meanwhile(seconds)
+    return 100 * (_cpu(pid) - used) / (time.monotonic() - at)
 
 
 def _cpu(pid: int) -> float:

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 from memstored.runtime.haproxy import running_in
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine, LaunchOrder, Placement
@@ -263,8 +263,8 @@ async def measure(engine: Engine, count: int) -> dict[str, object]:
 async def main() -> None:
     """Measure every engine of the machine."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 150
-    print(json.dumps({"engines_found": round(await milliseconds(find_engines), 1)}))
-    for engine in await find_engines():
+    print(json.dumps({"engines_found": round(await milliseconds(take_inventory), 1)}))
+    for engine in offered(await take_inventory()):
         print(json.dumps(await measure(engine, count)))
 
 

@@ -38,7 +38,7 @@ def measure(plan: Plan) -> dict[str, object]:
 
 def _orders(service: ThrowawayService, version: str) -> Iterator[tuple[str, Order]]:
     """Each order by its name: what the version can be asked for, and the old engine where that is here."""
-    least = {} if capabilities_of(version).acl else _guarded(service)
+    least = {} if capabilities_of(version).acl else guarded(service)
     for size in SIZES:
         yield f"nodes: {size}", (version, size, least)
     if capabilities_of(version).acl:
@@ -48,10 +48,10 @@ def _orders(service: ThrowawayService, version: str) -> Iterator[tuple[str, Orde
         yield f"nodes: {USUAL}, TLS", (version, USUAL, TLS)
         yield f"nodes: {USUAL}, TLS and user", (version, USUAL, {**TLS, **USER})
     if OLD in service.versions() and version != OLD:
-        yield f"nodes: {USUAL}, Redis {OLD}", (OLD, USUAL, _guarded(service))
+        yield f"nodes: {USUAL}, Redis {OLD}", (OLD, USUAL, guarded(service))
 
 
-def _guarded(service: ThrowawayService) -> Mapping[str, Any]:
+def guarded(service: ThrowawayService) -> Mapping[str, Any]:
     """The user that a set of an engine without users needs."""
     key = service.client.get("/v1/redis/password-key")["publicKey"]
     return {"user": {"name": "default", "password": encrypt(key, PASSWORD)}}

@@ -1,6 +1,6 @@
 """Measures the service over real servers, and writes what came out to bench/results.
 
-    .venv/bin/python bench/run.py [--only NAME ...] [--version 7.0.15] [--quick]
+    .venv/bin/python bench/run.py [--only NAME ...] [--version 7.0.15] [--sets 50] [--quick]
 
 Figures say how things are on this machine at this hour; nothing here passes or fails.
 """
@@ -19,8 +19,10 @@ from rich.table import Table
 
 import api
 import backup
+import endpoint
 import failover
 import idle
+import metrics
 import provisioning
 import restore
 import switchover
@@ -34,7 +36,9 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
     "api": api.measure,
     "failover": failover.measure,
     "switchover": switchover.measure,
+    "endpoint": endpoint.measure,
     "idle": idle.measure,
+    "metrics": metrics.measure,
     "backup": backup.measure,
     "restore": restore.measure,
 }
@@ -43,7 +47,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
 def main() -> None:
     """Run what was asked for."""
     wanted = _arguments()
-    plan = quick(wanted.version) if wanted.quick else Plan(version=wanted.version)
+    plan = quick(wanted.version) if wanted.quick else Plan(version=wanted.version, sets=wanted.sets)
     console = Console(highlight=False)
     for name in wanted.only or BENCHMARKS:
         facts, began = machine(), time.monotonic()
@@ -58,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the service; write bench/results/*.json.")
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--version", default=DEFAULT.version, help="the engine of the sets")
+    parser.add_argument("--sets", type=int, default=DEFAULT.sets, help="how many `idle` and `metrics` make")
     parser.add_argument("--quick", action="store_true", help="few repeats; no result is written")
     return parser.parse_args()
 

@@ -109,6 +109,8 @@ In a checkout it is `.venv/bin/memstored`. Every command has `--help`.
 | 3 | the service refused: the message is the API's, with each field that is wrong |
 | 4 | it is not known how it ends: it took longer than `--timeout`, or `backup verify` could not find out |
 | 5 | there is no such thing |
+| 6 | `serve` alone: another memstored has taken over the nodes, so this one acts no more |
+| 130 | Ctrl-C; what was asked for goes on, only nobody waits for it any more |
 
 What went wrong stands on standard error, as does the progress that `--wait` shows; standard output holds
 results alone. Where a name is asked for an id does as well. `--output json` and `yaml` have the API's own
@@ -137,8 +139,8 @@ def _commands(command: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - click
         rows = [_parameter(parameter) for parameter in command.params]
         if rows:
             yield "\n".join(["| | default | |", "| --- | --- | --- |", *rows, ""])
-    for name, child in children.items():
-        yield from _commands(child, f"{path} {name}")
+    for name in command.list_commands(None) if children else ():
+        yield from _commands(children[name], f"{path} {name}")
 
 
 def _parameter(parameter: Any) -> str:  # noqa: ANN401 - click's, as above
@@ -148,7 +150,8 @@ def _parameter(parameter: Any) -> str:  # noqa: ANN401 - click's, as above
 
 
 def _argument(parameter: Any) -> str:  # noqa: ANN401 - click's, as above
-    return str(parameter.metavar or f"<{parameter.name}>")
+    name = f"{parameter.metavar or f'<{parameter.name}>'}{'' if parameter.nargs == 1 else '...'}"
+    return name if parameter.required else f"[{name}]"
 
 
 def _default(value: object) -> str:

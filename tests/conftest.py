@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from memstored.domain.engine import capabilities_of
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=unable)
     items[:] = [item for item in items if item not in set(unable)]
     secured = [item for item in items if item.get_closest_marker("tls")]
-    if secured and not any(engine.tls for engine in asyncio.run(find_engines())):
+    if secured and not any(engine.tls for engine in offered(asyncio.run(take_inventory()))):
         for item in secured:
             item.add_marker(pytest.mark.skip("no Redis with TLS here"))
 

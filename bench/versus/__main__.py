@@ -23,7 +23,7 @@ from figures import machine
 from memstored.cli.errors import Stop
 from memstored.cli.tour_load import Losses
 from memstored.client import ApiFault
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 from sets import Stuck
 from versus.contenders import DEFAULT, contenders
 
@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _program(version: str) -> Path:
-    found = {engine.version: engine.program for engine in asyncio.run(find_engines())}
+    found = {engine.version: engine.program for engine in offered(asyncio.run(take_inventory()))}
     if version not in found:
         raise Stop(f"Redis {version} is not here, only {', '.join(found)}.")
     return Path(found[version])

@@ -6,6 +6,7 @@ The control loop is replaced by `RecordingControl`: what it makes of a wish is t
 import asyncio
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from harness import (
     StandingClock,
     catalogue,
 )
+from typed_commands import Done, Run, exit_code
 
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
@@ -189,7 +191,7 @@ async def api(
         settings=SETTINGS,
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
-        authorities=AuthorityService(authorities),
+        authorities=AuthorityService(authorities, clock),
         backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(
@@ -246,3 +248,26 @@ def logs() -> Iterator[list[dict[str, Any]]]:
     """What is logged during the test, as records."""
     with structlog.testing.capture_logs() as captured:
         yield captured  # type: ignore[misc]
+
+
+@pytest.fixture
+def run(
+    api: Api,
+    port: int,
+    logs: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs `memstored` with these words, as the administrator of the house; its log goes elsewhere."""
+    monkeypatch.setenv("MEMSTORED_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MEMSTORED_TOKEN", api.tokens["admin"])
+    monkeypatch.setenv("COLUMNS", "80")
+
+    async def typed(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["memstored", *words])
+        capsys.readouterr()
+        code = await asyncio.to_thread(exit_code)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err.rstrip("\n"))
+
+    return typed

@@ -1,10 +1,14 @@
 """Parameter groups of a project, made and asked for."""
 
+from dataclasses import replace
 from typing import Any
 
-from harness import Api
+from harness import NOW, Api
 from httpx import Response
-from set_calls import PARAMETERS
+from set_calls import PARAMETERS, put
+
+from memstored.domain.model import InstanceSet
+from memstored.domain.words import ApplyStatus
 
 GROUPS = "/v1/parameter-groups"
 SEVEN = PARAMETERS["7.0"]
@@ -59,3 +63,19 @@ async def linked(api: Api, group_id: str) -> list[dict[str, Any]]:
     """The sets that have a group."""
     rows: list[dict[str, Any]] = (await api.get(f"{GROUPS}/{group_id}/instance-sets")).json()["instanceSets"]
     return rows
+
+
+async def refused_by_the_engine(api: Api, set_id: str, group_id: str) -> None:
+    """Record that a node did not take the group's present values."""
+    group = await api.groups.load(group_id)
+    assert group is not None
+    values = group.values()
+
+    def refuse(it: InstanceSet) -> InstanceSet:
+        assert it.configuration is not None
+        refused = replace(
+            it.configuration, wanted=values, status=ApplyStatus.ERROR_SYNC, since=NOW, error="ERR no"
+        )
+        return replace(it, configuration=refused)
+
+    await put(api, set_id, refuse)

@@ -1,5 +1,6 @@
 """The pieces of the contract tests: a clock that stands still, a control loop that only remembers."""
 
+import asyncio
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,7 @@ from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
 from memstored.domain.history import NodeHistory
-from memstored.domain.words import BackupId, GroupId, NodeId, SetId
+from memstored.domain.words import BackupId, NodeId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.objects.storage import Objects
 from memstored.runtime.engines import Finding
@@ -88,10 +89,15 @@ class StandingClock:
 
 @dataclass(slots=True)
 class RecordingControl:
-    """Stands in for the control loop: remembers who was woken, tells what is in `seen` and `used`."""
+    """Stands in for the control loop: remembers who was woken, tells what is in `seen` and `used`.
+
+    `most_asked`: how many sets were asked at the same time for what they use, at most.
+    """
 
     woken: list[SetId] = field(default_factory=list)
     seen: dict[SetId, SetFacts] = field(default_factory=dict)
+    asking: int = 0
+    most_asked: int = 0
     used: dict[SetId, int] = field(default_factory=dict)
 
     def wake(self, set_id: SetId) -> None:
@@ -103,19 +109,24 @@ class RecordingControl:
         return self.seen.get(set_id, SetFacts(now=0.0, wall=NOW))
 
     async def used_memory(self, set_id: SetId) -> int | None:
-        """The bytes that the set's data takes: what is in `used`."""
+        """The bytes that the set's data takes: what is in `used`. Takes some moments."""
+        self.asking += 1
+        self.most_asked = max(self.most_asked, self.asking)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        self.asking -= 1
         return self.used.get(set_id)
 
 
 @dataclass(slots=True)
 class RecordingSequence:
-    """Stands in for what brings groups' values to sets: remembers which groups were written."""
+    """Stands in for what brings groups' values to sets: counts how often it was woken."""
 
-    woken: list[GroupId] = field(default_factory=list)
+    woken: int = 0
 
-    def wake(self, group_id: GroupId) -> None:
-        """A group, or a set that has it, was written."""
-        self.woken.append(group_id)
+    def wake(self) -> None:
+        """A group, or the group of a set, was written."""
+        self.woken += 1
 
 
 @dataclass(slots=True)

@@ -1,72 +1,17 @@
 """The command line against the whole HTTP house, in a process that has everything but a terminal."""
 
-import asyncio
-import io
 import json
-import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from backup_calls import saved
 from harness import NOW, Api
 from set_calls import OTHER_SUBNET, SUBNET, put, running, stored
+from typed_commands import Run
 
-from memstored.cli import completing
-from memstored.cli.main import main
-from memstored.domain.backup import BackupUse
-from memstored.domain.model import EventDraft, InstanceSet
-from memstored.domain.words import EventName, Outcome, SetState, UseKind
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def words(self) -> list[list[str]]:
-        """Its lines, split at blanks."""
-        return [line.split() for line in self.out.splitlines()]
-
-
-Run = Callable[..., Awaitable[Done]]
-
-
-@pytest.fixture
-def run(
-    api: Api,
-    port: int,
-    logs: list[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs `memstored` with these words, as the administrator of the house; its log goes elsewhere."""
-    monkeypatch.setenv("MEMSTORED_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("MEMSTORED_TOKEN", api.tokens["admin"])
-    monkeypatch.setenv("COLUMNS", "80")
-
-    async def typed(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["memstored", *words])
-        capsys.readouterr()
-        code = await asyncio.to_thread(_code)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err.rstrip("\n"))
-
-    return typed
-
-
-def _code() -> int:
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+from memstored.domain.model import InstanceSet
+from memstored.domain.words import SetState
 
 
 async def test_a_set_is_ordered_with_what_was_not_said_chosen(run: Run, api: Api) -> None:
@@ -214,29 +159,6 @@ async def test_an_operation_that_failed_ends_with_1(
     assert (described.code, described.out, described.err) == (0, "orders\n", "")
 
 
-async def test_an_export_that_failed_ends_with_1(run: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The backup is as whole as before, so only the event tells."""
-    backup = await saved(api, name="saved")
-    begin_use = api.backups.begin_use
-
-    async def begin_and_fail(use: BackupUse, **more: Any) -> None:  # noqa: ANN401 - as it comes
-        await begin_use(use, **more)
-        await api.backups.end_use(use.id)
-        event = EventDraft(
-            name=EventName.BACKUP_EXPORT_FAILED,
-            message="The bucket is gone.",
-            outcome=Outcome.FAILURE,
-            cause=EventName.BACKUP_EXPORT,
-        )
-        await api.backups.update(backup, backup, [event])
-
-    monkeypatch.setattr(api.backups, "begin_use", begin_and_fail)
-
-    done = await run("backup", "export", "saved", "archive/saved.rdb", "--wait")
-
-    assert (done.code, "The bucket is gone." in done.err) == (1, True)
-
-
 async def test_waiting_too_long_ends_with_4(run: Run, api: Api) -> None:
     """It goes on, and one may wait longer."""
     done = await run("set", "create", "orders", "--wait", "--timeout", "0")
@@ -245,134 +167,20 @@ async def test_waiting_too_long_ends_with_4(run: Run, api: Api) -> None:
     assert "provision" in done.err
 
 
-async def test_backups(run: Run, api: Api) -> None:
-    """Made, listed, copied, exported, restored, deleted, by names."""
-    await running(api)
-    await saved(api, name="saved")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("set", "show", "\udcff"),
+        ("set", "list", "--status", "\udcff"),
+        ("set", "create", "orders", "--description", "\udcff"),
+    ],
+)
+async def test_what_is_no_utf8_is_not_sent(run: Run, words: Sequence[str]) -> None:
+    """It is named instead, as the bytes are that a shell hands over."""
+    done = await run(*words)
 
-    made = await run("backup", "create", "orders", "nightly")
-    listed = await run("backup", "list", "-o", "name")
-    copied = await run("backup", "copy", "saved", "kept")
-    exported = await run("backup", "export", "saved", "archive/saved.rdb")
-    restored = await run("backup", "restore", "saved", "again", "--nodes", "2")
-    in_use = await run("backup", "delete", "saved", "--yes")
-    shown = await run("backup", "show", "saved")
-
-    assert [it.code for it in (made, listed, copied, exported, restored, in_use)] == [0, 0, 0, 0, 0, 3]
-    assert (made.out, copied.out, restored.out) == ("nightly\n", "kept\n", "again\n")
-    assert set(listed.out.split()) == {"nightly", "saved"}
-    assert ["size", "4.0", "KiB"] in shown.words
-    uses = {use.kind for it in await api.backups.of_project(api.project) for use in it.uses}
-    assert {UseKind.RESTORE, UseKind.COPY, UseKind.EXPORT} <= uses
-
-
-async def test_a_backup_that_was_verified(run: Run, api: Api) -> None:
-    """`verify` asks, and waits in vain in a house where nobody verifies."""
-    await saved(api, name="saved")
-
-    done = await run("backup", "verify", "saved", "--timeout", "0")
-
-    assert done.code == 4
-    assert "being verified" in done.err
-
-
-async def test_parameter_groups(run: Run, api: Api) -> None:
-    """Made, changed, shown, rolled back, reset, deleted, by names."""
-    made = await run("parameters", "create", "mine", "--from", "Redis.7.0.Default")
-    changed = await run("parameters", "set", "mine", "timeout=300", "maxmemory-policy=noeviction")
-    shown = await run("parameters", "show", "mine", "--changed")
-    one_back = await run("parameters", "reset", "mine", "timeout")
-    after_reset = await run("parameters", "show", "mine", "--changed", "-o", "name")
-    rolled = await run("parameters", "rollback", "mine")
-    deleted = await run("parameters", "delete", "mine", "--yes")
-    listed = await run("parameters", "list", "--version", "7.0", "-o", "name")
-
-    assert {it.code for it in (made, changed, one_back, rolled, deleted)} == {0}
-    assert [line[:2] for line in shown.words[1:]] == [["maxmemory-policy", "noeviction"], ["timeout", "300"]]
-    assert listed.out == "Redis.7.0.Default\n"
-    assert (
-        json.loads((await run("parameters", "show", "Redis.7.0.Default", "-o", "json")).out)["version"] == 0
-    )
-    assert after_reset.code == 0
-
-
-async def test_the_catalogue(run: Run) -> None:
-    """Each of its lists."""
-    lists = [
-        await run("catalogue", it, "-o", "name")
-        for it in ("versions", "flavors", "subnets", "security-groups")
-    ]
-
-    assert lists[0].out == "7.0.15\n6.2.5\n5.0.6\n"
-    assert "a1-2-co\n" in lists[1].out
-    assert all(it.code == 0 and it.out for it in lists)
-
-
-async def test_events_and_operations(run: Run, api: Api) -> None:
-    """Newest first, and not more than one wants."""
-    await running(api)
-    await run("set", "update", "orders", "--description", "new")
-
-    events = await run("events", "--set", "orders", "--limit", "1")
-    operations = await run("operations", "orders", "-o", "json")
-
-    assert "Cluster Update" in events.out
-    assert len(events.words) == 2
-    assert [it["kind"] for it in json.loads(operations.out)] == ["create"]
-
-
-async def test_whoever_logs_in_is_spoken_for(
-    run: Run, api: Api, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The secret is piped in, tried, and kept; a wrong one is not."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    made = json.loads((await run("credential", "create", "ci", "--role", "reader")).out)
-    for name in ("MEMSTORED_URL", "MEMSTORED_TOKEN"):
-        monkeypatch.delenv(name)
-
-    async def login(secret: str, profile: str) -> Done:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{secret}\n".encode())))
-        url = f"http://127.0.0.1:{port}"
-        return await run("login", "--url", url, "--credential-id", made["objectId"], "--profile", profile)
-
-    good, bad = await login(made["secret"], "ci"), await login("wrong", "other")
-    profiles = await run("profile", "list", "-o", "name")
-    token = await run("token")
-    listed = await run("set", "list", "-o", "json")
-    refused = await run("set", "create", "orders", "--profile", "ci")
-
-    assert (good.code, bad.code, profiles.out) == (0, 3, "ci\n")
-    assert await client_is_reader(api, token.out.strip())
-    assert (listed.code, json.loads(listed.out), refused.code) == (0, [], 3)
-    assert made["secret"] not in good.out + good.err + profiles.out
-
-
-async def client_is_reader(api: Api, token: str) -> bool:
-    """Whether a token is good for reading, and for that alone."""
-    answers = [
-        await api.request(method, "/v1/instance-sets", token=token, json={}) for method in ("GET", "POST")
-    ]
-    return [it.status_code for it in answers] == [200, 403]
-
-
-async def test_a_shell_completes_names(run: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of sets, backups and groups; none, and no error, when the service is away."""
-    await running(api)
-    await saved(api)
-
-    found = [
-        await asyncio.to_thread(names, begin)
-        for names, begin in (
-            (completing.set_names, "ord"),
-            (completing.set_names, "x"),
-            (completing.backup_names, "n"),
-            (completing.group_names, "Redis.7.0"),
-        )
-    ]
-    monkeypatch.setenv("MEMSTORED_URL", "http://127.0.0.1:9")
-
-    assert found == [["orders"], [], ["nightly"], ["Redis.7.0.Default"]]
-    assert await asyncio.to_thread(completing.set_names, "ord") == []
+    assert (done.code, done.out) == (2, "")
+    assert "'\\udcff'" in done.err
 
 
 async def test_a_service_that_is_away_ends_with_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

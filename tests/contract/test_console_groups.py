@@ -219,12 +219,13 @@ async def test_a_change_is_applied(api: Api, member: Browser) -> None:
     group_id = await _with_sets(api, "orders")
 
     review = await _reviewed(member, group_id, timeout="300")
+    woken = api.sequence.woken
     answer = await _sent(member, review, f"parameter-groups/{group_id}/values/apply")
 
     assert answer.headers["location"] == f"../../../parameter-groups/{group_id}?notice=values_applied"
     assert await value(api, group_id, "timeout") == "300"
     assert await value(api, group_id, "hz") == "10"
-    assert group_id in api.sequence.woken
+    assert api.sequence.woken == woken + 1
     assert (await events(api, group_id))[-1] == "Parameters Update"
 
 

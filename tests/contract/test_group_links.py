@@ -165,7 +165,7 @@ async def test_another_group_is_linked(api: Api) -> None:
     group = await made(api)
     await values(api, group, timeout="300")
     set_id = await running(api)
-    api.sequence.woken.clear()
+    api.sequence.woken = 0
 
     answer = await patch(api, set_id, {"parameterGroupId": group})
 
@@ -175,7 +175,7 @@ async def test_another_group_is_linked(api: Api) -> None:
     assert found.configuration is not None
     assert found.configuration.values.settings == ()
     assert await status(api, set_id) == "Pending"
-    assert api.sequence.woken == [group]
+    assert api.sequence.woken == 1
     assert await linked(api, group) == [
         {
             "id": set_id,
@@ -414,6 +414,18 @@ async def test_a_change_evicts_nothing(api: Api, value: str, used: int | None, e
     assert (await shown(api, group))["version"] == (1 if expected else 2)
 
 
+async def test_sets_are_asked_side_by_side_but_not_all_at_once(api: Api) -> None:
+    """Each may take a second to answer, and an answer is not to cost the other sets anything."""
+    group = await made(api)
+    ids = [await running(api, instanceSetName=f"cache-{n}", parameterGroupId=group) for n in range(12)]
+    api.control.used = {SetId(set_id): 0 for set_id in ids}
+
+    answer = await change(api, group, {"parameters": {"maxmemory": "50%"}})
+
+    assert answer.status_code == 200
+    assert api.control.most_asked == 8
+
+
 async def test_all_faults_are_named_at_once(api: Api) -> None:
     """Those of the values, and those that the sets have with them."""
     group = await made(api)
@@ -478,7 +490,7 @@ async def test_a_set_is_tried_again(api: Api, word: ApplyStatus) -> None:
     present = await api.groups.load(group)
     assert present is not None
     await recorded(api, set_id, wanted=present.values(), status=word, error="ERR no")
-    api.sequence.woken.clear()
+    api.sequence.woken = 0
     api.control.woken.clear()
 
     answer = await api.request("POST", f"{GROUPS}/{group}/instance-sets/{set_id}/retry")
@@ -492,7 +504,7 @@ async def test_a_set_is_tried_again(api: Api, word: ApplyStatus) -> None:
         status=ApplyStatus.APPLYING,
         since=NOW,
     )
-    assert (api.sequence.woken, api.control.woken) == ([group], [set_id])
+    assert (api.sequence.woken, api.control.woken) == (1, [set_id])
     [event, *_] = (await api.get(f"{SETS}/{set_id}/events")).json()["data"]
     assert (event["name"], event["actor"]) == ("Cluster Update", "mia")
 

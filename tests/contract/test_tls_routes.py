@@ -67,10 +67,28 @@ async def test_a_new_authority_is_told_first_and_beside_the_old_one(api: Api) ->
 
 
 async def test_only_administrators_make_authorities(api: Api) -> None:
-    """It is everybody's in the deployment."""
+    """It is everybody's in the deployment, and so says the refusal; nothing is made."""
+    before = (await api.get(BUNDLE)).text
+
     answer = await api.request("POST", f"{BUNDLE}/renew", token=api.tokens["member"])
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "admin_only")
+    assert "every project" in answer.json()["error"]["message"]
+    assert (await api.get(BUNDLE)).text == before
+
+
+async def test_who_made_an_authority_is_in_the_audit_trail(api: Api) -> None:
+    """Once, with the caller and the id of the request; a refusal leaves no line."""
+    await api.get(BUNDLE)
+    made = await api.request("POST", f"{BUNDLE}/renew", token=api.tokens["admin"])
+    await api.request("POST", f"{BUNDLE}/renew", token=api.tokens["admin"])
+
+    authority = made.json()["objectId"]
+    [event] = (await api.get("/v1/events", params={"name": "Certificate Authority Renew"})).json()["data"]
+    assert (event["resourceType"], event["resourceId"]) == ("certificate-authority", authority)
+    assert event["requestId"] == made.headers["x-request-id"]
+    assert event["outcome"] == "success"
+    assert event["actor"] in event["message"]
 
 
 async def test_certificates_are_renewed_on_request(api: Api) -> None:
@@ -99,6 +117,7 @@ async def test_what_can_not_be_renewed(api: Api) -> None:
     codes = [(await renew(api, set_id)).json()["error"]["code"] for set_id in (plain.id, fresh, kept.id)]
 
     assert codes == ["tls_off", "set_busy", "set_busy"]
+    assert (await renew(api, kept.id, json={"now": True})).json()["error"]["code"] == "unknown_field"
     assert (await renew(api, "none")).status_code == 404
     assert (await renew(api, kept.id, token=api.tokens["other_project"])).status_code == 404
     assert (await renew(api, kept.id, token=api.tokens["reader"])).status_code == 403

@@ -10,7 +10,7 @@ from live_set import LiveSet
 from service_process import ServiceProcess
 
 from memstored.domain.engine import capabilities_of
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 
 __all__ = ["Combination", "combinations", "one_of_each"]
 
@@ -46,7 +46,7 @@ def combinations() -> list[Combination]:
     """All that there are on this machine, newest engine first."""
     return [
         Combination(version=engine.version, tls=tls, user=user)
-        for engine in asyncio.run(find_engines((BUILT,)))
+        for engine in offered(asyncio.run(take_inventory((BUILT,))))
         for tls in ([False, True] if engine.tls else [False])
         for user in ([False, True] if capabilities_of(engine.version).acl else [True])
     ]

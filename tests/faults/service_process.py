@@ -25,7 +25,7 @@ import pytest
 
 from memstored.cli.purge import purge
 from memstored.client import NEVER, Client
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 from memstored.runtime.processes import ProcessFacts, processes, read_process
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ chance = random.SystemRandom()
 
 def versions() -> list[str]:
     """Every engine of this machine, newest first."""
-    return [engine.version for engine in asyncio.run(find_engines())]
+    return [engine.version for engine in offered(asyncio.run(take_inventory()))]
 
 
 NEWEST = versions()[0]

@@ -23,6 +23,8 @@ WRITERS = 4
 DEADLINE = 60.0 + KEYS / 5000
 """Seconds for a backup or a restore, on a machine that many tests share."""
 
+pytestmark = pytest.mark.timeout(120 + KEYS / 1000)
+
 
 def raw(host: str) -> redis.Redis:
     """A client that gets bytes as they are."""

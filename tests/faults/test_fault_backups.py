@@ -18,7 +18,7 @@ from live_set import LiveSet
 from service_process import NEWEST, ServiceProcess, kill, wait_for
 
 from memstored.client.errors import ApiFault
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 
 MEGABYTES = 200
 LIMIT = 50 * 1024 * 1024
@@ -89,7 +89,7 @@ def test_a_stored_backup_is_a_file_that_redis_itself_finds_whole(filled: LiveSet
     stored = backup.object()
     assert stored is not None
     # The server's program is the checker when it is started under that name.
-    program = asyncio.run(find_engines())[0].program
+    program = offered(asyncio.run(take_inventory()))[0].program
     found = subprocess.run(
         ["redis-check-rdb", str(stored)], executable=program, capture_output=True, text=True, check=False
     )

@@ -31,7 +31,7 @@ from server_fixtures import birth, engine, node, opened, start  # noqa: E402 - f
 from servers import Engine  # noqa: E402 - found only now
 from service_fixtures import alert_house, alert_service, house, service, version  # noqa: E402 - found only now
 
-from memstored.runtime.engines import find_engines  # noqa: E402 - beside its neighbours
+from memstored.runtime.engines import offered, take_inventory  # noqa: E402 - beside its neighbours
 
 __all__ = [
     "alert_house",
@@ -50,7 +50,7 @@ __all__ = [
 @pytest.fixture
 async def secured_house(tmp_path: Path) -> AsyncIterator[RealHouse]:
     """A house of the newest engine that has TLS, whose set speaks it."""
-    found = next(engine for engine in await find_engines() if engine.tls)
+    found = next(engine for engine in offered(await take_inventory()) if engine.tls)
     program = Engine(found.version, found.program)
     async with RealHouse.opened(tmp_path, program, {}, tls=True) as opened_house:
         yield opened_house

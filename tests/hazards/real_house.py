@@ -17,6 +17,7 @@ from typing import Any, Self
 import redis
 from detour import Detours
 from logins import CONTROL, PASSWORD, REPLICATION
+from observer import OBSERVER, let_observe
 from old_client import control_client, old_client
 from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
@@ -26,12 +27,13 @@ from servers import engines as programs
 from memstored.control.authorities import Authorities, Issued
 from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
+from memstored.control.lease import Lease
 from memstored.control.watch import Place
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
+from memstored.domain.model import Configuration, EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
-from memstored.domain.ports import Target
+from memstored.domain.ports import Identity, Target
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
@@ -44,6 +46,7 @@ from memstored.runtime.protocol import Endpoints, Engine
 from memstored.runtime.proxied import ProxiedEndpoints
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
+from memstored.store.controllers import ControllerRepository
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
 
@@ -77,14 +80,19 @@ class DetouredLink(RedisLink):
 class DetouredWire:
     """Opens links over detours."""
 
-    def __init__(self, detours: Detours, clock: SystemClock) -> None:
-        self._detours, self._clock = detours, clock
+    def __init__(self, detours: Detours, clock: SystemClock, lease: Lease) -> None:
+        self._detours, self._clock, self._lease = detours, clock, lease
 
     def open(self, target: Target, changed: Callable[[NodeId], None]) -> RedisLink:
         """A link to the node, by a detour of the controller's."""
         detour = self._detours.between(CONTROLLER, target.host, target.port)
         link = DetouredLink(
-            replace(target, host=detour.host, port=detour.port), changed, clock=self._clock, deadline=1.0
+            replace(target, host=detour.host, port=detour.port),
+            changed,
+            clock=self._clock,
+            controllers=self._lease.controllers,
+            superseded=self._lease.lose_node,
+            deadline=1.0,
         )
         link.detours, link.own = self._detours, target.host
         return link
@@ -96,6 +104,7 @@ class TellingSets(SetRepository):
     def __init__(self, database: Database, clock: SystemClock, cipher: Cipher) -> None:
         super().__init__(database, clock, cipher)
         self.recorded: list[InstanceSet] = []
+        self.events: list[EventDraft] = []
         self.before: Callable[[InstanceSet], None] = lambda _: None
         self.after: Callable[[InstanceSet], None] = lambda _: None
 
@@ -111,6 +120,7 @@ class TellingSets(SetRepository):
         self.before(after)
         kept = await super().commit(before, after, events, node_quota=node_quota)
         self.recorded.append(kept)
+        self.events.extend(events)
         self.after(kept)
         return kept
 
@@ -135,6 +145,7 @@ class RealHouse:
         self.detours = Detours()
         self.rules = FailoverSettings(**{"failure_detection": 1.0, "probe_interval": 0.25} | rules)
         cipher = Cipher.from_file(place / "key")
+        self.database = database
         self.sets = TellingSets(database, self.clock, cipher)
         self.authorities = DetouredAuthorities(
             AuthorityRepository(database, cipher), self.clock, TlsSettings()
@@ -147,6 +158,7 @@ class RealHouse:
         self.runtime = self._runtime()
         self.set_id = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
         self.fleet: Fleet | None = None
+        self.configuration: Configuration | None = None
 
     @classmethod
     @asynccontextmanager
@@ -188,10 +200,13 @@ class RealHouse:
     async def controller(self) -> AsyncIterator[Fleet]:
         """A controller at work; another one may come after it."""
         self.runtime = self._runtime()
+        controllers = ControllerRepository(self.database, self.clock)
+        lease = Lease(await controllers.begin(), confirm=controllers.confirm)
+        controllers.guard(lease.end)
         place = Place(
             runtime=self.runtime,
             endpoints=self.endpoints(),
-            wire=DetouredWire(self.detours, self.clock),
+            wire=DetouredWire(self.detours, self.clock, lease),
             objects=self.objects,
             doors=LoadingDoor,
             door_host="127.0.0.1",
@@ -199,7 +214,7 @@ class RealHouse:
             clock=self.clock,
             rules=self.rules,
         )
-        async with Fleet(place=place, sets=self.sets) as fleet:
+        async with Fleet(place=place, sets=self.sets, lease=lease) as fleet:
             yield fleet
 
     async def purge(self) -> None:
@@ -228,7 +243,7 @@ class RealHouse:
         password = None if capabilities_of(self.engine.version).acl else PASSWORD
         identities = Identities(control=CONTROL, replication=REPLICATION, password=password)
         ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
-        ordered = replace(ordered, tls_enabled=self.engine.tls)
+        ordered = replace(ordered, tls_enabled=self.engine.tls, configuration=self.configuration)
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
 
@@ -319,7 +334,12 @@ class RealHouse:
         """A client that may do everything, at a node's own address; a move of addresses may cut it (H15)."""
         if not capabilities_of(self.engine.version).acl:
             return control_client(str(node.address), PORT, CONTROL, PASSWORD)
-        client = self.at(node.address, username=CONTROL.user, password=CONTROL.secret)
+        with self._patient(node, CONTROL) as control:
+            let_observe(control)
+        return self._patient(node, OBSERVER)
+
+    def _patient(self, node: Node, who: Identity) -> redis.Redis:
+        client = self.at(node.address, username=who.user, password=who.secret)
         client.set_retry(Retry(ConstantBackoff(0.02), 5))
         return client
 

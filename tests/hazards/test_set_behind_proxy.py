@@ -6,6 +6,7 @@ With nodes of every engine that is here, since it is the addresses that are trie
 import asyncio
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -16,10 +17,11 @@ from typing import Self
 
 import pytest
 import redis
-from real_house import RealHouse, primary_of, whole, without
+from real_house import PORT, RealHouse, primary_of, whole, without
 from servers import Engine, soon
 
 from memstored.domain.model import InstanceSet
+from memstored.domain.words import EventName, SetState
 from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
 from memstored.runtime.protocol import Endpoints
 from memstored.runtime.proxied import ProxiedEndpoints
@@ -37,6 +39,13 @@ def haproxy_is_here() -> bool:
 pytestmark = pytest.mark.skipif(not haproxy_is_here(), reason="no haproxy here")
 
 
+DETECTION = 1.0
+"""Seconds of silence after which it counts as dead, in these houses."""
+
+
+TOLD = [EventName.ENDPOINT_DOWN, EventName.ENDPOINT_RECOVERY_COMPLETE]
+
+
 class ProxiedHouse(RealHouse):
     """A house whose set is behind a proxy, whatever its engine can do."""
 
@@ -49,6 +58,10 @@ class ProxiedHouse(RealHouse):
     def proxy_folder(self) -> Path:
         """Where the set's proxy lives."""
         return self.root / "proxies" / self.set_id
+
+    def told_of_the_proxy(self) -> list[EventName]:
+        """What was told of it."""
+        return [event.name for event in self.sets.events if "Endpoint" in event.name]
 
     def proxy(self) -> int | None:
         """The process of the set's proxy, if it runs."""
@@ -137,11 +150,36 @@ async def test_the_death_of_the_proxy_is_mended_at_once(behind: ProxiedHouse) ->
             os.kill(former, signal.SIGKILL)
             await soon(lambda: behind.proxy() not in (None, former), what="another proxy")
             await writer.more()
-        kept = await behind.stored()
+        kept = await behind.until(whole)
+        await soon(lambda: behind.told_of_the_proxy() == TOLD, what="both events")
 
-        assert whole(kept)
         assert (kept.lineage, writer.lost()) == (stored.lineage, 0)
         assert writer.gap < 5
+    assert "endpoint_down" in behind.reasons()
+    assert behind.unexplained() == []
+
+
+async def test_a_proxy_that_hangs_is_replaced_and_nobody_fails_over_for_it(behind: ProxiedHouse) -> None:
+    """Its silence is shown, then it is ended, and those who hung at it come through another."""
+    async with behind.controller() as fleet:
+        stored = await behind.make(fleet, 2)
+        hung = behind.proxy()
+        assert hung is not None
+        assert stored.vips is not None
+        idle = socket.create_connection((stored.vips.primary, PORT), timeout=5)
+        with idle, Writer(behind, stored) as writer:
+            await writer.more()
+            os.kill(hung, signal.SIGSTOP)
+            await behind.until(lambda now: now.status is SetState.WARNING)
+            await soon(lambda: behind.proxy() not in (None, hung), what="another proxy")
+            await writer.more()
+            assert await asyncio.to_thread(_ended, idle)
+        kept = await behind.until(whole)
+        await soon(lambda: behind.told_of_the_proxy() == TOLD, what="both events")
+
+        assert (kept.lineage, writer.lost()) == (stored.lineage, 0)
+        assert writer.gap < DETECTION + 5
+    assert behind.unexplained() == []
 
 
 async def test_a_service_that_goes_leaves_the_way_open(behind: ProxiedHouse) -> None:
@@ -200,6 +238,13 @@ async def test_nothing_of_a_deleted_set_is_left(behind: ProxiedHouse) -> None:
         await soon(lambda: not behind.proxy_folder.exists(), what="the end of its folder")
 
         assert behind.proxy() is None
+
+
+def _ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 def _answers(house: RealHouse, stored: InstanceSet) -> bool:

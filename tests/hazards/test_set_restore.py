@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from bare import PLAIN, Start
-from logins import CONTROL, PASSWORD
+from logins import PASSWORD
+from observer import OBSERVER
 from real_house import PORT, RealHouse, primary_of, whole
 from saved import Content, content_of, file_of, kept, sample, saved_file
 from servers import soon
@@ -17,7 +18,7 @@ from memstored.domain.model import InstanceSet
 from memstored.domain.words import NodeState, SetState
 from memstored.objects.storage import Objects
 
-LOGINS = {True: {"username": CONTROL.user, "password": CONTROL.secret}, False: {"password": PASSWORD}}
+LOGINS = {True: {"username": OBSERVER.user, "password": OBSERVER.secret}, False: {"password": PASSWORD}}
 """How to read all that a node holds, where there are users and where there are none."""
 
 
@@ -44,9 +45,11 @@ class Valve:
             passed += len(chunk)
 
 
-def contents(stored: InstanceSet) -> list[Content]:
+def contents(house: RealHouse, stored: InstanceSet) -> list[Content]:
     """What each node of the set holds."""
     login = LOGINS[capabilities_of(stored.version).acl]
+    for node in stored.nodes:
+        house.control(node).close()
     return [content_of(str(n.address), PORT, **login) for n in stored.nodes]
 
 
@@ -64,7 +67,7 @@ async def test_s04_a_set_begins_with_all_that_was_saved(real_house: RealHouse, s
         await real_house.order(fleet, 3, source=source)
         stored = await real_house.until(whole)
 
-        after = contents(stored)
+        after = contents(real_house, stored)
         with real_house.tenant(stored) as client:
             assert client.set("new", "1")
 
@@ -115,7 +118,7 @@ async def test_s06_a_node_that_dies_while_it_loads_is_replaced(real_house: RealH
         valve.open.set()
 
         stored = await real_house.until(whole)
-        after = contents(stored)
+        after = contents(real_house, stored)
 
     assert first.id not in {n.id for n in stored.nodes}
     assert stored.source is not None
@@ -138,7 +141,7 @@ async def test_h23_a_load_that_a_controller_left_is_begun_anew(real_house: RealH
 
     async with real_house.controller():
         stored = await real_house.until(whole)
-        after = contents(stored)
+        after = contents(real_house, stored)
 
     assert not any(n.whole for n in left.nodes)
     assert {n.id for n in stored.nodes} == {n.id for n in left.nodes}
@@ -169,7 +172,7 @@ async def test_s07_what_was_recorded_of_a_load_is_gone_on_from(
 
     async with real_house.controller():
         stored = await real_house.until(whole)
-        after = contents(stored)
+        after = contents(real_house, stored)
 
     assert valve.held == 0
     assert primary_of(stored).id == left.nodes[0].id
@@ -194,7 +197,7 @@ async def test_s07_a_promoted_node_whose_history_is_not_recorded_yet_is_recorded
 
     async with real_house.controller():
         stored = await real_house.until(whole)
-        after = contents(stored)
+        after = contents(real_house, stored)
 
     assert left.lineage is None
     assert valve.held == 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 from logins import CONTROL, PASSWORD
+from observer import OBSERVER
 from old_client import old_client
 from servers import Server
 
@@ -23,6 +24,9 @@ def client_of(
 ) -> redis.Redis:
     """A client of one database that gives bytes as they are."""
     if capabilities_of(server.engine.version).acl:
+        if user == CONTROL.user:
+            server.client(user, password).close()
+            user, password = OBSERVER.user, OBSERVER.secret
         return redis.Redis(server.host, server.port, db=db, username=user, password=password)
     passwords = [None, PASSWORD, CONTROL.secret]
     return old_client(server.host, server.port, passwords, db=db, decode_responses=False)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from logins import CONTROL, PASSWORD, REPLICATION
+from logins import CONTROL, CONTROLLERS, PASSWORD, REPLICATION
 from servers import Server
 
 from memstored.domain.ports import Identity, Target
@@ -59,5 +59,6 @@ async def rdb_of(server: Server) -> bytes:
         control=CONTROL,
         password=PASSWORD,
     )
-    async with outflow(target, deadline=DEADLINE) as flow:
+    server.take()
+    async with outflow(target, CONTROLLERS, deadline=DEADLINE) as flow:
         return b"".join([chunk async for chunk in flow.chunks])

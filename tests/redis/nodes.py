@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 
-from logins import CONTROL, PASSWORD, joining
+from logins import CONTROL, CONTROLLERS, PASSWORD, joining
 from servers import Server, soon
 
+from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
@@ -29,10 +30,14 @@ class SystemClock:
 
 
 class Opener:
-    """Opens links, remembers them, and every node that was said to have changed."""
+    """Opens links for a controller; remembers them, every node that was said to have changed, and whoever
+    came after the controller.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, controllers: Controllers = CONTROLLERS) -> None:
         self.clock = SystemClock()
+        self.controllers = controllers
+        self.superseded: list[Controller] = []
         self.links: list[RedisLink] = []
         self.changes: list[NodeId] = []
 
@@ -71,7 +76,13 @@ class Opener:
 
     def to(self, target: Target, *, deadline: float = 2.0) -> RedisLink:
         """A link to this target."""
-        link = RedisWire(clock=self.clock, deadline=deadline).open(target, self.changes.append)
+        wire = RedisWire(
+            clock=self.clock,
+            controllers=self.controllers,
+            superseded=self.superseded.append,
+            deadline=deadline,
+        )
+        link = wire.open(target, self.changes.append)
         self.links.append(link)
         return link
 

@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import redis
-from logins import CONTROL, PASSWORD
+from logins import CONTROL, CONTROLLERS, PASSWORD
+from observer import OBSERVER, let_observe
 from old_client import control_client, old_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from memstored.domain.engine import capabilities_of
+from memstored.redis.acl import acting, acting_rules
 
 T = TypeVar("T")
 # Not the seeded one: that gives workers which run the same test the same numbers.
@@ -138,13 +140,27 @@ class Server:
     def client(self, user: str | None = None, password: str | None = None) -> redis.Redis:
         """A plain client at the server's own address, which tries nothing twice.
 
-        Where the engine has no users everybody says the password of the moment, and the control user knows
-        what the commands are called.
+        Asked for as the control user it may do everything. Where the engine has no users everybody says the
+        password of the moment, and the control user knows what the commands are called.
         """
         if not capabilities_of(self.engine.version).acl:
             if user == CONTROL.user:
                 return control_client(self.host, self.port, CONTROL, PASSWORD)
             return old_client(self.host, self.port, [password] if password else [None, PASSWORD])
+        client = self._plain(user, password)
+        if user == CONTROL.user and let_observe(client):
+            client.close()
+            return self._plain(OBSERVER.user, OBSERVER.secret)
+        return client
+
+    def take(self) -> None:
+        """Make the user of the controller of these tests, as a link does."""
+        if capabilities_of(self.engine.version).acl:
+            with contextlib.closing(self._plain(CONTROL.user, CONTROL.secret)) as client:
+                rules = acting_rules(acting(CONTROL, CONTROLLERS.own))
+                client.execute_command("ACL", "SETUSER", *rules)
+
+    def _plain(self, user: str | None, password: str | None) -> redis.Redis:
         return redis.Redis(
             self.host,
             self.port,

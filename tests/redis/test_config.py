@@ -7,7 +7,6 @@ import redis
 from logins import CONTROL, REPLICATION
 from servers import Directives, Engine, Server, eventually
 
-from memstored.domain.engine import capabilities_of
 from memstored.redis.acl import replication_rules
 from memstored.redis.config import directives
 
@@ -44,9 +43,6 @@ def control(start: Start, birth: Directives) -> redis.Redis:
 @pytest.mark.parametrize(("name", "value"), EXPECTED.items(), ids=EXPECTED.keys())
 def test_the_engine_takes_every_setting(control: redis.Redis, engine: Engine, name: str, value: str) -> None:
     """What the service depends on is in force, not merely in the file."""
-    if not capabilities_of(engine.version).diskless_load and name == "repl-diskless-sync":
-        value = "yes"
-
     assert control.config_get(name) in ({name: value}, {})
 
 
@@ -71,14 +67,18 @@ def test_every_directive_is_in_force(start: Start, birth: Directives) -> None:
 
 @pytest.mark.able("acl")
 def test_a_newborn_node_lets_nobody_in_but_us(start: Start, birth: Directives) -> None:
-    """The default user is off, the control user may do everything, and there is no other (S1)."""
+    """The default user is off, the control user sees who there is and can not act; there is no other (S1)."""
     server = start(birth)
 
     with pytest.raises(redis.exceptions.AuthenticationError):
         server.client().ping()
-    users = server.client(CONTROL.user, CONTROL.secret).acl_users()
+    with redis.Redis(server.host, server.port, username=CONTROL.user, password=CONTROL.secret) as control:
+        users = control.acl_list()
+        for command in ("PING", "GET key", "CONFIG GET *", "REPLICAOF NO ONE", "CLIENT LIST", "ACL USERS"):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                control.execute_command(*command.split())
 
-    assert sorted(users) == ["default", CONTROL.user]
+    assert sorted(line.split()[1] for line in users) == ["default", CONTROL.user]
 
 
 @pytest.mark.able("acl")

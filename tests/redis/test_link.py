@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import signal
 import socket
+from typing import Any
 
+import hiredis
 import pytest
 import redis
 from broken_master import broken_master
@@ -491,6 +493,23 @@ async def test_a_refusal_has_the_engines_own_words(node: Node, opened: Opener) -
     assert refusal.value.name == "maxmemory-policy"
     assert "nvalid argument" in refusal.value.words or "must be one of" in refusal.value.words
     assert (settings_of(link)["hz"], settings_of(link)["timeout"]) == ("50", "0")
+
+
+async def test_a_read_back_that_fails_is_no_refusal(
+    node: Node, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine made of the value is not known, so nobody is told that it was refused."""
+    link = await connected(opened(node()))
+    exchange = link._exchange  # noqa: SLF001 - between the link and its node
+
+    async def without_read_back(*commands: tuple[str, ...]) -> list[Any]:
+        told, _ = await exchange(commands[0], ("PING",))
+        return [told, hiredis.ReplyError("BUSY Redis is busy running a script")]
+
+    monkeypatch.setattr(link, "_exchange", without_read_back)
+
+    with pytest.raises(LinkTrouble, match="CONFIG GET hz"):
+        await link.configure((Setting(name="hz", value="50"),))
 
 
 async def test_settings_are_read_anew_on_another_connection(node: Node, opened: Opener) -> None:

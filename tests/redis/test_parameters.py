@@ -81,6 +81,7 @@ DIFFERENT = {
     "lazyfree-lazy-server-del": "H16",
     "lazyfree-lazy-user-del": "H16",
     "lazyfree-lazy-user-flush": "H16",
+    "maxclients": "the service's own come on top",
     "maxmemory": "API.md 7",
     "maxmemory-policy": "API.md 7",
     "protected-mode": "H20",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from crafted import strings
 from loading import DEADLINE, HOST, parts, unheard
-from logins import CONTROL, REPLICATION
+from logins import CONTROL, CONTROLLERS, REPLICATION
 from nodes import Opener, attached, connected, reached
 from server_fixtures import Start
 from servers import Engine, Server, free_address, soon
@@ -32,7 +32,7 @@ from memstored.redis.config import directives
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
 from memstored.redis.outflow import outflow
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 
 SOUND = strings(9, (b"one", b"1"), (b"two", b"2"))
 NOW = time.time()
@@ -54,7 +54,7 @@ class Authority:
 OURS, FOREIGN = Authority(), Authority()
 
 
-WITH_TLS = [Engine(e.version, e.program) for e in asyncio.run(find_engines()) if e.tls]
+WITH_TLS = [Engine(e.version, e.program) for e in offered(asyncio.run(take_inventory())) if e.tls]
 
 
 @pytest.fixture(scope="session", params=WITH_TLS, ids=lambda engine: engine.version)
@@ -285,10 +285,10 @@ async def test_a_copy_comes_out_over_tls(secured: Secured) -> None:
     primary, above, _, _ = await pair(secured)
     await above.admit(None)
 
-    async with outflow(secured.target(primary), deadline=DEADLINE) as flow:
+    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE) as flow:
         data = b"".join([chunk async for chunk in flow.chunks])
     with pytest.raises(LinkTrouble, match="no TLS that can be trusted"):
-        async with outflow(secured.target(primary, FOREIGN), deadline=DEADLINE):
+        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE):
             pass
 
     assert data.startswith(b"REDIS")

@@ -11,7 +11,7 @@ from memstored.api.answers import Answer, answer, created, written
 from memstored.api.body import json_body, without_nulls
 from memstored.api.caller import ReadingCaller, WritingCaller
 from memstored.api.openapi import answers, refusals, request_body, writes
-from memstored.api.reading import read_whole
+from memstored.api.reading import read_whole, refuse_fields
 from memstored.api.schemas.backups import (
     BackupList,
     BackupQuery,
@@ -116,6 +116,10 @@ async def export_backup(
     summary="Verify a backup",
     responses=writes("The id of the backup; the work goes on.") | refusals(404),
 )
-async def verify_backup(backup_id: str, caller: WritingCaller, backups: Backups, _query: NoQueries) -> Answer:
+async def verify_backup(
+    request: Request, backup_id: str, caller: WritingCaller, backups: Backups, _query: NoQueries
+) -> Answer:
     """Prove that a backup loads: `verifiedAt` tells when it did, `damage` what was found wrong."""
-    return written(await backups.verify(caller, backup_id))
+    found = await backups.show(caller, backup_id)
+    await refuse_fields(request)
+    return written(await backups.verify(caller, found.backup.id))

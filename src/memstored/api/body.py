@@ -18,7 +18,7 @@ from memstored.api.faults import field_path, validation_details
 from memstored.api.schemas.forms import Form
 from memstored.domain.errors import Detail, InvalidRequest
 
-__all__ = ["form", "json_body", "null_fault", "null_places", "parse_object", "without_nulls"]
+__all__ = ["form", "json_body", "null_fault", "null_places", "optional_body", "parse_object", "without_nulls"]
 
 MAX_NESTING = 32
 """How deep arrays and objects may be nested, the outermost object included."""
@@ -39,6 +39,12 @@ Json = Any
 async def json_body(request: Request) -> dict[str, Json]:
     """The JSON object in the body of the request; `InvalidRequest` when there is none such."""
     return parse_object(await request.body())
+
+
+async def optional_body(request: Request) -> dict[str, Json]:
+    """The JSON object in the body of the request, without any field where there is no body."""
+    raw = await request.body()
+    return parse_object(raw) if raw else {}
 
 
 def parse_object(raw: bytes) -> dict[str, Json]:

@@ -51,7 +51,8 @@ def check_role(caller: Caller, method: str) -> None:
 def check_admin(caller: Caller) -> None:
     """Raise `Forbidden` unless the caller is an administrator (API.md 3)."""
     if strongest_role(caller) is not RoleName.ADMIN:
-        raise Forbidden("Only the role admin may do this.", code="admin_only")
+        message = "This concerns every project, so it takes the role admin, which is the operator's."
+        raise Forbidden(message, code="admin_only")
 
 
 def project_of(caller: Caller) -> str:
@@ -86,4 +87,4 @@ WritingCaller = Annotated[Caller, Depends(_writing)]
 """A caller who may write; for all other routes."""
 
 AdminCaller = Annotated[Caller, Depends(_admin)]
-"""A caller with the role admin."""
+"""A caller with the role admin, the operator's: for what concerns every project."""

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from memstored.api.answers import Answer, answer, written
 from memstored.api.caller import AdminCaller, ReadingCaller, project_of
 from memstored.api.openapi import answers, writes
+from memstored.api.reading import refuse_fields
 from memstored.api.schemas.catalogue import (
     EngineCapabilities,
     EngineList,
@@ -131,7 +132,10 @@ async def show_authorities(
 async def renew_authority(
     request: Request, caller: AdminCaller, _query: Annotated[NoQuery, Query()]
 ) -> Answer:
-    """For administrators. The new one is made known first, and signs after the overlap that is configured."""
+    """For administrators, since all projects share it. The new one is made known first, and signs after the
+    overlap that is configured.
+    """
+    await refuse_fields(request)
     return written(await _authorities(request).renew(caller))
 
 

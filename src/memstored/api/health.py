@@ -39,6 +39,7 @@ async def readyz(request: Request) -> Answer:
     """Answers 503 with the reason while a part that every request needs is away.
 
     `store_unavailable`: the store takes no write. `holding`: most nodes are silent at once; nothing is ended.
+    `superseded`: another memstored has taken over; this one is about to end.
     It is looked at again at most once a second. The trouble of one set is said by that set.
     """
     why: Unready | None = await request.app.state.services.unready()

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from memstored.api.answers import Answer, answer, created, written
-from memstored.api.body import json_body, without_nulls
+from memstored.api.body import json_body, optional_body, without_nulls
 from memstored.api.caller import ReadingCaller, WritingCaller
 from memstored.api.openapi import answers, refusals, request_body, writes
-from memstored.api.reading import read_change, read_whole
+from memstored.api.reading import read_change, read_whole, refuse_fields
 from memstored.api.schemas.forms import NoQuery
 from memstored.api.schemas.parameter_groups import (
     GROUP_FIXED,
@@ -109,13 +109,17 @@ async def reset_group(
 ) -> Answer:
     """Give the parameters that are named their defaults again; all, when none is named."""
     await groups.show(caller, group_id)
-    reading = read_change(ResetGroup, await json_body(request), RESET_STAND_IN)
+    reading = read_change(ResetGroup, await optional_body(request), RESET_STAND_IN)
     return written(await groups.reset(caller, group_id, reading.form.names, reading.misread))
 
 
 @router.post("/{group_id}/rollback", summary="Roll a parameter group back", responses=_CHANGED)
-async def roll_group_back(group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries) -> Answer:
+async def roll_group_back(
+    request: Request, group_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
+) -> Answer:
     """Give the group the values of the version before; the same again takes that back."""
+    await groups.show(caller, group_id)
+    await refuse_fields(request)
     return written(await groups.rollback(caller, group_id))
 
 
@@ -164,7 +168,9 @@ async def list_linked_sets(group_id: str, caller: ReadingCaller, groups: Groups,
     responses=_CHANGED,
 )
 async def retry_set(
-    group_id: str, set_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
+    request: Request, group_id: str, set_id: str, caller: WritingCaller, groups: Groups, _query: NoQueries
 ) -> Answer:
     """Bring the values again to a set that is `Error-Sync` or `Suspended`; then to those after it."""
+    await groups.show(caller, group_id)
+    await refuse_fields(request)
     return written(await groups.retry(caller, group_id, set_id))

@@ -11,14 +11,15 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
+from starlette.requests import Request
 
-from memstored.api.body import Place, null_fault, null_places, without_nulls
+from memstored.api.body import Place, null_fault, null_places, optional_body, without_nulls
 from memstored.api.faults import field_path, validation_details
-from memstored.api.schemas.forms import Form
+from memstored.api.schemas.forms import Form, NoFields
 from memstored.domain.errors import Detail
 from memstored.domain.requests.change import Misread, refusal
 
-__all__ = ["Reading", "read_change", "read_creation", "read_whole"]
+__all__ = ["Reading", "read_change", "read_creation", "read_whole", "refuse_fields"]
 
 F = TypeVar("F", bound=Form)
 
@@ -56,6 +57,11 @@ def read_whole(shape: type[F], document: Document) -> F:
     if told or found:
         raise refusal([*told, *found])
     return shape.model_validate(document)
+
+
+async def refuse_fields(request: Request) -> None:
+    """Raise `InvalidRequest` for a body with any field: it may mean something that is not done here."""
+    read_whole(NoFields, await optional_body(request))
 
 
 def _read(

@@ -14,7 +14,7 @@ from memstored.api.body import json_body
 from memstored.api.caller import ReadingCaller, WritingCaller
 from memstored.api.export import json_lines, wants_json_lines
 from memstored.api.openapi import answers, refusals, request_body, writes
-from memstored.api.reading import read_change, read_creation, read_whole
+from memstored.api.reading import read_change, read_creation, read_whole, refuse_fields
 from memstored.api.schemas.forms import NoQuery
 from memstored.api.schemas.set_views import (
     EventPage,
@@ -214,9 +214,12 @@ async def list_sets(
     summary="Renew the certificates of a set",
     responses=writes("The id of the set.") | refusals(404),
 )
-async def renew_certificates(set_id: str, caller: WritingCaller, sets: Sets, _query: NoQueries) -> Answer:
+async def renew_certificates(
+    request: Request, set_id: str, caller: WritingCaller, sets: Sets, _query: NoQueries
+) -> Answer:
     """Every node gets another certificate, replicas first; clients stay connected."""
     found = await sets.get(caller, set_id)
+    await refuse_fields(request)
     return written(await sets.renew_certificates(caller, found.id))
 
 

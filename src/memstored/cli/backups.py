@@ -8,7 +8,8 @@ from memstored.cli import completing, names
 from memstored.cli.errors import Stop
 from memstored.cli.output import Row, moment, print_one, print_rows, size
 from memstored.cli.remote import Desk, remote
-from memstored.cli.sets import SetName, Timeout, Wait, Wishes, Yes, confirmed, order
+from memstored.cli.sets import Nodes, SetName, Timeout, Wait, Yes, confirmed, order
+from memstored.cli.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,10 @@ def export(
     wait: Wait = False,
     timeout: Timeout = 3600.0,
 ) -> None:
-    """Write a backup to a file of a bucket, as a plain RDB that any Redis of its version or later loads."""
+    """Write a backup to a file of a bucket.
+
+    It is a plain RDB, which any Redis of its version or later loads.
+    """
     backup_id = desk.client.export_backup(names.backup_id(desk.client, name), path)
     if not wait:
         typer.echo(name)
@@ -121,7 +125,7 @@ def restore(
     name: BackupName,
     set_name: Annotated[str, typer.Argument(metavar="NAME", help="What the new set is called.")],
     *,
-    nodes: Annotated[int, typer.Option(min=1, max=6, help="All nodes, the primary included.")] = 1,
+    nodes: Nodes = 1,
     version: Annotated[
         str | None, typer.Option(help="That of the backup or newer; by default the newest.")
     ] = None,
@@ -132,7 +136,10 @@ def restore(
     wait: Wait = False,
     timeout: Timeout = 3600.0,
 ) -> None:
-    """Order a set that begins with a backup; `set create --from-backup` says more of it."""
+    """Order a set that begins with a backup.
+
+    `set create --from-backup` has more to choose.
+    """
     backup = desk.client.show_backup(names.backup_id(desk.client, name))
     wishes = Wishes(
         name=set_name,
@@ -148,15 +155,19 @@ def restore(
 @app.command()
 @remote
 def verify(desk: Desk, name: BackupName, *, timeout: Timeout = 3600.0) -> None:
-    """Prove that a backup can be restored: read it again, load it into a Redis of its own, count its keys.
+    """Prove that a backup can be restored.
+
+    It is read again, loaded into a Redis of its own, and its keys are counted.
 
     Exit code 1: it is damaged; 4: that could not be found out.
     """
-    from memstored.cli.watching import await_backup  # noqa: PLC0415 - only who waits needs it
+    from memstored.cli.watching import await_backup, interruptible  # noqa: PLC0415 - only who waits
 
     backup_id = names.backup_id(desk.client, name)
     desk.client.verify_backup(backup_id)
-    typer.echo(verdict(await_backup(desk.client, backup_id, timeout)))
+    with interruptible(f"backup show {name}"):
+        it = await_backup(desk.client, backup_id, timeout)
+    typer.echo(verdict(it))
 
 
 def verdict(it: "Backup") -> str:
@@ -178,9 +189,10 @@ def _done(desk: Desk, backup_id: str, name: str, *, wait: bool, timeout: float) 
     if not wait:
         typer.echo(name)
         return
-    from memstored.cli.watching import await_backup  # noqa: PLC0415 - only who waits needs it
+    from memstored.cli.watching import await_backup, interruptible  # noqa: PLC0415 - only who waits
 
-    it = await_backup(desk.client, backup_id, timeout)
+    with interruptible(f"backup show {name}"):
+        it = await_backup(desk.client, backup_id, timeout)
     if it.status == "Error":
         raise Stop(f"The backup {it.name} came to nothing: {it.reason}")
     _print(desk, it)

@@ -18,7 +18,7 @@ USAGE = 2
 @app.command()
 @remote
 def trusted(desk: Desk) -> None:
-    """Print the certificates of the authorities that clients are to trust, in PEM."""
+    """Print the authorities that clients are to trust, in PEM."""
     typer.echo(desk.client.show_authorities(), nl=False)
 
 
@@ -28,7 +28,7 @@ def renew(
     desk: Desk,
     sets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SET...]", help="Names or ids of sets.", autocompletion=completing.set_names),
+        typer.Argument(metavar="SET", help="Names or ids of sets.", autocompletion=completing.set_names),
     ] = None,
     *,
     authority: Annotated[
@@ -36,7 +36,10 @@ def renew(
         typer.Option("--authority", help="Make another certificate authority, which takes over in time."),
     ] = False,
 ) -> None:
-    """Give every node of these sets another certificate; or let another authority take over in time."""
+    """Give every node of these sets another certificate.
+
+    Or with --authority let another certificate authority take over in time.
+    """
     if bool(sets) == authority:
         raise Stop("Name the sets whose certificates are to be renewed, or give --authority.", code=USAGE)
     if authority:

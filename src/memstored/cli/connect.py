@@ -30,7 +30,7 @@ def connect(
     name: SetName,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND...]", help="A command of Redis; none to type them."),
+        typer.Argument(metavar="COMMAND", help="A command of Redis; none to type them."),
     ] = None,
     *,
     reader: Annotated[bool, typer.Option("--reader", help="At the address that leads to replicas.")] = False,

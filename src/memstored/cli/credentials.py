@@ -23,14 +23,19 @@ USAGE = 2
 @remote
 def create(
     desk: Desk,
-    name: Annotated[str, typer.Argument(help="A name for the credential.")],
-    role: Annotated[list[str], typer.Option(help="reader, member or admin; may be given more than once.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the credential.")],
+    role: Annotated[
+        list[str], typer.Option(metavar="ROLE", help="reader, member or admin; may be repeated.")
+    ],
     project: Annotated[
         str | None,
         typer.Option(help="The project id (32 hex digits as a rule); without it the caller's own."),
     ] = None,
 ) -> None:
-    """Make a credential and print it as JSON: its secret is shown this once."""
+    """Make a credential and print it as JSON.
+
+    Its secret is shown this once.
+    """
     made = desk.client.create_credential(name, _roles(role), project_id=project)
     typer.echo(json.dumps(plain(made), indent=2))
 
@@ -57,7 +62,7 @@ def list_all(desk: Desk) -> None:
 @remote
 def delete(
     desk: Desk,
-    credential_id: Annotated[str, typer.Argument(help="The id of the credential.")],
+    credential_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the credential.")],
 ) -> None:
     """Delete a credential; its tokens end at once."""
     desk.client.delete_credential(credential_id)

@@ -26,6 +26,7 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
+from memstored.control.lease import Lease
 from memstored.control.means import Means
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.control.sequence import GroupSequence
@@ -61,6 +62,7 @@ from memstored.service.sets import SetService
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
+from memstored.store.controllers import ControllerRepository
 from memstored.store.credentials import CredentialRepository
 from memstored.store.database import Database
 from memstored.store.events import EventRepository
@@ -81,17 +83,25 @@ _HOLDING = Unready(
 )
 
 
+_SUPERSEDED = Unready(
+    reason="superseded",
+    message="Another memstored has taken over; this one acts no more and is about to end. Its log says why.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """A running service. `first_admin` is set when this start made the first credential.
 
     `feed` is what streams are sent from: it must be closed for the server to come to an end.
-    `metrics` is to be served at an address of its own, where the settings name one.
+    `metrics` is to be served at an address of its own, where the settings name one. With the end of the
+    `lease` there is nothing left to serve.
     """
 
     app: FastAPI
     feed: Feed
     fleet: Fleet
+    lease: Lease
     metrics: MetricsDoor
     first_admin: NewCredential | None
 
@@ -151,13 +161,14 @@ async def open_house(
         cipher = Cipher.from_file(folder.key_file)
         sets = SetRepository(database, clock, cipher)
         await sets.check_key()
+        lease = await _begun(ControllerRepository(database, clock))
         authorities = Authorities(AuthorityRepository(database, cipher), clock, settings.tls)
         await authorities.load()
         place = parts.furnish(
             Place(
                 runtime=runtime,
                 endpoints=process_endpoints(folder, runtime),
-                wire=RedisWire(clock=clock),
+                wire=RedisWire(clock=clock, controllers=lease.controllers, superseded=lease.lose_node),
                 objects=objects,
                 doors=LoadingDoor,
                 door_host=_LOCAL,
@@ -176,6 +187,7 @@ async def open_house(
             Fleet(
                 place=place,
                 sets=sets,
+                lease=lease,
                 guests=guests,
                 measures=measures,
                 figures=settings.metrics.interval,
@@ -191,12 +203,13 @@ async def open_house(
                     measures=measures,
                 ),
                 place=place,
+                controllers=lease.controllers,
                 guests=guests,
                 catalogue=catalogue,
                 settings=settings.backup,
             ) as keeper,
             GroupSequence(
-                groups=groups, sets=sets, catalogue=catalogue, wake_set=fleet.wake, clock=clock
+                groups=groups, sets=sets, catalogue=catalogue, fleet=fleet, clock=clock
             ) as sequence,
             PasswordKeys(keys, clock, period=settings.user.password_key_period, make=key_pair) as maker,
         ):
@@ -205,6 +218,7 @@ async def open_house(
                 _Rooms(
                     database=database,
                     sets=sets,
+                    lease=lease,
                     authorities=authorities,
                     backups=backups,
                     groups=groups,
@@ -239,9 +253,24 @@ async def open_house(
             app = await asyncio.to_thread(create_app, services, here)
             console = install_console(app, url)
             sets.observe(lambda written: console.feed.wake(written.project_id))
-            yield House(app=app, feed=console.feed, fleet=fleet, metrics=door, first_admin=first_admin)
+            yield House(
+                app=app,
+                feed=console.feed,
+                fleet=fleet,
+                lease=lease,
+                metrics=door,
+                first_admin=first_admin,
+            )
     finally:
         await database.close()
+
+
+async def _begun(controllers: ControllerRepository) -> Lease:
+    """The right to act, which whoever had it on this state has no longer."""
+    known = await controllers.begin()
+    lease = Lease(known, confirm=controllers.confirm)
+    controllers.guard(lease.end)
+    return lease
 
 
 async def _engines_here(settings: EngineSettings) -> Sequence[Finding]:
@@ -279,6 +308,7 @@ class _Rooms:
 
     database: Database
     sets: SetRepository
+    lease: Lease
     authorities: Authorities
     backups: BackupRepository
     groups: ParameterGroupRepository
@@ -308,6 +338,8 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
     store_check = StoreCheck(rooms.database, clock)
 
     async def unready() -> Unready | None:
+        if rooms.lease.ended is not None:
+            return _SUPERSEDED
         return await store_check.trouble() or (_HOLDING if rooms.fleet.holding else None)
 
     sets = SetService(
@@ -327,7 +359,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         settings=settings,
         sets=sets,
         history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
-        authorities=AuthorityService(rooms.authorities),
+        authorities=AuthorityService(rooms.authorities, clock),
         backups=BackupService(
             backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
         ),

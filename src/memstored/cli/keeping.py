@@ -13,6 +13,7 @@ from memstored.control.uses import Uses
 from memstored.control.verifying import Verifier
 from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
+from memstored.domain.controllers import Controllers
 from memstored.domain.ports import Target
 from memstored.domain.settings import BackupSettings
 from memstored.objects.buckets import Buckets
@@ -25,18 +26,30 @@ QUIET = 30.0
 
 
 def backup_keeper(
-    means: Means, *, place: Place, guests: Guests, catalogue: Catalogue, settings: BackupSettings
+    means: Means,
+    *,
+    place: Place,
+    controllers: Controllers,
+    guests: Guests,
+    catalogue: Catalogue,
+    settings: BackupSettings,
 ) -> BackupKeeper:
     """A keeper over these means, not at work yet; nodes for trials live at `place` and are its `guests`."""
 
     @asynccontextmanager
     async def considerate(target: Target) -> AsyncIterator[Outflow]:
         """The stream of a replica's data, which the tenants of this machine hardly feel."""
-        async with outflow(target, deadline=QUIET) as flow:
+        async with outflow(target, controllers, deadline=QUIET) as flow:
             place.runtime.hold_back(target.node)
             yield flow
 
-    verifier = Verifier(means, place=place, guests=guests, subnet_id=catalogue.subnets[0].id)
+    def memory_of(flavor_id: str) -> int:
+        """That of the largest, for a flavor that is not in the catalogue any more."""
+        known = {flavor.id: flavor.memory for flavor in catalogue.flavors}
+        return known.get(flavor_id, max(known.values()))
+
+    subnet_id = catalogue.subnets[0].id
+    verifier = Verifier(means, place=place, guests=guests, subnet_id=subnet_id, memory_of=memory_of)
     return BackupKeeper(
         means,
         maker=Maker(means, considerate, tls=place.authorities),

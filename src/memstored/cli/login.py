@@ -8,6 +8,7 @@ import typer
 from memstored.cli.errors import Stop
 from memstored.cli.output import Output, print_rows
 from memstored.cli.profiles import Profile, Profiles
+from memstored.cli.remote import OutputForm
 from memstored.cli.secrets import secret
 
 __all__ = ["app", "login", "profile_names"]
@@ -45,7 +46,10 @@ def login(
         Path | None, typer.Option(help="Certificates to trust the service by, instead of the system's.")
     ] = None,
 ) -> None:
-    """Keep a service and a credential, and use them from now on; they are tried first."""
+    """Keep a service and a credential, to use from now on.
+
+    They are tried before anything is kept.
+    """
     kept = _read(file, ca_file) if file else _asked(url, credential_id, auth_url, ca_file)
     from memstored.cli.data import profile_client  # noqa: PLC0415 - the HTTP library is for who calls
 
@@ -56,7 +60,7 @@ def login(
 
 
 @app.command("list")
-def list_all(output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE) -> None:
+def list_all(output: OutputForm = Output.TABLE) -> None:
     """Show the profiles, without secrets."""
     profiles = Profiles.load()
     rows = [

@@ -3,13 +3,16 @@
 What only some commands need is imported by them: the server's rooms take a second, the client half of one.
 """
 
+import errno
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from memstored.cli import (
     backups,
@@ -28,16 +31,34 @@ from memstored.cli import (
 from memstored.cli.errors import Stop
 from memstored.cli.extra import server_rooms
 from memstored.cli.output import Output
-from memstored.cli.remote import Desk, remote
-from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut
+from memstored.cli.remote import Desk, OutputForm, remote
+from memstored.client.errors import ApiFault, ClientError, NotFound, TimedOut, Unauthorized
 from memstored.telemetry.form import LogForm
 
 __all__ = ["app", "main"]
 
+ORDER = (
+    *("set", "node", "backup", "parameters", "events", "operations", "connect", "catalogue"),
+    *("user", "certificates", "login", "profile", "token", "credential"),
+    *("serve", "engines", "doctor", "state", "purge", "demo"),
+)
+"""What people do with sets, whom they are known as, and what they do who run the service."""
+
+
+class _InOrder(TyperGroup):
+    """Commands and groups of them, as people look for them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's, which typer brings along
+        """Their names."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
     name="memstored",
+    cls=_InOrder,
     help="A managed Redis service that anyone can run.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # its boxes and columns leave half of 80 columns to the words
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -59,7 +80,11 @@ app.command()(login.login)
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="The folder that holds everything of this service.")
 ]
-REFUSED, UNDECIDED, NOT_FOUND = 3, 4, 5
+UNKNOWN_CALLER = (
+    "The service does not know that credential or token, or not any more. "
+    "`memstored login` keeps another; `memstored profile list` shows those that are kept."
+)
+USAGE, REFUSED, UNDECIDED, NOT_FOUND = 2, 3, 4, 5
 
 
 @app.command()
@@ -67,7 +92,7 @@ def serve(
     *,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port to listen at; 0: any free one.")
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port to listen at; 0: any free one.")
     ] = 8700,
     data_dir: DataDir = Path("data"),
     catalogue: Annotated[
@@ -85,11 +110,17 @@ def serve(
     ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
-        typer.Option(help="An address or network whose X-Forwarded-For is believed; may be given again."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="An address or network whose X-Forwarded-For is believed; may be repeated.",
+        ),
     ] = None,
     log_format: Annotated[LogForm, typer.Option(help="How log lines look.")] = LogForm.CONSOLE,
 ) -> None:
-    """Run the service until Ctrl-C or SIGTERM; the Redis nodes go on serving."""
+    """Run the service until Ctrl-C or SIGTERM.
+
+    The Redis nodes go on serving when it ends.
+    """
     # What is made now stays for good: looking through it for garbage, again and again, costs a sixth of it.
     gc.disable()
     with server_rooms():
@@ -107,7 +138,7 @@ def serve(
 @app.command()
 @remote
 def token(desk: Desk) -> None:
-    """Print a fresh token of whoever is meant; the service must be running."""
+    """Print a fresh token of whoever is meant."""
     typer.echo(desk.client.new_token().value)
 
 
@@ -120,7 +151,10 @@ def purge(
         Path | None, typer.Option(help="The catalogue file that the service was run with.")
     ] = None,
 ) -> None:
-    """End every node of a data folder and remove what memstored made in it but backups."""
+    """End every node of a data folder, and remove what is in it.
+
+    All that memstored made in it goes, but backups.
+    """
     if not yes:
         typer.confirm(f"End every node of {data_dir} and remove it with all data?", abort=True)
     with server_rooms():
@@ -138,7 +172,10 @@ def engines(
         Path | None, typer.Option(help="The settings file that the service is run with.")
     ] = None,
 ) -> None:
-    """Show every Redis program that is here, what it can do, and why it is not offered."""
+    """Show every Redis program that is here.
+
+    What each can do, and why it is not offered to the sets of a service here.
+    """
     from memstored.cli.engines import show  # noqa: PLC0415 - see the head of the file
 
     show(settings)
@@ -150,9 +187,12 @@ def doctor(
     settings: Annotated[
         Path | None, typer.Option(help="The settings file that the service is run with.")
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="How results are printed.")] = Output.TABLE,
+    output: OutputForm = Output.TABLE,
 ) -> None:
-    """Look for what is in the way of a service on this machine, and say what to do about it."""
+    """Look for what is in the way of a service on this machine.
+
+    Each finding says what to do about it.
+    """
     from memstored.cli.doctor import report  # noqa: PLC0415 - see the head of the file
 
     report(data_dir, settings, output)
@@ -160,7 +200,10 @@ def doctor(
 
 @app.command()
 def demo() -> None:
-    """A tour of about 20 s: create a set, write, kill the primary under load, watch it heal."""
+    """Show a set that is killed under load and heals.
+
+    A tour of about 20 s in a service of its own, of which nothing is left.
+    """
     with server_rooms():
         from memstored.cli import tour  # noqa: PLC0415 - see the head of the file
 
@@ -169,20 +212,51 @@ def demo() -> None:
 
 def main() -> None:
     """Run the command that was typed; every failure is one clear line and an exit code."""
+    _print_whatever_there_is()
     try:
-        app()
+        _run()
     except Stop as stop:
         _fail(str(stop), stop.code)
+    except Unauthorized:
+        _fail(UNKNOWN_CALLER, REFUSED)
     except ApiFault as fault:
         _fail(told(fault), NOT_FOUND if isinstance(fault, NotFound) else REFUSED)
     except TimedOut as late:
         _fail(f"{late} --timeout waits longer.", UNDECIDED)
     except ClientError as trouble:
         _fail(str(trouble), 1)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing may be written at the end, either.
+    except UnicodeEncodeError:
+        _fail(_unsendable(), USAGE)
+    except OSError as fault:
+        if fault.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        # Nothing may be written at the end, either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        if fault.errno == errno.ENOSPC:
+            _fail("The output can not be written: no space is left.", 1)
+        sys.exit(1)  # whoever read the output has seen enough
+
+
+def _run() -> None:
+    """Whether all could be printed shows at the latest here."""
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
+
+
+def _print_whatever_there_is() -> None:
+    """What the terminal has no signs for is printed by their numbers, as Python does on standard error."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _unsendable() -> str:
+    """Why a request could not be written; bytes that are no UTF-8 are surrogates here, which no text has."""
+    words = [ascii(word) for word in sys.argv[1:] if word != word.encode(errors="replace").decode()]
+    if words:
+        return f"Type words in UTF-8; this can not be sent: {', '.join(words)}."
+    return "The token, or something else out of a variable or a profile, has signs that can not be sent."
 
 
 def told(fault: ApiFault) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Output", "Row", "console", "first", "moment", "plain", "print_one", "print_rows", "size", "yaml"]
+__all__ = ["Output", "Row", "console", "moment", "plain", "print_one", "print_rows", "size", "yaml"]
 
 T = TypeVar("T")
 Row = Mapping[str, str]
@@ -108,8 +108,9 @@ def _table(rows: Sequence[Row]) -> "Table":
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in rows[0]:
-        table.add_column(heading, overflow="fold")
+    for position, heading in enumerate(rows[0]):
+        # The first one is what people copy.
+        table.add_column(heading, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row.values()))
     return table
@@ -196,8 +197,3 @@ def size(count: int | None) -> str:
     while number >= 1024 and unit != "TiB":  # noqa: PLR2004 - what those units are made of
         number, unit = number / 1024, next(units)
     return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
-
-
-def first(rows: Iterable[T], count: int) -> list[T]:
-    """So many of them at most; what is not needed is not asked for."""
-    return [row for _, row in zip(range(count), rows, strict=False)]

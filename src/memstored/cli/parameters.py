@@ -8,7 +8,7 @@ from memstored.cli import completing, names
 from memstored.cli.errors import Stop
 from memstored.cli.output import Output, Row, print_one, print_rows
 from memstored.cli.remote import Desk, remote
-from memstored.cli.sets import Yes, confirmed
+from memstored.cli.sets import Timeout, Wait, Yes, confirmed
 
 if TYPE_CHECKING:
     from memstored.client.models import LinkedSet, Parameter, ParameterGroupRow
@@ -80,16 +80,22 @@ def create(
 def set_values(
     desk: Desk,
     name: GroupName,
-    values: Annotated[list[str], typer.Argument(metavar="PARAMETER=VALUE...", help="Like timeout=300.")],
+    values: Annotated[list[str], typer.Argument(metavar="PARAMETER=VALUE", help="Like timeout=300.")],
+    *,
+    wait: Wait = False,
+    timeout: Timeout = 3600.0,
 ) -> None:
-    """Give parameters other values; they come to the sets that have the group, one after the other."""
+    """Give parameters other values.
+
+    They come to the sets that have the group, one after the other.
+    """
     pairs = [value.partition("=") for value in values]
     wrong = [value for value, (key, equals, _) in zip(values, pairs, strict=True) if not (key and equals)]
     if wrong:
         raise Stop(f"Give parameters as name=value; {wrong[0]} is none.", code=USAGE)
-    parameters = {key: value for key, _, value in pairs}
-    desk.client.change_parameter_group(names.group_id(desk.client, name), parameters=parameters)
-    typer.echo(name)
+    group_id = names.group_id(desk.client, name)
+    desk.client.change_parameter_group(group_id, parameters={key: value for key, _, value in pairs})
+    _changed(desk, group_id, name, wait=wait, timeout=timeout)
 
 
 @app.command()
@@ -98,26 +104,34 @@ def reset(
     desk: Desk,
     name: GroupName,
     parameters: Annotated[
-        list[str] | None, typer.Argument(metavar="[PARAMETER...]", help="None: all of them.")
+        list[str] | None, typer.Argument(metavar="PARAMETER", help="None: all of them.")
     ] = None,
+    *,
+    wait: Wait = False,
+    timeout: Timeout = 3600.0,
 ) -> None:
     """Give parameters their defaults again."""
-    desk.client.reset_parameter_group(names.group_id(desk.client, name), parameters or ())
-    typer.echo(name)
+    group_id = names.group_id(desk.client, name)
+    desk.client.reset_parameter_group(group_id, parameters or ())
+    _changed(desk, group_id, name, wait=wait, timeout=timeout)
 
 
 @app.command()
 @remote
-def rollback(desk: Desk, name: GroupName) -> None:
-    """Give a group the values of the version before; the same again takes that back."""
-    desk.client.roll_parameter_group_back(names.group_id(desk.client, name))
-    typer.echo(name)
+def rollback(desk: Desk, name: GroupName, *, wait: Wait = False, timeout: Timeout = 3600.0) -> None:
+    """Give a group the values of the version before.
+
+    The same again takes that back.
+    """
+    group_id = names.group_id(desk.client, name)
+    desk.client.roll_parameter_group_back(group_id)
+    _changed(desk, group_id, name, wait=wait, timeout=timeout)
 
 
 @app.command()
 @remote
 def sets(desk: Desk, name: GroupName) -> None:
-    """Show the sets that have a group, and how far its values have come to each."""
+    """Show how far a group's values have come to each of its sets."""
     linked = desk.client.list_linked_sets(names.group_id(desk.client, name))
     print_rows(linked, desk.output, row=_linked, name=lambda it: it.name)
 
@@ -130,10 +144,14 @@ def retry(
     set_name: Annotated[
         str, typer.Argument(metavar="SET", help="The set.", autocompletion=completing.set_names)
     ],
+    *,
+    wait: Wait = False,
+    timeout: Timeout = 3600.0,
 ) -> None:
     """Bring the values again to a set that is Error-Sync or Suspended."""
-    desk.client.retry_linked_set(names.group_id(desk.client, name), names.set_id(desk.client, set_name))
-    typer.echo(name)
+    group_id = names.group_id(desk.client, name)
+    desk.client.retry_linked_set(group_id, names.set_id(desk.client, set_name))
+    _changed(desk, group_id, name, wait=wait, timeout=timeout)
 
 
 @app.command()
@@ -143,6 +161,16 @@ def delete(desk: Desk, name: GroupName, *, yes: Yes = False) -> None:
     group_id = names.group_id(desk.client, name)
     confirmed(f"Delete the parameter group {name}?", yes=yes)
     desk.client.delete_parameter_group(group_id)
+    typer.echo(name)
+
+
+def _changed(desk: Desk, group_id: str, name: str, *, wait: bool, timeout: float) -> None:
+    """Print the name of a group whose values are others now; with `wait` once every set has them."""
+    if wait:
+        from memstored.cli.watching import await_applied, interruptible  # noqa: PLC0415 - only who waits
+
+        with interruptible(f"parameters sets {name}"):
+            await_applied(desk.client, group_id, timeout)
     typer.echo(name)
 
 

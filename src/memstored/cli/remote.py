@@ -17,7 +17,7 @@ from memstored.cli.output import Output
 if TYPE_CHECKING:
     from memstored.client import Client
 
-__all__ = ["DataDir", "Desk", "ProfileName", "remote"]
+__all__ = ["DataDir", "Desk", "OutputForm", "ProfileName", "remote"]
 
 P = ParamSpec("P")
 
@@ -29,7 +29,10 @@ ProfileName = Annotated[
     str | None,
     typer.Option("--profile", envvar="MEMSTORED_PROFILE", help="A profile of `memstored login`."),
 ]
-OutputForm = Annotated[Output, typer.Option("--output", "-o", help="How results are printed.")]
+OutputForm = Annotated[
+    Output,
+    typer.Option("--output", "-o", metavar="FORM", help="As table, json, yaml, or name: one a line."),
+]
 
 
 @dataclass(frozen=True, slots=True)

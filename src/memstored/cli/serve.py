@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -40,6 +41,8 @@ NICENESS = -10
 """The service's own, where the system grants it: it uses little, but what it does can not wait."""
 TURN = 0.0005
 """Seconds after which a busy thread lets another run: a commit takes a dozen turns (of 5 ms usually)."""
+SUPERSEDED = 6
+"""The exit code of a service that another one came after: to start it again by itself would help nobody."""
 GOODBYE = 5
 """Seconds that answers under way may take when the service is told to stop."""
 
@@ -153,8 +156,25 @@ async def _serve(
     async with open_house(folder, catalogue, settings, url=public, local=local, parts=parts) as house:
         _introduce(folder, house, public)
         async with _metrics_served(house, doors.metrics):
-            await _Server(house, folder, doors).serve(sockets=[doors.api])
+            await _served_while_in_charge(house, _Server(house, folder, doors), doors.api)
+    if house.lease.ended is not None:
+        raise Stop(house.lease.ended, code=SUPERSEDED)
     folder.server_file.unlink(missing_ok=True)
+
+
+async def _served_while_in_charge(house: House, server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve until told to stop, or until somebody else is in charge (S7)."""
+
+    async def mind() -> None:
+        await house.lease.over()
+        server.should_exit = True
+
+    minding = asyncio.create_task(mind(), name="lease")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        minding.cancel()
+        await asyncio.wait([minding])
 
 
 def _is_local(listener: socket.socket) -> bool:
@@ -262,22 +282,27 @@ class _Server(uvicorn.Server):
 
 
 def _greet(url: str, folder: DataFolder) -> None:
-    folder_name = os.path.relpath(folder.path)
-    folder_name = folder_name if not folder_name.startswith("..") else str(folder.path)
+    place, program = _from_here(folder.path), _program()
     out = Console(highlight=False, soft_wrap=True)
     out.print(f"[bold]memstored[/] is ready at [bold]{url}[/] (API reference: {url}/docs)")
-    out.print(f"  data folder   {folder_name}")
-    out.print(f"  credentials   {folder_name}/credentials.json")
-    out.print("Three commands to try in another terminal:")
-    out.print(
-        f"  export TOKEN=$(.venv/bin/memstored token --data-dir {folder_name})"
-        if _in_checkout()
-        else f"  export TOKEN=$(memstored token --data-dir {folder_name})"
-    )
-    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/redis/versions')
-    out.print(f'  curl -s -H "X-Auth-Token: $TOKEN" {url}/v1/instance-sets')
+    out.print(f"  data folder   {place}")
+    out.print(f"  credentials   {place}/credentials.json")
+    out.print("Three commands to try in another terminal, in this folder:")
+    out.print(f"  {program} login --file {place}/credentials.json")
+    out.print(f"  {program} set create first-set --nodes 2 --wait")
+    out.print(f"  {program} connect first-set")
     out.print("Stop with Ctrl-C; the Redis nodes go on serving.")
 
 
-def _in_checkout() -> bool:
-    return Path(".venv/bin/memstored").exists()
+def _program() -> str:
+    """What is typed to run this program, in the folder in which it was run."""
+    itself = Path(sys.argv[0]).absolute()
+    found = shutil.which(itself.name)
+    return itself.name if found and Path(found).samefile(itself) else _from_here(itself)
+
+
+def _from_here(path: Path) -> str:
+    """As it is named in this folder; whole where that is not below it, or `/`."""
+    here = Path.cwd()
+    below = path.is_relative_to(here) and here != here.parent
+    return str(path.relative_to(here) if below else path)

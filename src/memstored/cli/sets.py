@@ -1,25 +1,23 @@
 """`memstored set`: instance sets, through the API. Names are taken wherever ids are."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memstored.cli import completing, names
 from memstored.cli.errors import Stop
-from memstored.cli.ordering import default_group, smallest, spread
 from memstored.cli.output import Output, Row, moment, print_one, print_rows
 from memstored.cli.remote import Desk, remote
-from memstored.cli.secrets import secret
+from memstored.cli.wishes import Wishes, ordered
 
 if TYPE_CHECKING:
-    from memstored.client import Client, RestoreSource, User
+    from memstored.client import Client
     from memstored.client.models import InstanceSet
 
-__all__ = ["SetName", "Timeout", "Wait", "Wishes", "Yes", "app", "confirmed", "order"]
+__all__ = ["Nodes", "SetName", "Timeout", "Wait", "Yes", "app", "confirmed", "order"]
 
 app = typer.Typer(help="Instance sets.", no_args_is_help=True)
 
@@ -29,13 +27,20 @@ SetName = Annotated[
     typer.Argument(metavar="SET", help="The name of a set, or its id.", autocompletion=completing.set_names),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is done, and show each step.")]
-Timeout = Annotated[float, typer.Option(min=0, help="Seconds that --wait waits at most.")]
+Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits at most.")]
+Nodes = Annotated[int, typer.Option(min=1, max=6, metavar="N", help="All nodes, the primary included.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Hour = Annotated[
-    int | None, typer.Option("--backup-hour", min=0, max=23, help="Back up every day in this hour (KST).")
+    int | None,
+    typer.Option(
+        "--backup-hour", min=0, max=23, metavar="HOUR", help="Back up every day in this hour (KST)."
+    ),
 ]
 Days = Annotated[
-    int | None, typer.Option("--backup-days", min=1, max=35, help="Keep each automatic backup so many days.")
+    int | None,
+    typer.Option(
+        "--backup-days", min=1, max=35, metavar="DAYS", help="Keep each automatic backup so many days."
+    ),
 ]
 
 
@@ -45,7 +50,7 @@ def create(
     desk: Desk,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: 4 to 20 of a-z, 0-9 and -.")],
     *,
-    nodes: Annotated[int, typer.Option(min=1, max=6, help="All nodes, the primary included.")] = 1,
+    nodes: Nodes = 1,
     version: Annotated[str | None, typer.Option(help="The version of Redis; by default the newest.")] = None,
     flavor: Annotated[str | None, typer.Option(help="The size of a node; by default the smallest.")] = None,
     ha: Annotated[
@@ -54,14 +59,24 @@ def create(
     ] = None,
     subnet: Annotated[
         list[str] | None,
-        typer.Option(help="Where nodes are made, the primary in the first; by default in all."),
+        typer.Option(
+            metavar="SUBNET", help="Where nodes are made, the primary in the first; by default in all."
+        ),
     ] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="By default the first.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="What is let in; by default the first.")
+    ] = None,
     parameter_group: Annotated[
         str | None,
-        typer.Option(help="By default that of the version.", autocompletion=completing.group_names),
+        typer.Option(
+            metavar="GROUP",
+            help="Settings of Redis; by default those of the version.",
+            autocompletion=completing.group_names,
+        ),
     ] = None,
-    port: Annotated[int, typer.Option(min=2000, max=50000, help="Where clients connect.")] = 6379,
+    port: Annotated[
+        int, typer.Option(min=2000, max=50000, metavar="PORT", help="Where clients connect.")
+    ] = 6379,
     description: Annotated[str | None, typer.Option(help="At most 100 characters.")] = None,
     user: Annotated[
         str | None, typer.Option(help="Whom clients log in as; the password is asked for, or piped in.")
@@ -77,7 +92,10 @@ def create(
     wait: Wait = False,
     timeout: Timeout = 600.0,
 ) -> None:
-    """Order a set, and print its name, or with --wait all about it once it runs."""
+    """Order a set.
+
+    Its name is printed, or with --wait all about it once it runs.
+    """
     order(
         desk,
         Wishes(
@@ -117,7 +135,10 @@ def list_all(
 @app.command()
 @remote
 def show(desk: Desk, name: SetName) -> None:
-    """Show everything about a set: where to connect, why it is not Running, what is under way."""
+    """Show everything about a set.
+
+    Where to connect, why it is not Running, what is under way.
+    """
     _print(desk, desk.client.show_set(names.set_id(desk.client, name)))
 
 
@@ -130,9 +151,11 @@ def update(
     description: Annotated[str | None, typer.Option(help="Another description; '' for none.")] = None,
     parameter_group: Annotated[
         str | None,
-        typer.Option(help="Another parameter group.", autocompletion=completing.group_names),
+        typer.Option(metavar="GROUP", help="Another parameter group.", autocompletion=completing.group_names),
     ] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="The whole new list of them.")] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="The whole new list of them.")
+    ] = None,
     backup_hour: Hour = None,
     backup_days: Days = None,
     no_backups: Annotated[bool, typer.Option("--no-backups", help="No automatic backups any more.")] = False,
@@ -178,7 +201,10 @@ def delete(
     confirmed(f"Delete the set {name} with all its data?", yes=yes)
     desk.client.delete_set(set_id, keep_automatic_backups=keep_backups)
     if wait:
-        desk.client.wait_until_gone(set_id, timeout=timeout)
+        from memstored.cli.watching import interruptible  # noqa: PLC0415 - only who waits needs it
+
+        with interruptible(f"set show {name}"):
+            desk.client.wait_until_gone(set_id, timeout=timeout)
     typer.echo(name)
 
 
@@ -253,62 +279,15 @@ def ha(
     typer.echo(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What somebody said of the set that is wanted, by names or ids; what is None is chosen for them."""
-
-    name: str
-    nodes: int = 1
-    version: str | None = None
-    flavor: str | None = None
-    ha: bool | None = None
-    subnets: Sequence[str] = ()
-    security_groups: Sequence[str] = ()
-    parameter_group: str | None = None
-    port: int = 6379
-    description: str | None = None
-    user: str | None = None
-    tls: bool = False
-    backup_cron: str | None = None
-    backup_days: int | None = None
-    backup: str | None = None
-    file: str | None = None
-
-
 def order(desk: Desk, wishes: Wishes, *, wait: bool, timeout: float) -> None:
-    """Order the set that is wished for: smallest size, all zones, newest version, unless said otherwise."""
-    client = desk.client
-    version = wishes.version or _newest(client)
-    zones = [names.subnet_id(client, it) for it in wishes.subnets] or [it.id for it in client.list_subnets()]
-    places = spread(zones, wishes.nodes)
-    groups = wishes.security_groups or [it.id for it in client.list_security_groups()[:1]]
-    set_id = client.create_set(
-        instance_set_name=wishes.name,
-        replicas=wishes.nodes,
-        flavor_id=names.flavor_id(client, wishes.flavor)
-        if wishes.flavor
-        else smallest(client.list_flavors()),
-        recovery_enabled=wishes.nodes > 1 if wishes.ha is None else wishes.ha,
-        subnets=zones,
-        primary_subnet=places[0],
-        replica_subnets=places[1:],
-        security_groups=[names.security_group_id(client, it) for it in groups],
-        parameter_group_id=names.group_id(client, wishes.parameter_group)
-        if wishes.parameter_group
-        else default_group(client.list_parameter_groups(), version),
-        version=version,
-        port=wishes.port,
-        description=wishes.description,
-        backup_cron=wishes.backup_cron,
-        backup_retention_limit=wishes.backup_days,
-        user=_user(client, wishes.user) if wishes.user else None,
-        tls_enabled=wishes.tls,
-        restore_source=_source(wishes.backup, wishes.file),
-    )
+    """Order the set that is wished for, and say so; with `wait` once it runs."""
+    set_id = ordered(desk.client, wishes)
     if wait:
-        from memstored.cli.watching import await_running  # noqa: PLC0415 - only who waits needs it
+        from memstored.cli.watching import await_running, interruptible  # noqa: PLC0415 - only who waits
 
-        _print(desk, await_running(client, set_id, timeout))
+        with interruptible(f"set show {wishes.name}"):
+            made = await_running(desk.client, set_id, timeout)
+        _print(desk, made)
     else:
         _accepted(desk, set_id, wishes.name)
 
@@ -335,12 +314,13 @@ def _change(
     last = next(client.list_operations(set_id, limit=1), None) if wait else None
     yield
     if wait:
-        from memstored.cli.watching import await_operation  # noqa: PLC0415 - only who waits needs it
+        from memstored.cli.watching import await_operation, interruptible  # noqa: PLC0415 - only who waits
 
-        await_operation(client, set_id, timeout, after=last.id if last else None)
-        _print(
-            desk, client.wait_until_applied(set_id, timeout=timeout) if grouped else client.show_set(set_id)
-        )
+        with interruptible(f"set show {name}"):
+            await_operation(client, set_id, timeout, after=last.id if last else None)
+            if grouped:
+                client.wait_until_applied(set_id, timeout=timeout)
+        _print(desk, client.show_set(set_id))
     else:
         _accepted(desk, set_id, name)
 
@@ -388,32 +368,8 @@ def _facts(it: "InstanceSet") -> Row:
     }
 
 
-def _newest(client: "Client") -> str:
-    versions = client.list_versions()
-    if not versions:
-        raise Stop("The service has no Redis to offer; `memstored catalogue versions` shows none.")
-    return versions[0]
-
-
 def _cron(hour: int | None) -> str | None:
     return None if hour is None else f"* {hour} * * *"
-
-
-def _user(client: "Client", name: str) -> "User":
-    from memstored.client import User  # noqa: PLC0415 - only who has a user needs it
-
-    try:
-        return User(name=name, password=client.encrypt_password(secret("Password", again=True)))
-    except ValueError as fault:
-        raise Stop(str(fault), code=USAGE) from None
-
-
-def _source(backup: str | None, file: str | None) -> "RestoreSource | None":
-    from memstored.client import RestoreSource  # noqa: PLC0415 - only who restores needs it
-
-    if backup and file:
-        raise Stop("Give either --from-backup or --from-file.", code=USAGE)
-    return RestoreSource(backup_name=backup, file=file) if backup or file else None
 
 
 def _emptiest(client: "Client", set_id: str) -> str:

@@ -28,22 +28,28 @@ LEFTOVERS = ("memstored.db-wal", "memstored.db-shm", "memstored.db-journal")
 
 @app.command("backup")
 def backup_command(
-    to: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    to: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there yet.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Copy database and key into a new folder (0700), also while the service runs. Keep it as a secret."""
+    """Copy database and key into a new folder (0700).
+
+    Also while the service runs. Keep the copy as a secret.
+    """
     back_up(DataFolder(data_dir), to)
     typer.echo(f"Copied the state of {data_dir} to {to}.")
 
 
 @app.command("restore")
 def restore_command(
-    source: Annotated[Path, typer.Argument(help="A folder that `state backup` made.")],
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `state backup` made.")],
     data_dir: DataDir = Path("data"),
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Put a copy in the place of the state of a data folder; the service must be stopped."""
+    """Put a copy in the place of a data folder's state.
+
+    The service must be stopped.
+    """
     if not yes:
         typer.confirm(f"Replace the state of {data_dir} by that of {source}?", abort=True)
     restore(DataFolder(data_dir), source)
@@ -95,6 +101,7 @@ def restore(folder: DataFolder, source: Path) -> None:
         for name in FILES:
             if (source / name).exists():
                 _copy(source / name, folder.path / f"{name}.restored")
+        _forget_controllers(folder.path / f"{FILES[0]}.restored")
         for name in LEFTOVERS:
             (folder.path / name).unlink(missing_ok=True)
         for name in FILES:
@@ -104,6 +111,16 @@ def restore(folder: DataFolder, source: Path) -> None:
         raise Stop(f"{source} can not be restored into {folder.path}: {fault}.") from None
     finally:
         folder.release()
+
+
+def _forget_controllers(database: Path) -> None:
+    """Let the next start take over from anybody: whoever restores a state says that it is the right one (S7).
+
+    A copy of an older memstored has none.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'controllers'").fetchone():
+            connection.execute("DELETE FROM controllers")
 
 
 def _copy(source: Path, to: Path) -> None:

@@ -21,7 +21,9 @@ def user() -> None:
 @app.command("password-encrypt")
 @remote
 def password_encrypt(desk: Desk) -> None:
-    """Encrypt a password so that the API takes it as user.password, and print that alone.
+    """Encrypt a password so that the API takes it.
+
+    What is printed goes into `user.password`, and is all that is printed.
 
     The password is asked for twice and not shown. Piped in, it is all that comes, less one line break at the
     end. It goes nowhere but through the service's public key; the key changes now and then, so use what is

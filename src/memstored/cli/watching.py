@@ -4,7 +4,8 @@ Progress goes to standard error, so that standard output holds the result alone.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,12 +16,28 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from memstored.client import Client
-    from memstored.client.models import Backup, InstanceSet, Operation, Step
+    from memstored.client.models import ApplyProgress, Backup, InstanceSet, Operation, Step
 
-__all__ = ["await_backup", "await_operation", "await_running"]
+    Line = tuple[str, str, str]
+    """What is done: its state, its name, and what there is to say of it."""
 
+__all__ = ["await_applied", "await_backup", "await_operation", "await_running", "interruptible"]
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 MARKS = {"pending": " ", "running": ">", "succeeded": "+", "failed": "x"}
 STYLES = {"pending": "dim", "running": "yellow", "succeeded": "green", "failed": "red"}
+STATES = {"Pending": "pending", "Applying": "running", "In-Sync": "succeeded", "Suspended": "pending"}
+"""How what is said of a set and its parameter group is shown; everything else as failed."""
+
+
+@contextmanager
+def interruptible(look: str) -> Iterator[None]:
+    """Around waiting: Ctrl-C ends that and nothing else, and the command `look` tells how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stop(f"It goes on; `memstored {look}` tells how far it is.", code=INTERRUPTED) from None
 
 
 def await_operation(client: "Client", set_id: str, timeout: float, *, after: str | None = None) -> None:
@@ -56,6 +73,18 @@ def await_backup(client: "Client", backup_id: str, timeout: float) -> "Backup":
     return last
 
 
+def await_applied(client: "Client", group_id: str, timeout: float) -> None:
+    """Show how the values of a group come to its sets, one after the other; raises `Stop`, `TimedOut`."""
+    last: Sequence[ApplyProgress] = ()
+    with _Show() as show:
+        for last in client.follow_apply(group_id, timeout=timeout):
+            show.lines([line for it in last for line in _apply_lines(it)])
+    left = [it.linked for it in last if it.linked.apply_status != "In-Sync"]
+    if left:
+        said = [f"  {it.name}: {it.error or it.apply_status}" for it in left]
+        raise Stop("\n".join(["The values did not come to every set.", *said]))
+
+
 class _Show:
     """What is seen while something is waited for: redrawn in place in a terminal, added to elsewhere."""
 
@@ -82,12 +111,14 @@ class _Show:
 
     def operation(self, it: "Operation") -> None:
         """An operation as it is now."""
+        self.lines([_step_line(step, it) for step in it.steps])
+
+    def lines(self, lines: "Sequence[Line]") -> None:
+        """Each of these as it is now; in a pipe those that have begun, when that is news."""
         if self._alive:
-            self._live.update(_drawn(it), refresh=True)
+            self._live.update(_drawn(lines), refresh=True)
         else:
-            self._say(_step_line(step) for step in it.steps if step.state != "pending")
-            if it.total_bytes:
-                self._say([f"{it.step}: {_bytes(it)}"])
+            self._say(_written(*it) for it in lines if it[0] != "pending")
 
     def line(self, text: str) -> None:
         """One line as it is now."""
@@ -103,21 +134,31 @@ class _Show:
                 sys.stderr.write(f"{line}\n")
 
 
-def _drawn(it: "Operation") -> "RenderableType":
+def _drawn(lines: "Sequence[Line]") -> "RenderableType":
     from rich.table import Table  # noqa: PLC0415 - only who waits in a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for step in it.steps:
-        style = STYLES.get(step.state, "")
-        moved = _bytes(it) if step.state == "running" and it.total_bytes else _took(step)
-        table.add_row(*(Text(cell, style=style) for cell in (MARKS.get(step.state, "?"), step.name, moved)))
-    table.add_row("", Text(f"{it.percent} %", style="bold"), "")
+    for state, name, note in lines:
+        style = STYLES.get(state, "")
+        table.add_row(*(Text(cell, style=style) for cell in (MARKS.get(state, "?"), name, note)))
     return table
 
 
-def _step_line(step: "Step") -> str:
-    return f"{step.name}: {step.state}{', ' if _took(step) else ''}{_took(step)}"
+def _written(state: str, name: str, note: str) -> str:
+    return f"{name}: {', '.join(filter(None, (state, note)))}"
+
+
+def _step_line(step: "Step", of: "Operation") -> "Line":
+    return step.state, step.name, _so_far(of) if step.state == "running" else _took(step)
+
+
+def _apply_lines(it: "ApplyProgress") -> "Iterator[Line]":
+    """A set, and while its nodes get the values, which of them have."""
+    linked = it.linked
+    yield STATES.get(linked.apply_status, "failed"), linked.name, linked.apply_status
+    for step in it.operation.steps if it.operation else ():
+        yield step.state, f"{linked.name} {step.name}", _took(step)
 
 
 def _took(step: "Step") -> str:
@@ -126,8 +167,9 @@ def _took(step: "Step") -> str:
     return f"{(step.finished_at - step.started_at).total_seconds():.2f} s"
 
 
-def _bytes(it: "Operation") -> str:
-    return f"{size(it.transferred_bytes)} of {size(it.total_bytes)}, {it.percent} %"
+def _so_far(it: "Operation") -> str:
+    moved = f"{size(it.transferred_bytes)} of {size(it.total_bytes)}, " if it.total_bytes else ""
+    return f"{moved}{it.percent} %"
 
 
 def _backup_line(it: "Backup") -> str:

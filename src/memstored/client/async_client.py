@@ -6,20 +6,29 @@ Those that list or follow are iterated with `async for`. Every method raises wha
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from memstored.client import scripts
+from memstored.client import scripts, waiting
 from memstored.client.calls import backups, catalogue, credentials, parameter_groups, raw, sets
-from memstored.client.methods import async_listing, async_method
+from memstored.client.methods import async_lines, async_listing, async_method
 from memstored.client.scripts import performed
 from memstored.client.session import Patience, Session
-from memstored.client.transport import access_of, read_access, reply_of, silence_of, trust
-from memstored.client.wire import Heard, Pause, Step
+from memstored.client.transport import (
+    Lines,
+    access_of,
+    are_lines,
+    head_of,
+    read_access,
+    reply_of,
+    silence_of,
+    trust,
+)
+from memstored.client.wire import Heard, Pause, Reply, Request, Silence, Step
 
 __all__ = ["AsyncClient"]
 
@@ -84,6 +93,25 @@ class AsyncClient:
         except httpx.RequestError as error:
             return silence_of(error, self._http.base_url)
 
+    async def read(self, request: Request, /) -> AsyncIterator[str | Reply | Silence]:
+        """Do a request whose answer is lines: these, and at last what there is to say of it all."""
+        lines = Lines()
+        try:
+            async with self._http.stream(
+                request.method, request.url, params=request.query, headers=request.headers
+            ) as response:
+                if not are_lines(response):
+                    await response.aread()
+                    yield reply_of(response)
+                    return
+                async for piece in response.aiter_bytes():
+                    for line in lines.take(piece):
+                        yield line
+                lines.end()
+                yield head_of(response)
+        except httpx.RequestError as error:
+            yield lines.broken(silence_of(error, self._http.base_url))
+
     # Sets
 
     create_set = async_method(scripts.create_set)
@@ -99,13 +127,14 @@ class AsyncClient:
     list_operations = async_listing(scripts.list_operations)
     list_set_events = async_listing(scripts.list_set_events)
     list_events = async_listing(scripts.list_events)
+    export_events = async_lines(performed(sets.event_lines))
     check_failover = async_method(performed(sets.check_failover))
     show_history = async_method(performed(sets.show_history))
     renew_certificates = async_method(performed(sets.renew_certificates))
-    wait_until_running = async_method(scripts.wait_until_running)
-    wait_until_gone = async_method(scripts.wait_until_gone)
-    wait_until_applied = async_method(scripts.wait_until_applied)
-    follow = async_listing(scripts.follow)
+    wait_until_running = async_method(waiting.wait_until_running)
+    wait_until_gone = async_method(waiting.wait_until_gone)
+    wait_until_applied = async_method(waiting.wait_until_applied)
+    follow = async_listing(waiting.follow)
 
     # Catalogue, quotas, health
 
@@ -143,8 +172,8 @@ class AsyncClient:
     copy_backup = async_method(performed(backups.copy_backup))
     export_backup = async_method(performed(backups.export_backup))
     verify_backup = async_method(performed(backups.verify_backup))
-    wait_until_available = async_method(scripts.wait_until_available)
-    follow_backup = async_listing(scripts.follow_backup)
+    wait_until_available = async_method(waiting.wait_until_available)
+    follow_backup = async_listing(waiting.follow_backup)
 
     # Parameter groups
 
@@ -157,6 +186,7 @@ class AsyncClient:
     delete_parameter_group = async_method(performed(parameter_groups.delete_parameter_group))
     list_linked_sets = async_method(performed(parameter_groups.list_linked_sets))
     retry_linked_set = async_method(performed(parameter_groups.retry_linked_set))
+    follow_apply = async_listing(waiting.follow_apply)
     list_parameter_group_events = async_listing(scripts.list_parameter_group_events)
 
     # What has no method of its own

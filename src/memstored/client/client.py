@@ -5,20 +5,29 @@ Every method raises what `errors` draws.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from memstored.client import scripts
+from memstored.client import scripts, waiting
 from memstored.client.calls import backups, catalogue, credentials, parameter_groups, raw, sets
-from memstored.client.methods import listing, method
+from memstored.client.methods import lines, listing, method
 from memstored.client.scripts import performed
 from memstored.client.session import Patience, Session
-from memstored.client.transport import access_of, read_access, reply_of, silence_of, trust
-from memstored.client.wire import Heard, Pause, Step
+from memstored.client.transport import (
+    Lines,
+    access_of,
+    are_lines,
+    head_of,
+    read_access,
+    reply_of,
+    silence_of,
+    trust,
+)
+from memstored.client.wire import Heard, Pause, Reply, Request, Silence, Step
 
 __all__ = ["Client"]
 
@@ -85,6 +94,24 @@ class Client:
         except httpx.RequestError as error:
             return silence_of(error, self._http.base_url)
 
+    def read(self, request: Request, /) -> Iterator[str | Reply | Silence]:
+        """Do a request whose answer is lines: these, and at last what there is to say of it all."""
+        lines = Lines()
+        try:
+            with self._http.stream(
+                request.method, request.url, params=request.query, headers=request.headers
+            ) as response:
+                if not are_lines(response):
+                    response.read()
+                    yield reply_of(response)
+                    return
+                for piece in response.iter_bytes():
+                    yield from lines.take(piece)
+                lines.end()
+                yield head_of(response)
+        except httpx.RequestError as error:
+            yield lines.broken(silence_of(error, self._http.base_url))
+
     # Sets
 
     create_set = method(scripts.create_set)
@@ -100,13 +127,14 @@ class Client:
     list_operations = listing(scripts.list_operations)
     list_set_events = listing(scripts.list_set_events)
     list_events = listing(scripts.list_events)
+    export_events = lines(performed(sets.event_lines))
     check_failover = method(performed(sets.check_failover))
     show_history = method(performed(sets.show_history))
     renew_certificates = method(performed(sets.renew_certificates))
-    wait_until_running = method(scripts.wait_until_running)
-    wait_until_gone = method(scripts.wait_until_gone)
-    wait_until_applied = method(scripts.wait_until_applied)
-    follow = listing(scripts.follow)
+    wait_until_running = method(waiting.wait_until_running)
+    wait_until_gone = method(waiting.wait_until_gone)
+    wait_until_applied = method(waiting.wait_until_applied)
+    follow = listing(waiting.follow)
 
     # Catalogue, quotas, health
 
@@ -144,8 +172,8 @@ class Client:
     copy_backup = method(performed(backups.copy_backup))
     export_backup = method(performed(backups.export_backup))
     verify_backup = method(performed(backups.verify_backup))
-    wait_until_available = method(scripts.wait_until_available)
-    follow_backup = listing(scripts.follow_backup)
+    wait_until_available = method(waiting.wait_until_available)
+    follow_backup = listing(waiting.follow_backup)
 
     # Parameter groups
 
@@ -158,6 +186,7 @@ class Client:
     delete_parameter_group = method(performed(parameter_groups.delete_parameter_group))
     list_linked_sets = method(performed(parameter_groups.list_linked_sets))
     retry_linked_set = method(performed(parameter_groups.retry_linked_set))
+    follow_apply = listing(waiting.follow_apply)
     list_parameter_group_events = listing(scripts.list_parameter_group_events)
 
     # What has no method of its own

@@ -1,5 +1,5 @@
-"""The methods of both clients, made of scripts: `method` and `listing` for one, `async_method` and
-`async_listing` for the other.
+"""The methods of both clients, made of scripts: `method`, `listing` and `lines` for one, and the same with
+`async_` for the other.
 
 A client plays a script by doing each step that it asks for. The arguments of a method are those of its script
 after the session, for people and type checkers alike.
@@ -10,9 +10,18 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from memstored.client.session import Session
-from memstored.client.wire import Heard, Item, Script, Step, Stream
+from memstored.client.wire import Heard, Item, Reply, Request, Script, Silence, Step, Stream
 
-__all__ = ["AsyncPlayer", "Player", "async_listing", "async_method", "listing", "method"]
+__all__ = [
+    "AsyncPlayer",
+    "Player",
+    "async_lines",
+    "async_listing",
+    "async_method",
+    "lines",
+    "listing",
+    "method",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +35,9 @@ class Player(Protocol):
     def do(self, step: Step, /) -> Heard:
         """Do one step."""
 
+    def read(self, request: Request, /) -> Iterator[str | Reply | Silence]:
+        """Do a request whose answer is lines: these, and at last what there is to say of it all."""
+
 
 class AsyncPlayer(Protocol):
     """A client that lets others run meanwhile."""
@@ -34,6 +46,9 @@ class AsyncPlayer(Protocol):
 
     async def do(self, step: Step, /) -> Heard:
         """Do one step."""
+
+    def read(self, request: Request, /) -> AsyncIterator[str | Reply | Silence]:
+        """Do a request whose answer is lines: these, and at last what there is to say of it all."""
 
 
 def method(script: Callable[Concatenate[Session, P], Script[T]]) -> Callable[Concatenate[Player, P], T]:
@@ -58,6 +73,18 @@ def listing(
     return played
 
 
+def lines(
+    script: Callable[Concatenate[Session, P], Script[None]],
+) -> Callable[Concatenate[Player, P], Iterator[str]]:
+    """A method that returns an iterator over the lines of what the script asks for, as they come."""
+
+    @wraps(script)
+    def played(client: Player, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[str]:
+        return _read(client, script(client.session, *args, **kwargs))
+
+    return played
+
+
 def async_method(
     script: Callable[Concatenate[Session, P], Script[T]],
 ) -> Callable[Concatenate[AsyncPlayer, P], Awaitable[T]]:
@@ -78,6 +105,18 @@ def async_listing(
     @wraps(stream)
     def played(client: AsyncPlayer, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         return _iterate_async(client, stream(client.session, *args, **kwargs))
+
+    return played
+
+
+def async_lines(
+    script: Callable[Concatenate[Session, P], Script[None]],
+) -> Callable[Concatenate[AsyncPlayer, P], AsyncIterator[str]]:
+    """A method that returns an asynchronous iterator over lines."""
+
+    @wraps(script)
+    def played(client: AsyncPlayer, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[str]:
+        return _read_async(client, script(client.session, *args, **kwargs))
 
     return played
 
@@ -130,3 +169,37 @@ async def _iterate_async(player: AsyncPlayer, stream: Stream[T]) -> AsyncIterato
             yield step.value
         else:
             heard = await player.do(step)
+
+
+def _read(player: Player, script: Script[None]) -> Iterator[str]:
+    heard: Heard = None
+    while True:
+        try:
+            step = script.send(heard)
+        except StopIteration:
+            return
+        if not (isinstance(step, Request) and step.lines):
+            heard = player.do(step)
+            continue
+        for part in player.read(step):
+            if isinstance(part, str):
+                yield part
+            else:
+                heard = part
+
+
+async def _read_async(player: AsyncPlayer, script: Script[None]) -> AsyncIterator[str]:
+    heard: Heard = None
+    while True:
+        try:
+            step = script.send(heard)
+        except StopIteration:
+            return
+        if not (isinstance(step, Request) and step.lines):
+            heard = await player.do(step)
+            continue
+        async for part in player.read(step):
+            if isinstance(part, str):
+                yield part
+            else:
+                heard = part

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "ApplyProgress",
     "ApplyStatus",
     "Backup",
     "BackupSchedule",
@@ -394,6 +395,14 @@ class LinkedSet:
     apply_status: ApplyStatus
     since: datetime
     error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyProgress:
+    """How far a group's values have come to one of its sets; `operation` while its nodes get them."""
+
+    linked: LinkedSet
+    operation: Operation | None
 
 
 # Catalogue

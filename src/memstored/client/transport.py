@@ -2,16 +2,17 @@
 
 import json
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
 import httpx
 
-from memstored.client.errors import ClientError, Unreachable
+from memstored.client.errors import ClientError, Unreachable, UnreadableAnswer
 from memstored.client.session import Access
-from memstored.client.wire import Reply, Silence
+from memstored.client.wire import JSON_LINES, Reply, Silence
 
-__all__ = ["access_of", "read_access", "reply_of", "silence_of", "trust"]
+__all__ = ["Lines", "access_of", "are_lines", "head_of", "read_access", "reply_of", "silence_of", "trust"]
 
 IDENTITY = "/identity/v3"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -69,8 +70,18 @@ def trust(ca_file: Path | None) -> ssl.SSLContext | bool:
 
 def reply_of(response: httpx.Response) -> Reply:
     """The answer as scripts read it."""
+    return replace(head_of(response), content=response.content)
+
+
+def head_of(response: httpx.Response) -> Reply:
+    """An answer whose content went elsewhere."""
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(status=response.status_code, headers=headers, content=response.content)
+    return Reply(status=response.status_code, headers=headers, content=b"")
+
+
+def are_lines(response: httpx.Response) -> bool:
+    """Whether the answer is JSON lines; a refusal is not, and neither is what knows none."""
+    return bool(response.headers.get("content-type") == JSON_LINES)
 
 
 def silence_of(error: httpx.RequestError, url: httpx.URL) -> Silence:
@@ -79,3 +90,34 @@ def silence_of(error: httpx.RequestError, url: httpx.URL) -> Silence:
     return Silence(
         why=f"The service at {url} does not answer: {why}", begun=not isinstance(error, _NEVER_SENT)
     )
+
+
+class Lines:
+    """The lines of an answer, out of the pieces in which it comes.
+
+    Only a line feed ends one: JSON may hold what else Unicode takes for the end of a line.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._given = False
+
+    def take(self, piece: bytes) -> list[str]:
+        """Those that end in it; raises `UnreadableAnswer` when they are no text."""
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        self._given = self._given or bool(whole)
+        try:
+            return [line.decode() for line in whole]
+        except UnicodeDecodeError:
+            raise UnreadableAnswer("The answer is no UTF-8, so this is no memstored.") from None
+
+    def end(self) -> None:
+        """There is no more; raises `Unreachable` in the middle of a line."""
+        if self._rest:
+            raise Unreachable("The answer broke off in the middle of a line.")
+
+    def broken(self, silence: Silence) -> Silence:
+        """The answer broke off; raises `Unreachable` when lines were given, for nobody takes those back."""
+        if self._given:
+            raise Unreachable(f"The answer broke off. {silence.why}")
+        return silence

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from memstored.client.errors import UnreadableAnswer
 
 __all__ = [
+    "JSON_LINES",
     "Call",
     "Item",
     "Pause",
@@ -31,18 +32,23 @@ __all__ = [
 T = TypeVar("T")
 Y = TypeVar("Y")
 
+JSON_LINES = "application/x-ndjson"
 _FIRST_REFUSAL = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request; a `url` without a host is one of the service's."""
+    """One HTTP request; a `url` without a host is one of the service's.
+
+    `lines`: its answer may be long, and is taken line by line as it comes (`methods.lines`).
+    """
 
     method: str
     url: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from memstored.control.authorities import Issued
+from memstored.control.carrier import CARRIER
 from memstored.control.guests import Guests
 from memstored.control.identities import replication_of
 from memstored.control.loading import Loader
 from memstored.control.watch import Watch
 from memstored.domain import actions as do
-from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import RenewalFacts
+from memstored.domain.gap import eviction
 from memstored.domain.model import InstanceSet, Node, Setting
 from memstored.domain.parameter_group import on_nodes
 from memstored.domain.parameters import MAXMEMORY
@@ -40,16 +42,17 @@ ENDPOINTS = NodeId("endpoints")
 def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
-    A load takes long, and a renewal waits for others' failovers: each has a lane of its own, so that nothing
-    else that is done to the node meanwhile waits for it.
+    A load takes long, values may be many, a renewal waits for others' failovers, room is made by listing
+    thousands: each has a lane of its own, so that nothing else that is done to the node waits for it.
     """
     match action:
-        case do.Load(node=node):
-            return NodeId(f"load into {node}")
-        case do.Renew(node=node):
-            return NodeId(f"renewal at {node}")
+        case do.Load(node=node) | do.Renew(node=node) | do.MakeRoom(node=node) | do.Configure(node=node):
+            return NodeId(f"{type(action).__name__} at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS
+        case do.FenceCarrier():
+            # A move may be waiting for the very one that is to be ended.
+            return CARRIER
         case do.Stamp(primary=node) | do.Follow(node=node):
             return node
         case _:
@@ -69,6 +72,13 @@ class Actor:
         match action:
             case do.Reserve() | do.Release() | do.Point():
                 await self._addresses(instance_set, action)
+            case do.ClearCopy(node=node):
+                # The file may be large: the other sets do not wait for the disk.
+                await asyncio.to_thread(self.watch.place.runtime.remove_copies, node)
+            case do.MakeRoom(node=node, most=most):
+                await self._link(node).make_room(most)
+            case do.FenceCarrier():
+                await self.watch.place.endpoints.fence(instance_set.id)
             case do.Launch() | do.Fence() | do.Destroy():
                 await self._place(instance_set, action)
             case do.Load():
@@ -80,16 +90,11 @@ class Actor:
             case do.Renew():
                 await self._renew(instance_set, action)
             case do.Stamp():
-                await self._stamp(instance_set, action)
+                await self._stamp(action)
             case _:
                 await self._on_node(instance_set, action)
 
-    async def _stamp(self, instance_set: InstanceSet, action: do.Stamp) -> None:
-        """Their links are up, so they have loaded what they copied: no file of it stays (H21)."""
-        if not capabilities_of(instance_set.version).diskless_load:
-            for replica in action.replicas:
-                # The file may be large: the other sets do not wait for the disk.
-                await asyncio.to_thread(self.watch.place.runtime.remove_copies, replica)
+    async def _stamp(self, action: do.Stamp) -> None:
         self.watch.stamped(action.replicas, await self._link(action.primary).stamp())
 
     def _link(self, node: NodeId) -> Link:

@@ -21,7 +21,7 @@ from memstored.domain.settings import TlsSettings
 from memstored.domain.words import AuthorityId
 from memstored.redis.certificates import Leaf, Signer, new_authority
 from memstored.runtime.protocol import Files, LaunchFailed
-from memstored.store.authorities import AuthorityRepository
+from memstored.store.authorities import AuthorityRepository, Told
 
 __all__ = ["Authorities", "CanNotSign", "Issued"]
 
@@ -116,8 +116,8 @@ class Authorities:
         """What a loading door at that address (IPv4) shows, for one load. Raises `CanNotSign`."""
         return self._sign("memstored", [host]).papers
 
-    async def renew(self) -> AuthorityId:
-        """Make another authority, which takes over in time, and return its id.
+    async def renew(self, told: Told) -> AuthorityId:
+        """Make another authority, which takes over in time, with that audit line, and return its id.
 
         Raises `InvalidRequest` while one is taking over already, and `StoreTrouble`.
         """
@@ -125,7 +125,7 @@ class Authorities:
             if self.taking_over:
                 message = "Another authority is taking over already; ask again when the old one is forgotten."
                 raise InvalidRequest(message, code="authority_taking_over")
-            made = await self._make()
+            made = await self._make(told)
         self._stirred.set()
         return made.id
 
@@ -156,7 +156,7 @@ class Authorities:
             await self.load()
             return True
 
-    async def _make(self) -> Authority:
+    async def _make(self, told: Told | None = None) -> Authority:
         # Their age tells them apart, whatever the clock did.
         now = max(self._clock.wall(), *(a.created_at + 1 for a in self._kept), 0.0)
         authority_id = AuthorityId(str(uuid4()))
@@ -168,7 +168,7 @@ class Authorities:
             created_at=now,
             not_after=now + self._settings.authority_days * DAY,
         )
-        await self._repository.add(made, key)
+        await self._repository.add(made, key, told)
         await self.load()
         return made
 

@@ -4,7 +4,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -13,7 +13,9 @@ import structlog
 from memstored.control.act import Actor
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
+from memstored.control.lease import Lease
 from memstored.control.pace import Pace
+from memstored.control.rounds import Rounds
 from memstored.control.watch import Place, Watch
 from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
@@ -50,7 +52,7 @@ FIGURES = 15.0
 STALE = 3
 """A node's figures are not shown any more when so many looks in a row brought none."""
 REVIVAL = 1.0
-"""Seconds before a worker that ended by an unforeseen fault is started again."""
+"""Seconds before a worker or a duty that ended by an unforeseen fault is started again."""
 
 
 class Fleet:
@@ -61,13 +63,18 @@ class Fleet:
         *,
         place: Place,
         sets: SetRepository,
+        lease: Lease,
         guests: Guests | None = None,
         measures: Measures | None = None,
         figures: float = FIGURES,
         historian: Historian | None = None,
     ) -> None:
-        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show."""
+        """`figures`: seconds between two looks at the figures of a node; `historian` keeps what they show.
+
+        With the end of the `lease` everything stops.
+        """
         self._place = place
+        self._lease = lease
         self._sets = sets
         self._measures = measures or Measures()
         self._figures = figures
@@ -80,10 +87,12 @@ class Fleet:
         self._loads = asyncio.Semaphore(LOADS)
         self._pace = Pace()
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
+        self._heard: Callable[[], None] | None = None
         self._held = False
         self._suspects = 0
         self._asked_all_at = 0
-        self._duties: dict[str, asyncio.Task[None]] = {}
+        self._duties: list[Rounds] = []
+        self._minding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Find everything again, remove what has no row, and begin to watch."""
@@ -103,15 +112,18 @@ class Fleet:
             self._welcome,
             self._tend_authorities,
         )
-        for duty in duties:
-            self._take_up(duty)
+        self._duties = [Rounds(duty.__name__, duty, revival=REVIVAL) for duty in duties]
+        for rounds in self._duties:
+            rounds.begin()
+        self._minding = asyncio.create_task(self._mind_lease(), name="lease of the fleet")
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop watching; the nodes go on serving."""
-        tasks = [*self._duties.values(), *self._tasks.values()]
+        tasks = [*self._tasks.values(), *([self._minding] if self._minding is not None else [])]
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*(rounds.end() for rounds in self._duties))
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._place.endpoints.close()
         await self._place.runtime.close()
@@ -130,6 +142,15 @@ class Fleet:
                     f"put the folder runtime of this data folder back as it was"
                 )
 
+    async def _mind_lease(self) -> None:
+        """Stop looking and acting when the right to it ends (S7). What was sent may still be carried out, as
+        far as nodes take it from us.
+        """
+        await self._lease.over()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*(rounds.end() for rounds in self._duties))
+
     # What the service asks
 
     def wake(self, set_id: SetId) -> None:
@@ -146,6 +167,10 @@ class Fleet:
         if worker is None:
             return SetFacts(now=self._place.clock.monotonic(), wall=self._place.clock.wall())
         return worker.facts()
+
+    def hear_values(self, heard: Callable[[], None]) -> None:
+        """Call `heard` from now on whenever a set that is behind its parameter group has got further."""
+        self._heard = heard
 
     async def used_memory(self, set_id: SetId) -> int | None:
         """The bytes that the primary of a set uses, asked now; None when it can not be asked."""
@@ -199,11 +224,15 @@ class Fleet:
             loads=self._loads,
             pace=self._pace,
             measures=self._measures,
+            got_further=self._tell_of_values,
         )
         self._workers[instance_set.id] = worker
         self._start(worker)
 
     def _start(self, worker: Worker) -> None:
+        if self._lease.ended is not None:
+            worker.watch.close()
+            return
         task = asyncio.create_task(worker.run(), name=f"set {worker.set.id}")
         self._tasks[worker.set.id] = task
         task.add_done_callback(lambda done: self._ended(worker, done))
@@ -221,6 +250,10 @@ class Fleet:
         if fault is not None:
             log.error("worker_failed", set_id=set_id, exc_info=fault)
             asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+
+    def _tell_of_values(self) -> None:
+        if self._heard is not None:
+            self._heard()
 
     def _stir(self, set_id: SetId) -> None:
         worker = self._workers.get(set_id)
@@ -243,17 +276,6 @@ class Fleet:
                 asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
 
     # Duties for all sets
-
-    def _take_up(self, duty: Callable[[], Coroutine[None, None, None]]) -> None:
-        task = asyncio.create_task(duty(), name=duty.__name__)
-        self._duties[duty.__name__] = task
-        task.add_done_callback(lambda done: self._dropped(duty, done))
-
-    def _dropped(self, duty: Callable[[], Coroutine[None, None, None]], task: asyncio.Task[None]) -> None:
-        """Take up a duty again that ended by an unforeseen fault, after saying so."""
-        if not task.cancelled():
-            log.error("duty_failed", duty=duty.__name__, exc_info=task.exception())
-            asyncio.get_running_loop().call_later(REVIVAL, self._take_up, duty)
 
     async def _hear_exits(self) -> None:
         async for node in self._place.runtime.exits():
@@ -362,6 +384,7 @@ class Fleet:
         while True:
             await asyncio.sleep(ORPHANS)
             try:
+                await self._lease.confirm()
                 await self._remove_orphans()
             except (StoreTrouble, OSError) as trouble:
                 log.warning("store_trouble", trouble=str(trouble))

@@ -19,6 +19,7 @@ from memstored.control.making import Maker
 from memstored.control.means import Means, Meter, NotYet
 from memstored.control.patience import Patience
 from memstored.control.rota import Rota
+from memstored.control.rounds import Rounds
 from memstored.control.uses import Uses
 from memstored.domain.backup import Backup, BackupUse, Progress
 from memstored.domain.ports import LinkTrouble
@@ -80,22 +81,20 @@ class BackupKeeper:
         self._parallel = parallel
         rhythm = means.rhythm
         self._patience = Patience(means.clock, first=rhythm.first_pause, longest=rhythm.longest_pause)
-        self._awake = asyncio.Event()
+        self._rounds = Rounds("backups", self._look_in_time, revival=rhythm.first_pause)
         self._swept = False
         self._rota_at = 0.0
         self._under_way: dict[str, _UnderWay] = {}
-        self._loop: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Take up what an earlier run left, and go on."""
-        self._take_up()
+        self._rounds.begin()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; what is half done is taken up or ended by the next run."""
+        await self._rounds.end()
         tasks = [under_way.task for under_way in self._under_way.values()]
-        if self._loop is not None:
-            tasks.append(self._loop)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -104,7 +103,7 @@ class BackupKeeper:
 
     def wake(self) -> None:
         """A backup, a use of one, or a deletion was written: look at them now."""
-        self._awake.set()
+        self._rounds.wake()
 
     def progress(self, backup_id: BackupId) -> Progress | None:
         """How far the making or using of a backup is; None when nothing is moved for it now."""
@@ -114,25 +113,9 @@ class BackupKeeper:
 
     # The loop
 
-    def _take_up(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="backups")
-        self._loop.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Take the loop up again that ended by an unforeseen fault, after saying so."""
-        if not task.cancelled():
-            log.error("keeper_failed", exc_info=task.exception())
-            asyncio.get_running_loop().call_later(self._means.rhythm.first_pause, self._take_up)
-
-    async def _run(self) -> None:
-        while True:
-            self._awake.clear()
-            pause = self._means.rhythm.busy
-            if self._patience.ready(LOOK):
-                pause = await self._look()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._awake.wait()
+    async def _look_in_time(self) -> float:
+        """One turn, unless the store rests; returns the seconds until the next one."""
+        return await self._look() if self._patience.ready(LOOK) else self._means.rhythm.busy
 
     async def _look(self) -> float:
         """One turn; returns the seconds until the next one."""
@@ -224,7 +207,7 @@ class BackupKeeper:
         if isinstance(fault, Exception):
             log.error("backup_job_failed", key=job.key, exc_info=fault)
             self._patience.failed(job.key, fault)
-        self._awake.set()
+        self._rounds.wake()
 
     async def _carry_out(self, under_way: _UnderWay) -> None:
         job = under_way.job

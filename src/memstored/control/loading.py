@@ -140,6 +140,7 @@ class _Load:
                     chunks,
                     size=self.source.size,
                     version=version,
+                    memory_gib=self.instance_set.memory,
                     purpose=self.instance_set.id,
                     got_on=lambda _fed: None,
                 )

@@ -13,6 +13,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from memstored.control.rounds import Rounds
 from memstored.domain.clock import Clock
 from memstored.domain.password_key import PasswordKey, outdated, over
 from memstored.store.errors import StoreTrouble
@@ -43,21 +44,16 @@ class PasswordKeys:
         self._period = period
         self._make = make
         self._made = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
-        self._again: asyncio.TimerHandle | None = None
+        self._rounds = Rounds("password keys", self._look, revival=RETRY)
 
     async def __aenter__(self) -> Self:
         """Go to work; returns before the first key is made."""
-        self._take_up()
+        self._rounds.begin()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; a key that is being made is not kept."""
-        assert self._loop is not None, "left before it was entered"
-        if self._again is not None:
-            self._again.cancel()
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
     async def made(self) -> None:
         """Return once there is a key: at once, but for the first moments of a new service."""
@@ -82,25 +78,14 @@ class PasswordKeys:
         if await self._keys.add(new, after=former):
             log.info("password_key_made", id=new.id, instead_of=former.id if former else None)
 
-    def _take_up(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="password keys")
-        self._loop.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Take the loop up again that ended by an unforeseen fault, after saying so."""
-        if not task.cancelled():
-            log.error("password_keys_failed", exc_info=task.exception())
-            self._again = asyncio.get_running_loop().call_later(RETRY, self._take_up)
-
-    async def _run(self) -> None:
-        while True:
-            pause = LOOK
-            try:
-                await self.turn()
-            except StoreTrouble as trouble:
-                log.warning("password_keys_not_kept", reason=str(trouble))
-                pause = RETRY
-            await asyncio.sleep(pause)
+    async def _look(self) -> float:
+        """One turn; returns the seconds until the next one."""
+        try:
+            await self.turn()
+        except StoreTrouble as trouble:
+            log.warning("password_keys_not_kept", reason=str(trouble))
+            return RETRY
+        return LOOK
 
 
 def key_pair() -> tuple[str, str]:

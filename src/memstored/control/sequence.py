@@ -2,22 +2,21 @@
 
 One for the whole service, beside the loop over its sets; what is to be done next is decided in
 `domain.sequence` and done by each set's own worker. Every turn looks at all groups and sets as they are
-stored, so nothing is forgotten by a restart. Told by the service when it wrote something (`wake`).
+stored, so nothing is forgotten by a restart. Told by the service when it wrote something (`wake`), and by the
+workers of the sets when one got further.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 
+from memstored.control.rounds import Rounds
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.clock import Clock
 from memstored.domain.model import GroupValues, InstanceSet
-from memstored.domain.parameter_group import configured
 from memstored.domain.sequence import Move, next_moves
-from memstored.domain.words import ApplyStatus, GroupId, SetId
+from memstored.domain.words import SetId
 from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 from memstored.store.parameter_groups import ParameterGroupRepository
@@ -27,10 +26,22 @@ __all__ = ["GroupSequence"]
 
 log = structlog.get_logger()
 
-BUSY, WAITING, IDLE = 0.25, 2.0, 30.0
-"""Seconds to the next look: while values are on their way, while a set waits for its turn, and else."""
+LOOK, RETRY = 30.0, 2.0
+"""Seconds to the next look if nothing was heard of, and after one for which the store was away."""
 REVIVAL = 1.0
-"""Seconds before the loop is taken up again that ended by an unforeseen fault."""
+"""Seconds before it goes on after an unforeseen fault."""
+
+
+class Workers(Protocol):
+    """Those who bring the values to the nodes, a worker a set."""
+
+    def wake(self, set_id: SetId) -> None:
+        """A set was written: look at it from what is stored now."""
+        ...
+
+    def hear_values(self, heard: Callable[[], None]) -> None:
+        """Call `heard` whenever a set that is behind its group has got further, or is well again."""
+        ...
 
 
 class GroupSequence:
@@ -42,63 +53,40 @@ class GroupSequence:
         groups: ParameterGroupRepository,
         sets: SetRepository,
         catalogue: Catalogue,
-        wake_set: Callable[[SetId], None],
+        fleet: Workers,
         clock: Clock,
     ) -> None:
         self._groups = groups
         self._sets = sets
         self._catalogue = catalogue
-        self._wake_set = wake_set
+        self._fleet = fleet
         self._clock = clock
-        self._awake = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
-        self._again: asyncio.TimerHandle | None = None
+        self._rounds = Rounds("parameter groups", self._turn, revival=REVIVAL)
 
     async def __aenter__(self) -> Self:
         """Go on with what an earlier run left, and with what comes."""
-        self._take_up()
+        self._fleet.hear_values(self.wake)
+        self._rounds.begin()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; the next run goes on from what is stored."""
-        assert self._loop is not None, "left before it was entered"
-        if self._again is not None:
-            self._again.cancel()
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await self._rounds.end()
 
-    def wake(self, group_id: GroupId) -> None:  # noqa: ARG002 - every turn looks at all of them
-        """A group, or a set that has it, was written: look now."""
-        self._awake.set()
-
-    def _take_up(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="parameter groups")
-        self._loop.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.error("sequence_failed", exc_info=task.exception())
-            self._again = asyncio.get_running_loop().call_later(REVIVAL, self._take_up)
-
-    async def _run(self) -> None:
-        while True:
-            self._awake.clear()
-            pause = await self._turn()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._awake.wait()
+    def wake(self) -> None:
+        """A group, or a set that has one, was written: look at all of them now."""
+        self._rounds.wake()
 
     async def _turn(self) -> float:
         """Look once and record what comes of it; returns the seconds until the next look."""
         try:
             stored = await self._sets.load_all()
-            moves = self._moves(stored, await self._values())
-            for move in moves:
+            for move in self._moves(stored, await self._values()):
                 await self._record(move)
         except StoreTrouble as trouble:
             log.warning("store_trouble", trouble=str(trouble))
-            return WAITING
-        return BUSY if moves else _pause(stored)
+            return RETRY
+        return LOOK
 
     async def _values(self) -> Mapping[str, GroupValues]:
         """What the sets of each group are to run with; a default group sets nothing."""
@@ -120,14 +108,10 @@ class GroupSequence:
         return [move for wanted, sets in linked.items() for move in next_moves(sets, wanted, now)]
 
     async def _record(self, move: Move) -> None:
-        """Record one move; a set that was changed meanwhile is judged anew at the next look."""
-        with suppress(Stale):
-            await self._sets.commit(move.before, move.after)
-            self._wake_set(move.before.id)
-
-
-def _pause(sets: Iterable[InstanceSet]) -> float:
-    statuses = {configured(it).status for it in sets}
-    if ApplyStatus.APPLYING in statuses:
-        return BUSY
-    return WAITING if ApplyStatus.PENDING in statuses else IDLE
+        """Record one move; a set that was changed meanwhile is judged anew at once."""
+        try:
+            await self._sets.commit(move.before, move.after, move.events)
+        except Stale:
+            self.wake()
+        else:
+            self._fleet.wake(move.before.id)

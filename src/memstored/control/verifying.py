@@ -1,14 +1,17 @@
 """Proving that saved data can be restored: it is loaded into a node of its own, a backup's after a check.
 
 The node belongs to no set, no tenant can reach it, and it is destroyed whatever happens. It takes as much
-memory as the data, so there is one at a time. Its engine checks every value that comes in (H25).
+memory as the data, so there is one at a time; data that takes more than the flavor has, as a file that was
+crafted may, is broken off: `maxmemory` binds no node that loads. Its engine checks every value that comes in
+(H25).
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -27,7 +30,7 @@ from memstored.redis.config import directives
 from memstored.runtime.protocol import Engine, LaunchOrder
 from memstored.store.errors import Stale
 
-__all__ = ["Damaged", "NoEngine", "Trial", "Verifier", "blames_data", "choose_engine"]
+__all__ = ["Damaged", "NoEngine", "Trial", "Verifier", "blames_data", "choose_engine", "watched"]
 
 log = structlog.get_logger()
 
@@ -35,9 +38,12 @@ PORT = 6379
 PATIENCE = 10.0
 """Seconds until the node must have let us in."""
 LOOK = 0.05
-"""Seconds between two looks whether it has."""
+"""Seconds between two looks whether it has, and at how much memory it uses."""
 STILL = 60.0
 """Seconds without progress after which a load is given up."""
+
+
+_GIB = 1024**3
 
 
 class Damaged(Exception):
@@ -49,11 +55,16 @@ class NoEngine(Exception):
 
 
 class Verifier:
-    """Verifies backups, one at a time. `subnet_id` is where the nodes for it get their addresses."""
+    """Verifies backups, one at a time. `subnet_id` is where the nodes for it get their addresses.
 
-    def __init__(self, means: Means, *, place: Place, guests: Guests, subnet_id: str) -> None:
+    `memory_of` tells the memory (GiB) of the flavor that a backup's set had.
+    """
+
+    def __init__(
+        self, means: Means, *, place: Place, guests: Guests, subnet_id: str, memory_of: Callable[[str], int]
+    ) -> None:
         self._means = means
-        self._place = place
+        self._memory_of = memory_of
         self._trial = Trial(place=place, guests=guests, subnet_id=subnet_id)
         self._turn = asyncio.Lock()
 
@@ -109,6 +120,7 @@ class Verifier:
                 chunks,
                 size=backup.size,
                 version=backup.version,
+                memory_gib=self._memory_of(backup.flavor_id),
                 purpose=use.id,
                 got_on=lambda fed: meter.reach(backup.size + fed),
             )
@@ -128,11 +140,13 @@ class Trial:
         *,
         size: int,
         version: str,
+        memory_gib: int,
         purpose: str,
         got_on: Callable[[int], None],
     ) -> Holdings:
         """Load an RDB of `size` bytes that Redis `version` or later reads, and return what was in it.
 
+        More than `memory_gib` of memory is not given to it.
         `purpose` tells whose trial it is; `got_on` is told the bytes loaded so far. Raises `Damaged`,
         `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`: then
         nothing is known.
@@ -145,7 +159,10 @@ class Trial:
             with self.guests.hosted(node, purpose) as set_id:
                 async with self._launched(node, set_id, engine) as link:
                     door = self._door(size, tls=engine.tls)
-                    return await self._load(door, chunks, node, link, got_on)
+                    held = await self._load(door, chunks, node, link, memory_gib, got_on)
+        if held.used_memory > memory_gib * _GIB:
+            raise _too_large(memory_gib)
+        return held
 
     def _door(self, size: int, *, tls: bool) -> AbstractAsyncContextManager[Door]:
         host = self.place.door_host
@@ -158,6 +175,7 @@ class Trial:
         chunks: AsyncIterator[bytes],
         node: NodeId,
         link: Link,
+        memory_gib: int,
         got_on: Callable[[int], None],
     ) -> Holdings:
         """Hand the data over and count it while the node is still a replica (H29).
@@ -167,7 +185,7 @@ class Trial:
         try:
             async with opening as door:
                 await link.take_in(self.place.door_host, door.port, door.identity)
-                await door.feed(chunks, got_on)
+                await watched(door.feed(chunks, got_on), link, memory_gib)
                 return await link.holdings()
         except DoorTrouble as trouble:
             words = self.place.runtime.last_words(node)
@@ -196,7 +214,7 @@ class Trial:
                 memory_gib=1,
                 control=control,
                 failure_detection=self.place.rules.failure_detection,
-                # As much memory as it takes: what is proved is that all of it loads.
+                # Nothing of it is thrown away: what is proved is that all of it loads.
                 parameters={"maxmemory": "0", "maxmemory-policy": "noeviction"},
                 tls=engine.tls,
             ),
@@ -229,6 +247,33 @@ class Trial:
         else:
             if not gone:
                 log.warning("guest_stays", node=node, trouble="it could not be proven gone")
+
+
+async def watched(feeding: Coroutine[Any, Any, None], link: Link, memory_gib: int) -> None:
+    """Feed the node at that link for as long as it takes no more memory; then raise `Damaged`."""
+    feed = asyncio.create_task(feeding)
+    watch = asyncio.create_task(_grown(link, memory_gib * _GIB))
+    try:
+        await asyncio.wait((feed, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not feed.done():
+            watch.result()
+            raise _too_large(memory_gib)
+        feed.result()
+    finally:
+        for task in (feed, watch):
+            task.cancel()
+        await asyncio.gather(feed, watch, return_exceptions=True)
+
+
+async def _grown(link: Link, most: int) -> None:
+    """Return when the node was seen to use more bytes than `most`."""
+    while link.info is None or int(link.info.fields().get("used_memory", "0")) <= most:
+        link.ask_info()
+        await asyncio.sleep(LOOK)
+
+
+def _too_large(memory_gib: int) -> Damaged:
+    return Damaged(f"Loaded for a trial it takes more than {memory_gib} GiB, all the memory of its flavor.")
 
 
 def blames_data(words: str) -> bool:

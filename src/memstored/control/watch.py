@@ -8,14 +8,24 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 from memstored.control.authorities import Authorities
+from memstored.control.carrier import CARRIER, CarrierSight
 from memstored.control.identities import replication_of
 from memstored.domain.clock import Clock
-from memstored.domain.facts import Life, LoadFacts, NodeFacts, RenewalFacts, ReplicationFacts, SetFacts
+from memstored.domain.engine import capabilities_of
+from memstored.domain.facts import (
+    EndpointFacts,
+    Life,
+    LoadFacts,
+    NodeFacts,
+    RenewalFacts,
+    ReplicationFacts,
+    SetFacts,
+)
 from memstored.domain.model import Configuration, InstanceSet, Node
 from memstored.domain.ports import Doors, Link, SettingRefused, Target, Wire
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.survey import LinkState, NodeSurvey
-from memstored.domain.words import NodeId
+from memstored.domain.words import NodeId, SetId
 from memstored.objects.storage import Objects
 from memstored.runtime.protocol import Endpoints, Placement, Runtime
 from memstored.store.sets import Identities
@@ -68,6 +78,7 @@ class _Sight:
     reached: int = 0
     load: LoadFacts | None = None
     renewal: RenewalFacts = field(default_factory=RenewalFacts)
+    apart_since: float | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
     def follow_copy(self, seen: ReplicationFacts, now: float) -> None:
@@ -78,6 +89,14 @@ class _Sight:
             self.copies_failed += 1
             self.copy_at = now + COPY_PAUSES[min(self.copies_failed, len(COPY_PAUSES)) - 1]
         self.copying = seen.syncing or (self.copying and seen.loading)
+
+    def follow_link(self, seen: ReplicationFacts, now: float) -> None:
+        """Remember since when a replica that follows somebody has been apart from him."""
+        joined = seen.is_master or seen.nowhere or seen.link_up or seen.syncing or seen.loading
+        if joined:
+            self.apart_since = None
+        elif self.apart_since is None:
+            self.apart_since = now
 
 
 @dataclass(slots=True)
@@ -109,6 +128,7 @@ class Watch:
     _promotion: _Spell = field(default_factory=_Spell)
     _standing: _Spell = field(default_factory=_Spell)
     _configuration: Configuration | None = None
+    _carrier: CarrierSight = field(default_factory=CarrierSight)
     _sights: dict[NodeId, _Sight] = field(default_factory=dict)
 
     def links(self) -> Mapping[NodeId, Link]:
@@ -133,12 +153,18 @@ class Watch:
             now=now,
             wall=self.place.clock.wall(),
             nodes={n.id: self._facts(instance_set, n, now) for n in instance_set.nodes},
-            endpoints=self.place.endpoints.seen(instance_set.id, self.links()),
+            endpoints=self._endpoints(instance_set.id),
             operation_for=self._operation.lasts(operation.id if operation else None, now),
             promotion_for=self._promotion.lasts(lineage.promotion if lineage else None, now),
             standing_for=self._standing.lasts((instance_set.status, code), now),
             trust=self.place.authorities.trust if instance_set.tls_enabled else None,
         )
+
+    def _endpoints(self, set_id: SetId) -> EndpointFacts:
+        endpoints = self.place.endpoints
+        carrier = self._carrier.look(endpoints.carrier(set_id), held=self.held())
+        seen = endpoints.seen(set_id, self.links())
+        return seen if carrier is None else replace(seen, carrier=carrier)
 
     def _attend(self, instance_set: InstanceSet) -> None:
         present = {n.id for n in instance_set.nodes}
@@ -184,12 +210,15 @@ class Watch:
                 reached=sight.reached,
                 load=sight.load,
                 renewal=sight.renewal,
+                refusal=sight.link.refusal if sight.link is not None else None,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,
             )
+        leaves_copies = not capabilities_of(instance_set.version).diskless_load
         if link.replication is not None:
             sight.follow_copy(link.replication, now)
+            sight.follow_link(link.replication, now)
             sight.stamp = sight.stamp if link.replication.link_up else None
             sight.reached = link.replication.offset if link.replication.is_master else 0
         return NodeFacts(
@@ -212,6 +241,10 @@ class Watch:
             renewal=sight.renewal,
             settings=link.settings,
             refused=dict(sight.refused),
+            clients=link.clients,
+            counted_at=link.counted_at,
+            keeps_copy=leaves_copies and self.place.runtime.keeps_copy(node.id),
+            apart_since=sight.apart_since,
             launching=sight.launching,
             remains=placement is not None,
             error=sight.error,
@@ -245,7 +278,8 @@ class Watch:
         return known is not None and link.process_id is not None and link.process_id != known
 
     def probe(self) -> None:
-        """Ask every node how it is, without waiting."""
+        """Ask every node how it is, and who carries the addresses, without waiting."""
+        self._carrier.probe()
         for sight in self._sights.values():
             if sight.link is not None:
                 sight.link.probe()
@@ -281,13 +315,15 @@ class Watch:
         return LinkState.BUSY if link.busy else LinkState.CONNECTED
 
     def tick(self, seconds: float) -> None:
-        """Count the silence of nodes whose last probe is unanswered.
+        """Count the silence of nodes, and of who carries the addresses, whose last probe is unanswered.
 
         A refusal is not silence, and neither is an error, as at `maxclients` (H15).
 
         Called by a ticker that was itself awake for the time (a stall of ours is never counted, DESIGN's
         "silence"); `seconds` is the ticker's interval.
         """
+        if self._carrier.tick(seconds):
+            self.changed(CARRIER)
         for node_id, sight in self._sights.items():
             link = sight.link
             if link is None or not link.unanswered:
@@ -323,6 +359,7 @@ class Watch:
         """Begin to count everyone's silence anew: what was counted may have been a fault of ours."""
         for sight in self._sights.values():
             sight.silent = 0.0
+        self._carrier.silent = 0.0
 
     @property
     def suspects(self) -> int:

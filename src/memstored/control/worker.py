@@ -5,6 +5,7 @@ answer never keeps the set from looking at the others.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from memstored.domain.facts import Life, SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.plan import decide
 from memstored.domain.ports import LinkTrouble
+from memstored.domain.sequence import got_further
 from memstored.domain.turn import Decision
 from memstored.domain.words import EventName, NodeId, SetId, SetState
 from memstored.runtime.protocol import LaunchFailed
@@ -49,7 +51,9 @@ class Worker:
         loads: asyncio.Semaphore,
         pace: Pace,
         measures: Measures,
+        got_further: Callable[[], None],
     ) -> None:
+        """`got_further` is called when the set did that is behind its parameter group."""
         self.set = instance_set
         self.watch = watch
         self.store_trouble: str | None = None
@@ -59,6 +63,7 @@ class Worker:
         self._loads = loads
         self._pace = pace
         self._measures = measures
+        self._got_further = got_further
         self._clock = watch.place.clock
         self._woken_at: float | None = None
         self._awake = asyncio.Event()
@@ -139,8 +144,9 @@ class Worker:
         return True
 
     async def _record(self, decision: Decision) -> bool:
+        before = self.set
         try:
-            self.set = await self._sets.commit(self.set, decision.after, decision.events)
+            self.set = await self._sets.commit(before, decision.after, decision.events)
         except Stale:
             self._outdated = True
             return False
@@ -148,6 +154,8 @@ class Worker:
             await self._hold(trouble)
             return False
         self._store_recovered()
+        if got_further(before, self.set):
+            self._got_further()
         return True
 
     def _store_recovered(self) -> None:

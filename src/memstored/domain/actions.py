@@ -12,15 +12,18 @@ from memstored.domain.words import NodeId
 __all__ = [
     "Action",
     "Admit",
+    "ClearCopy",
     "Configure",
     "Destroy",
     "Detach",
     "Equip",
     "Fence",
+    "FenceCarrier",
     "Follow",
     "KillScript",
     "Launch",
     "Load",
+    "MakeRoom",
     "NodeCommand",
     "Pause",
     "Point",
@@ -176,7 +179,41 @@ class Point:
     reader: NodeId | None
 
 
+@dataclass(frozen=True, slots=True)
+class ClearCopy:
+    """Remove the file that the node loaded its copy of the data from, where its engine leaves it (H21)."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """End the youngest connections of tenants beyond `most` at the node, so that it takes others."""
+
+    node: NodeId
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class FenceCarrier:
+    """Prove that who carries the set's addresses is gone, and all connections through it."""
+
+
 NodeCommand = Equip | Configure | Follow | Detach | Promote | Pause | Unpause | Admit | Shut | KillScript
 """What is asked of one node over its link."""
-Action = NodeCommand | Reserve | Release | Point | Launch | Load | Fence | Destroy | Stamp | Renew
+Action = (
+    NodeCommand
+    | Reserve
+    | Release
+    | Point
+    | FenceCarrier
+    | ClearCopy
+    | MakeRoom
+    | Launch
+    | Load
+    | Fence
+    | Destroy
+    | Stamp
+    | Renew
+)
 """Everything."""

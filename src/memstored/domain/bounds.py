@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Bound", "BufferLimits", "Events", "Free", "Memory", "Truth", "Whole", "Words"]
+__all__ = ["Bound", "BufferLimits", "Events", "Free", "Memory", "Shared", "Truth", "Whole", "Words"]
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _PERCENT = re.compile(r"([1-9][0-9]?)%", re.ASCII)
@@ -106,6 +106,17 @@ class Whole(_AsItIs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared(Whole):
+    """A number of things of which the engine gets `reserve` more than the value says, for the service."""
+
+    reserve: int
+
+    def engine_value(self, value: str, memory_gib: int) -> str:  # noqa: ARG002 - the same on every flavor
+        """The value and the reserve."""
+        return str(int(value) + self.reserve)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """A percentage of the flavor's memory from `least_percent` to `most_percent`, or bytes.
 
@@ -119,7 +130,8 @@ class Memory:
     @property
     def words(self) -> str:
         """Both ranges."""
-        return f"{self.least_percent}% to {self.most_percent}%, or so many bytes, at least {self.least}"
+        percent = f"{self.least_percent}% to {self.most_percent}%"
+        return f"{percent}, or bytes from {self.least} to {self.most_percent}% of the flavor's memory"
 
     def admits(self, value: str) -> bool:
         """Whether it is a percentage in range, or bytes that are enough."""

@@ -2,7 +2,7 @@
 
 Pure. Replicas go first, one at a time, the primary last; a node goes on serving all the while. A failure ends
 the operation with its reason, the certificate stays what it was, and the service begins again by itself after
-a pause. Data comes first: while a primary is to be replaced nothing is renewed.
+a pause, with the others first. Data comes first: while a primary is to be replaced nothing is renewed.
 """
 
 from collections.abc import Iterator
@@ -137,9 +137,12 @@ def _members(turn: Turn) -> list[Node]:
 
 
 def _waiting(turn: Turn, trust: Trust) -> list[Node]:
-    """The members whose certificate is to be renewed, in that order: the primary last."""
+    """The members whose certificate is to be renewed, in that order: the primary after the replicas.
+
+    Those at which it failed come last, for a failure ends the operation: they keep nobody else from it.
+    """
     due = [n for n in _members(turn) if _why(turn, n, trust)]
-    return sorted(due, key=lambda n: (n.id == turn.lineage.primary, n.number))
+    return sorted(due, key=lambda n: (turn.seen(n).renewal.failures, n.id == turn.lineage.primary, n.number))
 
 
 def _why(turn: Turn, node: Node, trust: Trust) -> str | None:

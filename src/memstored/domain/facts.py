@@ -182,6 +182,10 @@ class NodeFacts:
     TLS and while nothing is seen. `renewal`: what was done about that certificate.
     `settings`: what it says of its parameters, None until it was asked. `refused`: the parameters that it did
     not take since the set's configuration changed, each with the engine's own words.
+    `clients`: how many connections it had when that was last asked, at `counted_at` (monotonic seconds).
+    `apart_since`: since when (monotonic seconds) a replica that follows somebody has neither a link nor a
+    copy on its way. `refusal`: why it does not let us in, though something answers for its address.
+    `keeps_copy`: a file of tenants' data lies where it lives, and its engine does not remove it.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
     """
@@ -205,6 +209,11 @@ class NodeFacts:
     renewal: RenewalFacts = _NOT_RENEWED
     settings: ReadSettings | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    clients: int | None = None
+    counted_at: float = 0.0
+    apart_since: float | None = None
+    refusal: str | None = None
+    keeps_copy: bool = False
     launching: bool = False
     remains: bool = False
     error: str | None = None
@@ -214,10 +223,23 @@ _UNSEEN = NodeFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierFacts:
+    """Who carries a set's addresses where its nodes do not hold them; `name` is for people.
+
+    `running`: it was started and its end was not seen. `silent`: for how many seconds it has owed an answer.
+    """
+
+    name: str
+    running: bool
+    silent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
     """The addresses reserved for the set and who answers at them now, as far as it is seen.
 
-    `error` says why an address could not be given to its holder (S8: a reason shown, not a gap).
+    `error` says why an address could not be given to its holder (S8: a reason shown, not a gap). `carrier`:
+    who stands between clients and nodes; None where the nodes hold the addresses themselves.
     """
 
     primary: str | None = None
@@ -226,6 +248,7 @@ class EndpointFacts:
     primary_at: NodeId | None = None
     reader_at: NodeId | None = None
     error: str | None = None
+    carrier: CarrierFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ end of its stream (so that all that was sent is read), then all stand still, the
 from dataclasses import replace
 
 from memstored.domain.actions import Detach, Fence, KillScript, Promote
-from memstored.domain.configuring import leaving, stop_apply
+from memstored.domain.applying import stop_apply
 from memstored.domain.facts import Life
 from memstored.domain.model import Node, Promotion
 from memstored.domain.succession import Succession, Unfit, choose_heir, choose_unproven, unfitness
@@ -283,17 +283,14 @@ def _offset(turn: Turn, promotion: Promotion) -> int:
 def keep_after_all(turn: Turn, node: Node, why: str) -> None:
     """Take back the removal of a node whose data is needed, and say so to who asked for it (S6).
 
-    One that an apply of parameters let go was not subtracted from the number asked for.
+    One that nobody asked to go is beside as many as were ordered, and goes when others hold its data.
     """
-    replaced = leaving(turn, node)
     turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
-    if replaced:
-        return
-    turn.amend(replicas=turn.set.replicas + 1)
     operation = turn.under_way
-    if operation is not None and operation.node == node.id:
-        turn.amend(operation=operation.ended(turn.facts.wall, why))
-        turn.tell(EventName.NODE_DELETE, why, node=node.id, outcome=Outcome.FAILURE)
+    if operation is None or operation.node != node.id:
+        return
+    turn.amend(replicas=turn.set.replicas + 1, operation=operation.ended(turn.facts.wall, why))
+    turn.tell(EventName.NODE_DELETE, why, node=node.id, outcome=Outcome.FAILURE)
 
 
 def mark_lost(turn: Turn, node: Node) -> None:

@@ -6,7 +6,18 @@ is lost, what is left of it removed, and another node takes its place.
 
 from dataclasses import replace
 
-from memstored.domain.actions import Admit, Destroy, Detach, Equip, Fence, Follow, Launch, Shut, Stamp
+from memstored.domain.actions import (
+    Admit,
+    ClearCopy,
+    Destroy,
+    Detach,
+    Equip,
+    Fence,
+    Follow,
+    Launch,
+    Shut,
+    Stamp,
+)
 from memstored.domain.configuring import fits
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
 from memstored.domain.failover import (
@@ -25,6 +36,7 @@ from memstored.domain.words import EventName, NodeState, Role
 __all__ = [
     "admit_members",
     "attach_replicas",
+    "clear_copies",
     "equip_members",
     "launch_members",
     "launch_pause",
@@ -204,6 +216,19 @@ def admit_members(turn: Turn) -> None:
                 turn.do(Admit(node.id))
         elif node.status is not NodeState.RUNNING:
             turn.amend_node(node.id, status=NodeState.RUNNING)
+
+
+def clear_copies(turn: Turn) -> None:
+    """Have no file of the data stay once a node has loaded it, however fast that was (H21).
+
+    Before it is admitted a primary sends such files to its replicas, and a replica may be loading one.
+    """
+    for node in turn.set.nodes:
+        seen = turn.seen(node)
+        if not seen.keeps_copy or not seen.admitted or not turn.up(node) or seen.replication is None:
+            continue
+        if seen.replication.is_master or (seen.replication.link_up and not seen.replication.syncing):
+            turn.do(ClearCopy(node.id))
 
 
 def _keep_out(turn: Turn, node: Node) -> None:

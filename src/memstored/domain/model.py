@@ -106,10 +106,14 @@ class TenantUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vips:
-    """The addresses (IPv4, no port) that stay for the life of the set; no reader for one node."""
+    """The addresses (IPv4, no port) that stay for the life of the set; no reader for one node.
+
+    `down_since`: when (seconds since 1970) who carries them was found dead or hung; None when it is not.
+    """
 
     primary: str
     reader: str | None
+    down_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from memstored.domain.catalogue import DefaultGroup
 from memstored.domain.engine import family_of
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Setting
-from memstored.domain.parameters import MAXMEMORY, engine_values
+from memstored.domain.parameters import MAXMEMORY, engine_values, memory_span
 from memstored.domain.words import ApplyStatus, GroupId, OperationKind
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "configured",
     "differs",
     "maxmemory_of",
+    "misfit",
     "on_nodes",
     "progress_of",
     "settled",
@@ -127,6 +128,14 @@ def maxmemory_of(instance_set: InstanceSet, settings: Sequence[Setting] | None =
         settings = configured(instance_set).values.settings
     values = engine_values(family_of(instance_set.version), settings, instance_set.memory)
     return int(values[MAXMEMORY])
+
+
+def misfit(instance_set: InstanceSet, settings: Sequence[Setting]) -> tuple[int, int] | None:
+    """The fewest and the most bytes of `maxmemory` that the set's flavor takes, if these values are not among
+    them.
+    """
+    least, most = memory_span(instance_set.memory)
+    return None if least <= maxmemory_of(instance_set, settings) <= most else (least, most)
 
 
 def progress_of(instance_set: InstanceSet, group: AnyGroup) -> Progress:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from memstored.domain.bounds import Bound, BufferLimits, Events, Free, Memory, Truth, Whole, Words
+from memstored.domain.bounds import Bound, BufferLimits, Events, Free, Memory, Shared, Truth, Whole, Words
 from memstored.domain.engine import Family
 from memstored.domain.model import Setting
 
 __all__ = [
+    "MAXCLIENTS",
     "MAXMEMORY",
+    "MOST_CLIENTS",
+    "RESERVED_CLIENTS",
     "Apply",
     "Parameter",
     "ParameterType",
@@ -32,6 +35,10 @@ __all__ = [
 ]
 
 MAXMEMORY = "maxmemory"
+MAXCLIENTS = "maxclients"
+MOST_CLIENTS = 10_000
+RESERVED_CLIENTS = 32
+"""Connections that an engine takes beyond a group's `maxclients`: for replicas, backups and the service."""
 
 
 class ParameterType(StrEnum):
@@ -216,8 +223,14 @@ _EDITABLE = (
     _integer("timeout", "0", "seconds", least=10, off=True),
     # More than this Linux does not take.
     _integer("tcp-keepalive", "60", "seconds", most=32_767),
-    # Replicas, backups and the service need some; more than this not every machine lets a process have.
-    _integer("maxclients", "10000", "connections", least=100, most=10_000),
+    # More than this not every machine lets a process have.
+    Parameter(
+        name=MAXCLIENTS,
+        default=str(MOST_CLIENTS),
+        type=ParameterType.INTEGER,
+        bound=Shared(least=100, most=MOST_CLIENTS, reserve=RESERVED_CLIENTS),
+        unit="connections",
+    ),
     _integer("slowlog-log-slower-than", "10000", "microseconds", least=-1),
     _integer("slowlog-max-len", "128", "entries", most=10_000),
     _integer("latency-monitor-threshold", "0", "milliseconds"),

@@ -6,8 +6,10 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.applying import await_primary, halt_apply
+from memstored.domain.carrying import nobody_carries, tend_carrier
 from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
-from memstored.domain.configuring import bring_values, halt_apply, introduce_members
+from memstored.domain.configuring import bring_values, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
     begin_promotion,
@@ -20,6 +22,7 @@ from memstored.domain.loading import end_nodes, first_node, holds_source, judge_
 from memstored.domain.members import (
     admit_members,
     attach_replicas,
+    clear_copies,
     equip_members,
     launch_members,
     record_members,
@@ -30,6 +33,7 @@ from memstored.domain.pointing import address_moves, keep_pointed
 from memstored.domain.progress import drop_ended, judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.replacing import renew_members
+from memstored.domain.room import make_room
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.turn import SOON, Decision, Turn
 from memstored.domain.words import EventName, SetState
@@ -63,7 +67,7 @@ def _go_on(turn: Turn) -> None:
 def _writes_wait(turn: Turn) -> bool:
     """Whether tenants can not write until we go on: a primary is being replaced, or its address moved."""
     stuck = turn.set.status in (SetState.FAILED, SetState.WARNING)
-    if not turn.set.opened or turn.set.lineage is None or stuck:
+    if not turn.set.opened or turn.set.lineage is None or (stuck and not nobody_carries(turn)):
         return False
     lost = primary_is_lost(turn) and promotion_wanted(turn)
     return lost or turn.lineage.promotion is not None or address_moves(turn)
@@ -74,6 +78,8 @@ def _advance(turn: Turn) -> None:
     record_certificates(turn)
     equip_members(turn)
     introduce_members(turn)
+    tend_carrier(turn)
+    clear_copies(turn)
     if turn.set.lineage is None:
         _begin_history(turn)
     elif turn.lineage.promotion is not None:
@@ -149,8 +155,7 @@ def _keep(turn: Turn) -> None:
     assert primary is not None
     if not turn.up(primary):
         watch_silent_primary(turn, primary)
-        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
-            halt_apply(turn, f"{primary.name} does not answer")
+        await_primary(turn, primary)
         if not promotion_wanted(turn):
             renew_certificates(turn)
         return
@@ -174,6 +179,7 @@ def _keep_members(turn: Turn, primary: Node) -> None:
         admit_members(turn)
         if turn.seen(primary).admitted:
             keep_pointed(turn)
+    make_room(turn, primary)
     _unpause_members(turn)
     begin_switchover(turn)
     renew_certificates(turn)

@@ -200,6 +200,21 @@ class Link(Protocol):
         """
         ...
 
+    @property
+    def clients(self) -> int | None:
+        """How many connections the node had at the last `ask_info` or `make_room`, before that ended some."""
+        ...
+
+    @property
+    def counted_at(self) -> float:
+        """Monotonic seconds at which that was asked."""
+        ...
+
+    @property
+    def refusal(self) -> str | None:
+        """Why we are not let in though somebody answers; None when we are, or nobody does."""
+        ...
+
     def probe(self) -> None:
         """Ask `INFO replication` without waiting; counts `unanswered` up while the last is unanswered."""
         ...
@@ -269,6 +284,13 @@ class Link(Protocol):
 
     async def kill_script(self) -> None:
         """`SCRIPT KILL`: end a script that runs too long and has written nothing (H16)."""
+        ...
+
+    async def make_room(self, most: int) -> None:
+        """End the youngest connections of tenants beyond `most` connections of everybody.
+
+        The service's own and those of replicas are not ended, nor those that may just become one.
+        """
         ...
 
     async def bind(self, addresses: tuple[str, ...], *, ending: tuple[str, ...] = ()) -> None:

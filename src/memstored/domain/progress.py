@@ -6,8 +6,9 @@ and operation; it decides no act.
 
 from dataclasses import dataclass
 
+from memstored.domain.applying import apply_under_way, awaited
+from memstored.domain.carrying import carrier_suspected
 from memstored.domain.certificates import renewal_step
-from memstored.domain.configuring import apply_under_way
 from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import first_node, loaded_bytes
@@ -15,6 +16,7 @@ from memstored.domain.members import launch_pause, resting
 from memstored.domain.model import Node, Operation, Reason, Source, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, point_trouble, pointed
+from memstored.domain.room import without_room
 from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
@@ -240,11 +242,42 @@ def _standing(turn: Turn) -> Standing:
     if not turn.set.opened:
         return _standing_in_making(turn)
     operation = turn.under_way
-    standing = _primary_trouble(turn)
+    standing = _primary_trouble(turn) or _carrier_trouble(turn) or _closed_door(turn)
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
-    return standing or _members_trouble(turn) or _last_of_healing(turn) or RUNNING
+    standing = standing or _members_trouble(turn) or _last_of_healing(turn) or _values_wait(turn)
+    return _named_want(turn, standing or RUNNING)
+
+
+def _named_want(turn: Turn, standing: Standing) -> Standing:
+    """The same state, where a replica waits for nothing but a place among the tenants' connections."""
+    primary = without_room(turn)
+    if primary is None or standing.code not in ("replacing_node", "replica_out_of_step", "add_replica"):
+        return standing
+    return Standing(
+        standing.state,
+        "connections_exhausted",
+        f"Tenants have all connections of {primary.name} (`maxclients`), so no replica can connect to it.",
+        "ending the youngest connections beyond `maxclients`",
+        "It connects when it finds a place; end connections that nobody needs, or raise `maxclients`.",
+    )
+
+
+def _closed_door(turn: Turn) -> Standing | None:
+    """A node that answers, but not to us: nobody looks after it, though it may serve its tenants."""
+    for node in turn.set.nodes:
+        seen = turn.seen(node)
+        out = seen.life is Life.UNKNOWN and turn.facts.now - seen.life_since > OUT_OF_STEP
+        if out and seen.refusal is not None and not node.lost:
+            return Standing(
+                SetState.WARNING,
+                "node_refuses_service",
+                f"{node.name} answers, but does not let the service in: {seen.refusal}",
+                "connecting again",
+                "It is looked after as soon as it does; at `maxclients`, end connections that nobody needs.",
+            )
+    return None
 
 
 def _failed(turn: Turn) -> Standing:
@@ -384,6 +417,32 @@ def _primary_trouble(turn: Turn) -> Standing | None:
     return None
 
 
+def _carrier_trouble(turn: Turn) -> Standing | None:
+    """Whoever carries the addresses does not, so nobody can connect, though every node is well."""
+    ends, vips = turn.facts.endpoints, turn.set.vips
+    if ends.carrier is None or vips is None:
+        return None
+    who = f"{ends.carrier.name}, which carries the set's addresses,"
+    if vips.down_since is not None:
+        why = f" {ends.error}" if ends.error else ""
+        return Standing(
+            SetState.WARNING,
+            "endpoint_down",
+            f"{who} is gone or hangs: nobody can connect.{why}",
+            "ending what is left of it and starting another",
+            "The addresses lead to their nodes as soon as it runs; the nodes are not touched.",
+        )
+    if carrier_suspected(turn):
+        return Standing(
+            SetState.WARNING,
+            "endpoint_silent",
+            f"{who} does not answer: nobody can connect.",
+            "asking it again",
+            f"After {turn.rules.failure_detection:g} s of silence it is ended, and another is started.",
+        )
+    return None
+
+
 _WITH_PROMOTION = (OperationKind.PROMOTE, OperationKind.APPLY_PARAMETERS)
 
 
@@ -507,9 +566,9 @@ def _members_trouble(turn: Turn) -> Standing | None:
 
 
 def _comes_or_goes(turn: Turn, node: Node) -> bool:
-    """Whether an apply of parameters has this node come or go, beside as many as there are to be."""
+    """Whether this node comes or goes beside as many as there are to be, as an apply of parameters has it."""
     operation = apply_under_way(turn)
-    return operation is not None and (node.removing or node.id == operation.node)
+    return node.removing or (operation is not None and node.id == operation.node)
 
 
 def _healing_standing(coming: list[str]) -> Standing:
@@ -541,6 +600,20 @@ def _last_of_healing(turn: Turn) -> Standing | None:
         "A node was lost; the one in its place serves already.",
         "leading the addresses to it",
         "The set is Running when they do.",
+    )
+
+
+def _values_wait(turn: Turn) -> Standing | None:
+    """An apply of parameters can not go on, for a node can not be configured."""
+    why = awaited(turn)
+    if why is None:
+        return None
+    return Standing(
+        SetState.WARNING,
+        "values_wait",
+        f"{why}, so the values of the parameter group can not come to it.",
+        "asking it again",
+        "They come as soon as it answers; after two minutes the others get the values from before again.",
     )
 
 

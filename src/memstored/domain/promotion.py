@@ -9,7 +9,7 @@ have been sent the change can be abandoned; after it there is only forward, or t
 from dataclasses import replace
 
 from memstored.domain.actions import Detach, Fence, Pause, Point, Promote, Unpause
-from memstored.domain.configuring import apply_under_way
+from memstored.domain.applying import apply_under_way
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import Life, ReplicationFacts
 from memstored.domain.failover import (

@@ -8,18 +8,29 @@ version comes to the others: it is on its own.
 
 A set that is not `Running`, or has something else under way, is passed over: those after it go on, and its
 turn comes when it is well again. A set in the middle of it that is not well holds them up, but not for long.
+
+Values that a set's flavor can not have fail at once: requests are judged one by one, and a group may get
+another version while it is given to a set.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from memstored.domain.configuring import gap_between
-from memstored.domain.model import Configuration, GroupValues, InstanceSet, Operation, Step
+from memstored.domain.gap import gap_between
+from memstored.domain.model import Configuration, EventDraft, GroupValues, InstanceSet, Operation, Step
 from memstored.domain.naming import operation_id
-from memstored.domain.parameter_group import behind, configured
-from memstored.domain.words import ApplyStatus, OperationKind, OperationState, SetState
+from memstored.domain.parameter_group import behind, configured, maxmemory_of, misfit, settled
+from memstored.domain.parameters import MAXMEMORY
+from memstored.domain.words import (
+    ApplyStatus,
+    EventName,
+    OperationKind,
+    OperationState,
+    Outcome,
+    SetState,
+)
 
-__all__ = ["Move", "begin_apply", "next_moves"]
+__all__ = ["Move", "begin_apply", "got_further", "next_moves"]
 
 STEPS = ("replicas", "primary")
 REPLACING_STEPS = ("replace_replicas", "replace_primary")
@@ -32,10 +43,11 @@ _STOPPED = (ApplyStatus.ERROR_SYNC, ApplyStatus.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A set as it was read, and as it is to be."""
+    """A set as it was read, and as it is to be, with what is to be told of it."""
 
     before: InstanceSet
     after: InstanceSet
+    events: tuple[EventDraft, ...] = ()
 
 
 def next_moves(sets: Iterable[InstanceSet], values: GroupValues, now: float) -> list[Move]:
@@ -47,7 +59,25 @@ def next_moves(sets: Iterable[InstanceSet], values: GroupValues, now: float) -> 
     ordered = sorted((s for s in sets if s.status not in _ENDED), key=lambda s: (s.created_at, s.id))
     linked, others = _linked(ordered, values), _members(ordered, values)
     judged = [(s, _alone(s, values, now)) for s in linked] + list(_in_turn(others, values, now))
-    return [Move(before, after) for before, after in judged if after != before]
+    return [Move(before, after, _events(before, after)) for before, after in judged if after != before]
+
+
+def _events(before: InstanceSet, after: InstanceSet) -> tuple[EventDraft, ...]:
+    error = configured(after).error
+    if error is None or configured(before).error == error:
+        return ()
+    return (EventDraft(name=EventName.GROUP_APPLY_FAILED, message=error, outcome=Outcome.FAILURE),)
+
+
+def got_further(before: InstanceSet, after: InstanceSet) -> bool:
+    """Whether what was recorded of a set that is behind its group may be what the next one waits for."""
+    if settled(before) and configured(before).wanted is None:
+        return False
+    return _course(before) != _course(after)
+
+
+def _course(instance_set: InstanceSet) -> tuple[SetState, ApplyStatus, bool]:
+    return instance_set.status, configured(instance_set).status, instance_set.operation is None
 
 
 def _linked(sets: Sequence[InstanceSet], values: GroupValues) -> list[InstanceSet]:
@@ -87,8 +117,10 @@ def _in_turn(
         elif _concerns(present, values) and status is ApplyStatus.ERROR_SYNC:
             failed = True
         elif _applying(present):
-            yield present, _begun_or_waiting(present, values, now)
-            busy = busy or not _stuck(present, now)
+            after = _begun_or_waiting(present, values, now)
+            yield present, after
+            failed = failed or _failed(after)
+            busy = busy or not (_failed(after) or _stuck(present, now))
         elif failed:
             yield present, _marked(present, values, ApplyStatus.SUSPENDED)
         elif busy:
@@ -96,7 +128,7 @@ def _in_turn(
         else:
             after = _begun_or_waiting(present, values, now)
             yield present, after
-            busy = _applying(after)
+            busy, failed = _applying(after), _failed(after)
 
 
 def _applied(instance_set: InstanceSet, values: GroupValues) -> bool:
@@ -123,6 +155,10 @@ def _concerns(instance_set: InstanceSet, values: GroupValues) -> bool:
 
 def _applying(instance_set: InstanceSet) -> bool:
     return configured(instance_set).status is ApplyStatus.APPLYING
+
+
+def _failed(instance_set: InstanceSet) -> bool:
+    return configured(instance_set).status is ApplyStatus.ERROR_SYNC
 
 
 def _apply_of(instance_set: InstanceSet) -> Operation | None:
@@ -153,21 +189,43 @@ def _begun_or_waiting(instance_set: InstanceSet, values: GroupValues, now: float
     if operation is None and instance_set.status is SetState.RUNNING:
         return begin_apply(instance_set, values, now)
     if _applying(instance_set) and _apply_of(instance_set) is not None:
-        return _redirected(instance_set, values)
+        return _redirected(instance_set, values, now)
     status = ApplyStatus.APPLYING if _applying(instance_set) else ApplyStatus.PENDING
     return _marked(instance_set, values, status)
 
 
-def _redirected(instance_set: InstanceSet, values: GroupValues) -> InstanceSet:
+def _redirected(instance_set: InstanceSet, values: GroupValues, now: float) -> InstanceSet:
     """The set whose apply goes on towards these values, should the group have got another version."""
     present = configured(instance_set)
     if present.wanted == values:
         return instance_set
+    if (span := misfit(instance_set, values.settings)) is not None:
+        return _refused(instance_set, values, span, now)
     return replace(instance_set, configuration=replace(present, wanted=values, failures=0, retry_at=0.0))
 
 
+def _refused(
+    instance_set: InstanceSet, values: GroupValues, span: tuple[int, int], now: float
+) -> InstanceSet:
+    """The set with these values as those that failed; what is on its way to the nodes goes back."""
+    wanted = maxmemory_of(instance_set, values.settings)
+    why = f"The flavor takes a {MAXMEMORY} of {span[0]} to {span[1]} bytes; the group has {wanted}."
+    after = replace(
+        configured(instance_set),
+        wanted=values,
+        status=ApplyStatus.ERROR_SYNC,
+        error=why,
+        since=now,
+        failures=0,
+        retry_at=0.0,
+    )
+    return replace(instance_set, configuration=after)
+
+
 def begin_apply(instance_set: InstanceSet, values: GroupValues, now: float) -> InstanceSet:
-    """The set with an apply of these values begun; its worker does the rest."""
+    """The set with an apply of these values begun, whose worker does the rest; or with why they do not."""
+    if (span := misfit(instance_set, values.settings)) is not None:
+        return _refused(instance_set, values, span, now)
     present = configured(instance_set)
     began = replace(
         present,

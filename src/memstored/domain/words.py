@@ -117,7 +117,7 @@ class UseKind(StrEnum):
 
 
 class EventName(StrEnum):
-    """The audit words for sets, backups and parameter groups."""
+    """The audit words for sets, backups, parameter groups and certificate authorities."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -162,6 +162,9 @@ class EventName(StrEnum):
     CERTIFICATES_RENEW = "Cluster Certificates Renew"
     CERTIFICATES_RENEW_COMPLETE = "Cluster Certificates Renew Complete"
     CERTIFICATES_RENEW_FAILED = "Cluster Certificates Renew Failed"
+    AUTHORITY_RENEW = "Certificate Authority Renew"
+    ENDPOINT_DOWN = "Cluster Endpoint Down"
+    ENDPOINT_RECOVERY_COMPLETE = "Cluster Endpoint Recovery Complete"
 
 
 class Outcome(StrEnum):

@@ -1,17 +1,30 @@
-"""The users of a node: tenants, the replication user, the control user. Arguments of `ACL SETUSER`.
+"""The users of a node: tenants, the replication user, those of the service. Arguments of `ACL SETUSER`.
+
+The set's control user is the way in and has nothing else to do: it may see who has the node, and make or
+delete users (S7). Whoever acts is a controller, each by a user of its own beside that one.
 
 Every list begins with `reset`, so that it says all there is and can be repeated (H18). Clear passwords
 never appear: Redis takes their SHA-256.
 """
 
 import hashlib
+import hmac
 
+from memstored.domain.controllers import Controller
 from memstored.domain.engine import family_of
 from memstored.domain.model import DEFAULT_USER, TenantUser
 from memstored.domain.ports import Identity
 from memstored.redis.commands import allowed_commands
 
-__all__ = ["DEFAULT_USER", "control_rules", "replication_rules", "tenant_rules"]
+__all__ = [
+    "DEFAULT_USER",
+    "acting",
+    "acting_prefix",
+    "acting_rules",
+    "control_rules",
+    "replication_rules",
+    "tenant_rules",
+]
 
 
 def tenant_rules(version: str, user: TenantUser | None) -> tuple[tuple[str, ...], ...]:
@@ -33,8 +46,31 @@ def replication_rules(identity: Identity) -> tuple[str, ...]:
     return (identity.user, "reset", "on", _hashed(identity), "+psync", "+replconf", "+ping")
 
 
-def control_rules(identity: Identity) -> tuple[str, ...]:
-    """The user of a controller, which may do everything (S7)."""
+def control_rules(control: Identity) -> tuple[str, ...]:
+    """The set's control user: the way in, from birth on and for every controller.
+
+    A node that a script keeps from all else does not let anybody take it, so the script can be ended (H16).
+    """
+    may = ("+acl|list", "+acl|setuser", "+acl|deluser", "+info", "+script|kill")
+    return (control.user, "reset", "on", _hashed(control), *may)
+
+
+def acting(control: Identity, controller: Controller) -> Identity:
+    """Who a controller is on the nodes of a set. Its secret follows from the set's and its name, so that
+    nothing more is kept, and one controller's tells nothing of another's.
+    """
+    user = f"{acting_prefix(control)}{controller.name}"
+    secret = hmac.new(control.secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+    return Identity(user=user, secret=secret)
+
+
+def acting_prefix(control: Identity) -> str:
+    """How the name of every controller's user begins; the controller's follows."""
+    return f"{control.user}-"
+
+
+def acting_rules(identity: Identity) -> tuple[str, ...]:
+    """The user of a controller, which may do everything."""
     return (identity.user, "reset", "on", _hashed(identity), "~*", "&*", "+@all")
 
 

@@ -7,6 +7,7 @@ folder and log file belong to the place where the node lives and are added by th
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from memstored.domain.directive import quoted
 from memstored.domain.engine import Family, capabilities_of, family_of
 from memstored.domain.parameters import engine_values, parameters_of
 from memstored.domain.ports import AUTHORITIES_FILE, CERTIFICATE_FILE, KEY_FILE, NODE_FILES, Identity
@@ -76,13 +77,6 @@ _UNKNOWN: Mapping[Family, frozenset[str]] = MappingProxyType(
 )
 """What an engine of the family does not start with."""
 
-_OTHERWISE: Mapping[Family, Mapping[str, str]] = MappingProxyType(
-    {
-        # What a copy over the disk leaves there is not removed by this engine, so there never is one (H21).
-        Family.V5_0: {"repl-diskless-sync": "yes"}
-    }
-)
-
 
 def directives(
     version: str,
@@ -95,7 +89,8 @@ def directives(
 ) -> tuple[tuple[str, str], ...]:
     """The lines (name, value) of a node's redis.conf, values quoted as the file wants them.
 
-    Those of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
+    `control` is the set's: which controller acts, a node is told when one comes (`redis.takeover`). The lines
+    of an engine without users hold `control.secret` in clear: they must never lie on a disk (H19).
     `memory_gib` is the flavor's memory, `failure_detection` in seconds (H16). `parameters` are values of
     editable parameters as the engine takes them (`domain.parameters.engine_values`); the others have the
     defaults of the family. Raises `ValueError` for any other parameter and for a version not known here. With
@@ -119,7 +114,7 @@ def _shown(family: str) -> Iterator[tuple[str, str]]:
     """What the default parameter group shows and nobody edits."""
     for parameter in parameters_of(family):
         if not parameter.editable:
-            yield (parameter.name, _quoted(parameter.default))
+            yield (parameter.name, quoted(parameter.default))
 
 
 def _chosen(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -127,7 +122,7 @@ def _chosen(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if name == _BUFFER_LIMIT:
             yield from ((name, limit) for limit in _limits(value))
         else:
-            yield (name, _quoted(value))
+            yield (name, quoted(value))
 
 
 def _limits(value: str) -> Iterator[str]:
@@ -138,12 +133,12 @@ def _limits(value: str) -> Iterator[str]:
 
 
 def _fixed(family: Family) -> tuple[tuple[str, str], ...]:
-    unknown, otherwise = _UNKNOWN.get(family, frozenset()), _OTHERWISE.get(family, {})
-    return tuple((name, otherwise.get(name, value)) for name, value in _FIXED if name not in unknown)
+    unknown = _UNKNOWN.get(family, frozenset())
+    return tuple((name, value) for name, value in _FIXED if name not in unknown)
 
 
 def _passwords(control: Identity) -> tuple[tuple[str, str], ...]:
-    return (("requirepass", _quoted(control.secret)), *renamings(control.secret))
+    return (("requirepass", quoted(control.secret)), *renamings(control.secret))
 
 
 def _users(control: Identity) -> tuple[tuple[str, str], ...]:
@@ -169,9 +164,3 @@ def _sized(memory_gib: int, failure_detection: float) -> tuple[tuple[str, str], 
         (_BUFFER_LIMIT, f"replica {buffer} 0 0"),
         ("lua-time-limit", str(int(failure_detection * 500))),
     )
-
-
-def _quoted(value: str) -> str:
-    """One value in double quotes, as redis.conf reads them."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return f'"{escaped}"'

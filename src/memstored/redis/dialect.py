@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from memstored.domain.controllers import Controllers
 from memstored.domain.engine import capabilities_of
 from memstored.domain.model import TenantUser
 from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, Target
-from memstored.redis.acl import DEFAULT_USER, replication_rules, tenant_rules
+from memstored.redis.acl import DEFAULT_USER, acting, replication_rules, tenant_rules
 from memstored.redis.connection import Command, Reply
 from memstored.redis.readings import (
     BOUND,
@@ -41,7 +42,12 @@ class Dialect(Protocol):
 
     @property
     def logins(self) -> Commands:
-        """The ways in, to be tried one after the other."""
+        """The ways in for who has the node, to be tried one after the other."""
+        ...
+
+    @property
+    def entrance(self) -> Command | None:
+        """The login of who comes to take the node (`redis.takeover`); None where nothing is to be taken."""
         ...
 
     @property
@@ -89,10 +95,10 @@ class Dialect(Protocol):
         ...
 
 
-def dialect_of(target: Target) -> Dialect:
-    """The dialect of the node's engine."""
+def dialect_of(target: Target, controllers: Controllers) -> Dialect:
+    """The dialect of the node's engine, for the controller that acts."""
     if capabilities_of(target.version).acl:
-        return Users(version=target.version, control=target.control)
+        return Users(version=target.version, control=target.control, controllers=controllers)
     return Passwords(fence=target.control.secret, password=target.password)
 
 
@@ -104,9 +110,11 @@ class Users:
     readers = USERS_READERS
     pauses = True
 
-    def __init__(self, *, version: str, control: Identity) -> None:
+    def __init__(self, *, version: str, control: Identity, controllers: Controllers) -> None:
         self._version = version
-        self.logins: Commands = (("AUTH", control.user, control.secret),)
+        own = acting(control, controllers.own)
+        self.logins: Commands = (("AUTH", own.user, own.secret),)
+        self.entrance: Command | None = ("AUTH", control.user, control.secret)
 
     def spoken(self, command: Command) -> Command:
         """The same."""
@@ -156,6 +164,7 @@ class Passwords:
     users = (_GET_MASTERAUTH, _GET_REQUIREPASS)
     account = (*SERVER, *REPLICATION, *users)
     pauses = False
+    entrance: Command | None = None
 
     def __init__(self, *, fence: str, password: str | None) -> None:
         self._secrets = {FENCE: fence} | ({} if password is None else {TENANTS: password})
@@ -188,7 +197,11 @@ class Passwords:
         password = self._secrets.get(TENANTS)
         if password is None:
             raise LinkTrouble("an engine without users admits nobody without a password")
-        return (("CONFIG", "SET", "masterauth", password), ("CONFIG", "SET", "requirepass", password))
+        return (
+            _DISKLESS,
+            ("CONFIG", "SET", "masterauth", password),
+            ("CONFIG", "SET", "requirepass", password),
+        )
 
     def shut(self, seen: Readings) -> Commands:  # noqa: ARG002 - there is nobody else to be known
         """The fence again. Who logged in before stays logged in, so all are ended; replicas are not."""
@@ -199,8 +212,8 @@ class Passwords:
         )
 
     def take_in(self, guest: Identity) -> Commands:
-        """By the secret alone."""
-        return (("CONFIG", "SET", "masterauth", guest.secret),)
+        """By the secret alone. What comes is data, so it goes to replicas without a file (H21)."""
+        return (_DISKLESS, ("CONFIG", "SET", "masterauth", guest.secret))
 
     def _read_masterauth(self, _known: Readings, reply: Reply, _asked_at: float) -> dict[str, Any]:
         return {"follows_as": self._known_as(reply), "copiers": None}

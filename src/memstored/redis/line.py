@@ -99,7 +99,7 @@ class Line:
         """Called by the connection."""
         if self.connection is not connection:
             return
-        if not self._settled:
+        if not self._settled and not self._closed:
             self._turned_away()
         self._down()
 

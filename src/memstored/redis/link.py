@@ -6,21 +6,24 @@ core while their nodes are idle, 4.5 % when every answer differs (measured under
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import hiredis
 
 from memstored.domain.clock import Clock
+from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.facts import NOWHERE, ReadSettings, ReplicationFacts
 from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
-from memstored.domain.parameters import normalized, parameter_of
+from memstored.domain.parameters import RESERVED_CLIENTS, normalized, parameter_of
 from memstored.domain.ports import Holdings, Identity, LinkTrouble, SettingRefused, Target
 from memstored.domain.words import NodeId
 from memstored.redis.config import TLS_FILES
 from memstored.redis.connection import Command, Connection, Reply, packed
+from memstored.redis.crowd import CLIENT_LIST, CLIENTS, surplus
 from memstored.redis.dialect import dialect_of
 from memstored.redis.line import Line
 from memstored.redis.readings import (
@@ -32,6 +35,7 @@ from memstored.redis.readings import (
     holdings_of,
     settings_asked,
 )
+from memstored.redis.takeover import Takeover
 from memstored.redis.tls import handshake, shown_by
 
 __all__ = ["RedisLink", "RedisWire"]
@@ -42,38 +46,69 @@ _KILL_SCRIPT: tuple[Command, ...] = (("SCRIPT", "KILL"),)
 _PROBE = packed((INFO_REPLICATION,))
 _FIGURES: tuple[Command, ...] = (("INFO",), ("CONFIG", "GET", "maxclients"))
 """Older engines do not tell `maxclients` in `INFO`."""
+_CONNECTED = re.compile(rb"^connected_clients:(\d+)", re.MULTILINE)
 _GREETING = 2.0
 """Seconds that a fresh connection may take to let us in before another is tried."""
 _CONNECT = 5.0
 """Seconds that one attempt to connect may take: at our own start we may stand still for a moment."""
+_NAME_AND_VALUE = 2
+"""Words that `CONFIG GET` answers for one parameter."""
 _PATIENCE = 10.0
 """After so many seconds of silence another connection is tried: the path may be broken, not the node."""
 
 
 class RedisWire:
-    """Opens links to real nodes. A command not answered within `deadline` seconds fails."""
+    """Opens links to real nodes. A command not answered within `deadline` seconds fails.
 
-    def __init__(self, *, clock: Clock, deadline: float = 1.0) -> None:
+    Each node that lets us in is taken for `controllers.own` first; `superseded` is told of a controller that
+    came after it. Such a node's link connects no more.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        controllers: Controllers,
+        superseded: Callable[[Controller], None],
+        deadline: float = 1.0,
+    ) -> None:
         self._clock = clock
+        self._controllers = controllers
+        self._superseded = superseded
         self._deadline = deadline
 
     def open(self, target: Target, changed: Callable[[NodeId], None]) -> "RedisLink":
         """Begin to connect at once; call `changed` when a reading changed or the connection came or went."""
-        return RedisLink(target, changed, clock=self._clock, deadline=self._deadline)
+        return RedisLink(
+            target,
+            changed,
+            clock=self._clock,
+            controllers=self._controllers,
+            superseded=self._superseded,
+            deadline=self._deadline,
+        )
 
 
 class RedisLink:
     """One node's link. Made inside a running event loop and used from it alone.
 
-    `connected` is true once the node let our user in. A refused connection is neither life nor silence:
-    `unanswered` stays as it is, since the address answers and only the runtime can say whether the node
-    is gone (H15).
+    `connected` is true once the node let us in and is ours (`redis.takeover`). A refused connection is
+    neither life nor silence: `unanswered` stays as it is, since the address answers and only the runtime can
+    say whether the node is gone (H15).
     """
 
     def __init__(
-        self, target: Target, changed: Callable[[NodeId], None], *, clock: Clock, deadline: float
+        self,
+        target: Target,
+        changed: Callable[[NodeId], None],
+        *,
+        clock: Clock,
+        controllers: Controllers,
+        superseded: Callable[[Controller], None],
+        deadline: float,
     ) -> None:
         self._target = target
+        self._superseded = superseded
         self._changed = changed
         self._clock = clock
         self._deadline = deadline
@@ -86,9 +121,20 @@ class RedisLink:
         self._loading = False
         self._info: Info | None = None
         self._asking_info = False
+        self._clients: int | None = None
+        self._counted_at = 0.0
         self._paused_until = 0.0
         self._certificate: str | None = None
-        self._dialect = dialect_of(target)
+        self._dialect = dialect_of(target, controllers)
+        self._takeover = Takeover(
+            target.control,
+            controllers,
+            taken=self._introduce,
+            busy=self._kept_out,
+            failed=self._not_let_in,
+            superseded=self._give_way,
+        )
+        self._untaken = False
         self._account = (*self._dialect.account, *settings_asked(target.version))
         self._refusals = 0
         self._pause_unknown = self._dialect.pauses
@@ -143,6 +189,21 @@ class RedisLink:
     def info(self) -> Info | None:
         """The last answer to `ask_info` on the present connection."""
         return self._info
+
+    @property
+    def clients(self) -> int | None:
+        """`connected_clients` at the last `ask_info` or `make_room`."""
+        return self._clients
+
+    @property
+    def counted_at(self) -> float:
+        """Monotonic seconds at which that was asked."""
+        return self._counted_at
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the node lets us not in, though somebody answers for its address."""
+        return self.trouble if self._line.refused and not self._connected else None
 
     def equipped_as(self, replication: Identity) -> bool:
         """Whether the node has this replication identity, for both ends of a link."""
@@ -248,15 +309,15 @@ class RedisLink:
 
     async def _set(self, setting: Setting) -> None:
         name, value = setting.name, setting.value
-        told, _ = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
+        told, seen = await self._exchange(("CONFIG", "SET", name, value), ("CONFIG", "GET", name))
         if isinstance(told, hiredis.ReplyError):
             if _says(told, "BUSY") or _says(told, "LOADING"):
                 raise LinkTrouble(f"CONFIG SET: {told}")
             raise SettingRefused(name, self._dialect.hidden(str(told), None))
-        read = dict(self._readings.settings or ()).get(name)
         parameter = parameter_of(family_of(self._target.version), name)
-        if read is None or parameter is None:
+        if isinstance(seen, hiredis.ReplyError) or parameter is None or len(seen) != _NAME_AND_VALUE:
             raise LinkTrouble(f"CONFIG GET {name}: no answer that can be read")
+        read = seen[1].decode()
         if normalized(parameter, read) != normalized(parameter, value):
             raise SettingRefused(name, f"the engine made {read} of {value}")
 
@@ -307,6 +368,17 @@ class RedisLink:
         self._certificate = seen
         self._changed(self._target.node)
 
+    async def make_room(self, most: int) -> None:
+        """End the youngest connections of tenants beyond `most`; none is listed where none is surplus."""
+        asked_at = self._clock.monotonic()
+        (said,) = await self._do(CLIENTS)
+        self._count(said, asked_at)
+        if self._clients is None or self._clients <= most:
+            return
+        (listing,) = await self._do(CLIENT_LIST)
+        if ids := surplus(listing, most):
+            await self._do(*(("CLIENT", "KILL", "ID", number) for number in ids))
+
     async def stamp(self) -> int:
         """Produce something in the stream and return `master_repl_offset` after it (H5).
 
@@ -326,8 +398,17 @@ class RedisLink:
         """Called by the line: introduce ourselves and ask for a full account."""
         if self._target.tls is not None:
             self._certificate = shown_by(connection.transport)
+        self._untaken = False
         logins = self._dialect.logins
-        connection.ask(packed((logins[self._refusals % len(logins)],)), 1, self._greeted)
+        entrance = self._dialect.entrance
+        login = logins[self._refusals % len(logins)] if entrance is None else entrance
+        connection.ask(packed((login,)), 1, self._greeted)
+        if entrance is None:
+            self._introduce(connection)
+        else:
+            self._takeover.begin(connection)
+
+    def _introduce(self, connection: Connection) -> None:
         connection.ask(self._packed((_NAME,)), 1, _ignored)
         if self._pause_unknown:
             # A controller that ended in a promotion may have left a pause. It would hold back what a replica
@@ -345,7 +426,7 @@ class RedisLink:
         """Called by the line: which server comes next is not known."""
         self._connected = False
         self._busy = self._loading = self._asking_info = False
-        self._info = None
+        self._info = self._clients = None
         self._readings = self._readings.disconnected()
         self._changed(self._target.node)
 
@@ -378,14 +459,35 @@ class RedisLink:
         """
         if replies is not None and isinstance(replies[0], hiredis.ReplyError):
             self._refusals += 1
-            self._probing = False
-            self._line.renew(str(replies[0]))
+            self._not_let_in(str(replies[0]))
+
+    def _not_let_in(self, why: str) -> None:
+        self._probing = False
+        self._line.renew(why)
+
+    def _kept_out(self, connection: Connection) -> None:
+        """A script keeps us from taking the node: all that can be done is to end it (H16)."""
+        self._untaken = True
+        self._introduce(connection)
+
+    def _give_way(self, later: Controller) -> None:
+        """Somebody came after us: the node is theirs, and we say nothing to it any more (S7)."""
+        self._line.trouble = f"the controller {later.name} has the node"
+        self._line.close()
+        self._superseded(later)
+
+    def _goes_to_take(self, replies: list[Reply]) -> bool:
+        """Whether we connect anew to take the node, now that the script is over that kept us from it."""
+        over = self._untaken and not any(_says(reply, "BUSY") for reply in replies)
+        if over:
+            self._not_let_in("a script kept the node from being taken")
+        return over
 
     def _introduced(self, asked_at: float, replies: list[Reply] | None) -> None:
-        if replies is None:
+        if replies is None or self._goes_to_take(replies):
             return
         self._probing = False
-        self._pause_unknown = False
+        self._pause_unknown = self._pause_unknown and self._untaken
         self._connected = True
         self._line.settle()
         self._learn(self._account, asked_at, replies)
@@ -395,7 +497,7 @@ class RedisLink:
         connection.ask(self._packed(account), len(account), partial(then, self._clock.monotonic()))
 
     def _probed(self, commands: tuple[Command, ...], asked_at: float, replies: list[Reply] | None) -> None:
-        if replies is None:
+        if replies is None or self._goes_to_take(replies):
             return
         self._probing = False
         self._learn(commands, asked_at, replies)
@@ -412,6 +514,18 @@ class RedisLink:
         self._asking_info = False
         if replies is not None and isinstance(replies[0], bytes):
             self._info = Info(text=replies[0], maxclients=_maxclients(replies[1]), read_at=asked_at)
+            self._count(replies[0], asked_at)
+            if self._crowded():
+                self._changed(self._target.node)
+
+    def _count(self, said: bytes, asked_at: float) -> None:
+        found = _CONNECTED.search(said)
+        self._clients, self._counted_at = (int(found[1]) if found else None), asked_at
+
+    def _crowded(self) -> bool:
+        """Whether tenants have places that are not theirs; only then anybody need look."""
+        most = self._info.maxclients if self._info is not None else None
+        return most is not None and self._clients is not None and self._clients > most - RESERVED_CLIENTS
 
     def _accounted(self, asked_at: float, replies: list[Reply] | None) -> None:
         if replies is not None:

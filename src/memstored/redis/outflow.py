@@ -9,11 +9,12 @@ without a port, which is never `online`: nobody counts us, and nobody waits for 
 
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from memstored.domain.controllers import Controllers
 from memstored.domain.engine import capabilities_of
 from memstored.domain.figures import keys_of
 from memstored.domain.ports import LinkTrouble, Target
@@ -49,15 +50,16 @@ class Outflow:
 
 
 @asynccontextmanager
-async def outflow(target: Target, *, deadline: float) -> AsyncIterator[Outflow]:
+async def outflow(target: Target, controllers: Controllers, *, deadline: float) -> AsyncIterator[Outflow]:
     """Have the node make a snapshot and send it; leaving the block ends the node's work on it.
 
-    Logs in as `target.control`. A silence of `deadline` seconds, before the first chunk or between two,
-    raises `LinkTrouble`; so does a refusal: a replica without its primary (`NOMASTERLINK`), one that loads.
-    A node that is at another snapshot makes ours after it. A reader that stands still for 20 s is cut off
-    by the node (`repl-timeout`).
+    Logs in as the controller that acts, which must have the node. A silence of `deadline` seconds, before the
+    first chunk or between two, raises `LinkTrouble`; so does a refusal: a replica without its primary
+    (`NOMASTERLINK`), one that loads. A node that is at another snapshot makes ours after it. A reader that
+    stands still for 20 s is cut off by the node (`repl-timeout`).
     """
-    async with _talk(target, deadline) as copy, _talk(target, deadline) as account:
+    logins = dialect_of(target, controllers).logins
+    async with _talk(target, logins, deadline) as copy, _talk(target, logins, deadline) as account:
         if capabilities_of(target.version).rdb_only:
             await copy.ask(("REPLCONF", "rdb-only", "1"))
         await copy.ask(("REPLCONF", "capa", "eof", "capa", "psync2"))
@@ -84,10 +86,10 @@ def _keys(info: Mapping[str, str], offset: int) -> int | None:
 
 
 @asynccontextmanager
-async def _talk(target: Target, deadline: float) -> AsyncIterator["_Talk"]:
+async def _talk(target: Target, logins: Sequence[Command], deadline: float) -> AsyncIterator["_Talk"]:
     with socket.socket() as connection:
         talk = _Talk(target, connection, deadline)
-        await talk.log_in()
+        await talk.log_in(logins)
         yield talk
 
 
@@ -99,9 +101,9 @@ class _Talk:
         self._dialogue = Dialogue(connection, deadline=deadline, trouble=self._trouble)
         self._came = 0
 
-    async def log_in(self) -> None:
-        """Connect, as the control user; by the last way in when the node takes none of the others."""
-        *others, last = dialect_of(self._target).logins
+    async def log_in(self, logins: Sequence[Command]) -> None:
+        """Connect; by the last way in when the node takes none of the others."""
+        *others, last = logins
         await self._dialogue.connect(self._target.host, self._target.port)
         if self._target.tls is not None:
             context = client_context(self._target.tls.authorities)

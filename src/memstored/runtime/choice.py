@@ -12,7 +12,7 @@ from memstored.domain.model import Vips
 from memstored.domain.ports import Link
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.endpoints import FloatingEndpoints
-from memstored.runtime.protocol import Endpoints
+from memstored.runtime.protocol import Carrier, Endpoints
 from memstored.runtime.proxied import ProxiedEndpoints
 
 __all__ = ["ChosenEndpoints"]
@@ -51,6 +51,14 @@ class ChosenEndpoints:
     def seen(self, set_id: SetId, links: Mapping[NodeId, Link]) -> EndpointFacts:
         """Who answers at the addresses now."""
         return self._of(set_id).seen(set_id, links)
+
+    def carrier(self, set_id: SetId) -> Carrier | None:
+        """Who carries the addresses; None where the nodes hold them themselves."""
+        return self._of(set_id).carrier(set_id)
+
+    async def fence(self, set_id: SetId) -> None:
+        """End who carries the addresses. Raises `LinkTrouble`."""
+        await self._of(set_id).fence(set_id)
 
     async def point(
         self,

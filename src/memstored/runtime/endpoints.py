@@ -15,6 +15,7 @@ from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import AddressLedger
 from memstored.runtime.listening import bind_trouble
 from memstored.runtime.move import Lingering, Move
+from memstored.runtime.protocol import Carrier
 from memstored.runtime.reservations import Reservations
 
 __all__ = ["FloatingEndpoints"]
@@ -31,7 +32,7 @@ class FloatingEndpoints:
         self._address_of = address_of
         self._errors: dict[SetId, str] = {}
         self._lingering: Lingering = set()
-        self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
+        self._closed = asyncio.Event()
 
     async def start(self) -> None:
         """Nothing is to be found again: the nodes hold the addresses."""
@@ -69,6 +70,13 @@ class FloatingEndpoints:
             reader_at=_holder(vips.reader, links) if vips.reader else None,
             error=self._errors.get(set_id),
         )
+
+    def carrier(self, set_id: SetId) -> Carrier | None:  # noqa: ARG002 - the same for every set
+        """None: the nodes hold them."""
+        return None
+
+    async def fence(self, set_id: SetId) -> None:
+        """Nothing is to be ended."""
 
     async def point(
         self,
@@ -120,12 +128,14 @@ class FloatingEndpoints:
 
     async def changes(self) -> AsyncIterator[SetId]:
         """None, until `close`: an address that its node loses is seen by the node's link."""
-        while (set_id := await self._changes.get()) is not None:
+        none: tuple[SetId, ...] = ()
+        await self._closed.wait()
+        for set_id in none:
             yield set_id
 
     async def close(self) -> None:
         """End `changes`; the nodes keep the addresses."""
-        self._changes.put_nowait(None)
+        self._closed.set()
 
 
 def _holder(vip: str, links: Mapping[NodeId, Link]) -> NodeId | None:

@@ -17,7 +17,7 @@ from memstored.domain.engine import Capabilities, Product, capabilities_of, unfi
 from memstored.runtime.haproxy import ProxyTrouble, usable_haproxy
 from memstored.runtime.protocol import Engine
 
-__all__ = ["Finding", "find_engines", "offered", "take_inventory"]
+__all__ = ["Finding", "offered", "take_inventory"]
 
 PROGRAMS = ("redis-server", "valkey-server")
 UNRELEASED = (255, 255, 255)
@@ -42,11 +42,6 @@ class Finding:
         """What its generation can do; None where nothing is known of that here."""
         known = self.product is Product.REDIS and unfit(self.engine.version) is None
         return capabilities_of(self.engine.version) if known else None
-
-
-async def find_engines(folders: Sequence[Path] = (), *, patience: float = 10.0) -> tuple[Engine, ...]:
-    """The programs that sets can be run with here: those of `take_inventory` that are offered."""
-    return offered(await take_inventory(folders, patience=patience))
 
 
 def offered(findings: Iterable[Finding]) -> tuple[Engine, ...]:

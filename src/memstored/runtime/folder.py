@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from memstored.domain.directive import quoted
 from memstored.domain.ports import NODE_FILES
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile, read_json, replace_file, write_private
@@ -67,8 +68,8 @@ def configuration(
         ("bind", record.address),
         *port,
         ("replica-announce-ip", record.address),
-        ("dir", _quoted(str(folder.path))),
-        ("logfile", _quoted(str(folder.log))),
+        ("dir", quoted(str(folder.path))),
+        ("logfile", quoted(str(folder.log))),
         # `ready` reads the log for it.
         ("loglevel", "notice"),
         ("daemonize", "no"),
@@ -78,11 +79,6 @@ def configuration(
         if "\n" in name + value or "\r" in name + value:
             raise ValueError(f"directive {name!r} holds a line break")
     return "".join(f"{name} {value}\n" for name, value in (*directives, *place))
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _end_of(log: Path) -> bytes:
@@ -241,6 +237,11 @@ class NodeFolder:
             shown = (complaints or said)[-lines:]
             return " ".join(_STAMP.sub("", line).strip() for line in shown)[-length:]
         return ""
+
+    @property
+    def keeps_copy(self) -> bool:
+        """Whether the file from which a copy of the data was loaded is still there."""
+        return self._copy.exists()
 
     def remove_copy(self) -> None:
         """Remove the file from which a copy of the data was loaded."""

@@ -20,7 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from memstored.domain.parameters import MOST_CLIENTS, RESERVED_CLIENTS
 from memstored.runtime.files import write_private
+from memstored.runtime.haproxy_socket import Pulse, say
 from memstored.runtime.processes import (
     FolderKey,
     ProcessGroup,
@@ -36,7 +38,7 @@ __all__ = ["Haproxy", "ProxyTrouble", "configuration", "running_in", "usable_hap
 PROGRAM = "haproxy"
 SYSTEM = ("/usr/local/sbin", "/usr/sbin")
 """Where programs may lie that not everybody has on PATH."""
-CONNECTIONS = 20_000
+CONNECTIONS = 2 * (MOST_CLIENTS + RESERVED_CLIENTS)
 """What a primary and a reader take together before they refuse (`maxclients`), if the machine grants it."""
 SPARE_FILES = 64
 """Descriptors of HAProxy that carry no connection; each connection costs two."""
@@ -186,6 +188,7 @@ class Haproxy:
         self._group = group
         self._ended = ended
         self._patience = patience
+        self.pulse = Pulse(folder)
         self.gone = asyncio.Event()
         if group.descriptor is None:
             self._see_end()
@@ -223,7 +226,7 @@ class Haproxy:
                 pause = 0.002
                 while not self.gone.is_set():
                     with suppress(FileNotFoundError, ConnectionError):
-                        await self._exchange("show stat -1 4 -1")
+                        await say(self._folder, "show stat -1 4 -1")
                         return
                     await asyncio.sleep(pause)
                     pause = min(pause * 1.3, 0.02)
@@ -280,26 +283,12 @@ class Haproxy:
         """
         try:
             async with asyncio.timeout(self._patience):
-                said = await self._exchange(";".join((*commands, "show stat -1 4 -1")))
+                said = await say(self._folder, ";".join((*commands, "show stat -1 4 -1")))
             return {purpose: server.leads_to for purpose, server in _servers(said).items()}
         except TimeoutError:
             raise ProxyTrouble(f"it did not answer within {self._patience:g} s") from None
         except (OSError, ValueError, KeyError) as fault:
             raise ProxyTrouble(f"it could not be asked: {fault!r}") from fault
-
-    async def _exchange(self, line: str) -> str:
-        """Send one line and return all that is said to it. Raises `OSError`."""
-        # By the folder's descriptor: the name of a socket may be no longer than 107 bytes.
-        folder = os.open(self._folder, os.O_PATH | os.O_CLOEXEC)
-        try:
-            reader, writer = await asyncio.open_unix_connection(f"/proc/self/fd/{folder}/control")
-        finally:
-            os.close(folder)
-        try:
-            writer.write(f"{line}\n".encode())
-            return (await reader.read()).decode()
-        finally:
-            writer.close()
 
     async def end(self) -> bool:
         """Kill it and return whether it is proven gone; `ended` is not called."""
@@ -314,6 +303,7 @@ class Haproxy:
 
     def leave(self) -> None:
         """Watch it no longer; it goes on."""
+        self.pulse.close()
         if self._group.descriptor is not None:
             asyncio.get_running_loop().remove_reader(self._group.descriptor)
             self._group.close()

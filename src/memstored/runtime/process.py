@@ -316,7 +316,7 @@ class ProcessRuntime:
             folder = resident.folder
             before = await asyncio.to_thread(folder.shown)
             try:
-                await asyncio.to_thread(folder.show, await asyncio.to_thread(folder.lay, files))
+                await _to_its_end(asyncio.to_thread(lambda: folder.show(folder.lay(files))))
                 yield
             except BaseException:
                 folder.show(before)
@@ -374,6 +374,11 @@ class ProcessRuntime:
         """The end of the server's log, without stamps, on one line; "" when there is none (H28)."""
         resident = self._residents.get(node)
         return resident.folder.last_words() if resident is not None else ""
+
+    def keeps_copy(self, node: NodeId) -> bool:
+        """Whether the node's folder holds a `dump.rdb` (H21). Takes some microseconds."""
+        resident = self._residents.get(node)
+        return resident is not None and resident.folder.keeps_copy
 
     def remove_copies(self, node: NodeId) -> None:
         """Remove the node's `dump.rdb` (H21). Raises `OSError`."""
@@ -448,6 +453,17 @@ class ProcessRuntime:
         resident.gone.set()
         if not resident.launching:
             self._exits.put_nowait(resident.node)
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do it, and return only when it is done, also when cancelled: a thread can not be stopped."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
 
 
 def _spawn(folder: NodeFolder, engine: Engine, told: str | None) -> ProcessGroup:

@@ -14,6 +14,7 @@ from memstored.domain.ports import Link
 from memstored.domain.words import NodeId, SetId
 
 __all__ = [
+    "Carrier",
     "Endpoints",
     "Engine",
     "EngineUnknown",
@@ -141,6 +142,10 @@ class Runtime(Protocol):
         """The end of the engine's log on one line, for reasons (H28); "" when there is none."""
         ...
 
+    def keeps_copy(self, node: NodeId) -> bool:
+        """Whether a file of tenants' data lies in the node's folder (H21)."""
+        ...
+
     def remove_copies(self, node: NodeId) -> None:
         """Remove the file of tenants' data that an engine without diskless load leaves after a copy (H21).
 
@@ -158,6 +163,29 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """Stop watching; the nodes go on serving."""
+        ...
+
+
+class Carrier(Protocol):
+    """Who carries a set's addresses where its nodes do not hold them: watched as a node is."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for people."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and its end was not seen."""
+        ...
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last probe is unanswered."""
+        ...
+
+    def probe(self) -> None:
+        """Ask whether it lives, without waiting; nothing while an answer is due, or while it does not run."""
         ...
 
 
@@ -189,7 +217,18 @@ class Endpoints(Protocol):
         ...
 
     def seen(self, set_id: SetId, links: Mapping[NodeId, Link]) -> EndpointFacts:
-        """Who answers at the addresses now."""
+        """Who answers at the addresses now; of who carries them nothing."""
+        ...
+
+    def carrier(self, set_id: SetId) -> Carrier | None:
+        """Who carries the addresses; None where the nodes hold them themselves."""
+        ...
+
+    async def fence(self, set_id: SetId) -> None:
+        """End who carries the addresses, with every connection through it: then they lead nowhere.
+
+        Raises `LinkTrouble` when it can not be proven gone.
+        """
         ...
 
     async def point(

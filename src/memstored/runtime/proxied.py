@@ -24,6 +24,7 @@ from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import AddressLedger, node_at
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.haproxy import Haproxy, ProxyTrouble, running_in, usable_haproxy
+from memstored.runtime.protocol import Carrier
 from memstored.runtime.reservations import PRIMARY, READER, Reservations
 
 __all__ = ["ProxiedEndpoints"]
@@ -46,6 +47,30 @@ class _Proxy:
     leads: Mapping[str, str | None] = field(default_factory=dict)
     error: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    """What is seen of a proxy, as a `Carrier`."""
+
+    _proxy: _Proxy
+    name = "HAProxy"
+
+    @property
+    def running(self) -> bool:
+        """Whether there is one."""
+        return self._proxy.running is not None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether its socket owes an answer."""
+        haproxy = self._proxy.running
+        return haproxy is not None and haproxy.pulse.unanswered
+
+    def probe(self) -> None:
+        """Ask over the socket."""
+        if self._proxy.running is not None:
+            self._proxy.running.pulse.ask()
 
 
 class ProxiedEndpoints:
@@ -147,6 +172,23 @@ class ProxiedEndpoints:
             reader_at=self._node_at(proxy.leads.get(READER)) if vips.reader is not None else None,
             error=proxy.error,
         )
+
+    def carrier(self, set_id: SetId) -> Carrier | None:
+        """The set's proxy."""
+        return _Carrier(self._proxy(set_id)) if self.carries(set_id) else None
+
+    async def fence(self, set_id: SetId) -> None:
+        """End the set's proxy, also in the middle of a move, which then goes on with another one.
+
+        Raises `LinkTrouble`.
+        """
+        proxy = self._proxies.get(set_id)
+        if proxy is None or proxy.running is None:
+            return
+        try:
+            await self._end(set_id, proxy, "it did not answer")
+        except ProxyTrouble as trouble:
+            raise LinkTrouble(f"HAProxy of set {set_id}: {trouble}") from trouble
 
     def _node_at(self, address: str | None) -> NodeId | None:
         """The node that lives or lived there; one that nobody remembers is still somebody to be left."""
@@ -258,7 +300,8 @@ class ProxiedEndpoints:
             proxy.leads = dict.fromkeys((PRIMARY, READER), SOMEBODY)
             proxy.error = f"{why}, and process {haproxy.process_id} could not be ended"
             raise ProxyTrouble(proxy.error)
-        proxy.running, proxy.leads = None, {}
+        if proxy.running is haproxy:
+            proxy.running, proxy.leads = None, {}
 
     def _ender(self, set_id: SetId) -> Callable[[Haproxy], None]:
         def ended(haproxy: Haproxy) -> None:

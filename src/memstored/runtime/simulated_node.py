@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from memstored.domain.controllers import Controller
 from memstored.domain.engine import Capabilities, capabilities_of
 from memstored.domain.facts import NOWHERE, ReplicationFacts
 from memstored.domain.model import Setting, TenantUser
@@ -24,6 +25,7 @@ NO_REPLID = "0" * 40
 EMPTIED_OFFSET = 1
 """What a replica shows as its offset from the begin of a full sync until its end (H2)."""
 WRITE_BYTES = 60
+KEY_BYTES = 64 << 20
 PING_BYTES = 14
 PUBLISH_BYTES = 52
 DRIFT_TURNS = 3
@@ -92,7 +94,7 @@ class SimulatedNode:
     `mint` makes a replid never used before. `fence`: what an engine without users asks of who follows it
     until it is admitted, and again when it is shut (H19); None where there are users. `asks`: what it asks
     now. `files` are what it was given, `certificate` the fingerprint of the one that it shows: as they were
-    when it read them.
+    when it read them. `controller` has the node; where there are users nobody else's commands are taken (S7).
     """
 
     id: NodeId
@@ -135,6 +137,7 @@ class SimulatedNode:
     log: list[str] = field(default_factory=list)
     files: Mapping[str, bytes] = field(default_factory=dict)
     certificate: str | None = None
+    controller: Controller | None = None
 
     def __post_init__(self) -> None:
         self.replid = self.replid or self.mint()
@@ -224,12 +227,12 @@ class SimulatedNode:
         self.follow(host, port)
 
     def holdings(self) -> Holdings:
-        """What it holds: a key costs as much memory as its write was long."""
+        """What it holds: every key costs as much memory as a large one, so that a few are worth a limit."""
         keys = len(self.writes)
         return Holdings(
             keys=keys,
             evicted=self.evicted,
-            used_memory=keys * WRITE_BYTES,
+            used_memory=keys * KEY_BYTES,
             maxmemory=int(self.settings.get("maxmemory", "0")),
         )
 

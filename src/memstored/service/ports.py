@@ -4,7 +4,8 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
-from memstored.domain.words import AuthorityId, BackupId, GroupId, SetId
+from memstored.domain.words import AuthorityId, BackupId, SetId
+from memstored.store.authorities import Told
 
 __all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
 
@@ -28,8 +29,8 @@ class Control(Protocol):
 class Sequence(Protocol):
     """Brings the values of parameter groups to their sets, one set after the other."""
 
-    def wake(self, group_id: GroupId) -> None:
-        """A group, or a set that has it, was written: look at its sets soon."""
+    def wake(self) -> None:
+        """A group, or the group of a set, was written: look at the sets that are behind soon."""
         ...
 
 
@@ -40,8 +41,11 @@ class Authorities(Protocol):
         """The certificates of all authorities that are trusted now, in PEM, newest first."""
         ...
 
-    async def renew(self) -> AuthorityId:
-        """Make another authority, which takes over in time. Raises `InvalidRequest` while one does."""
+    async def renew(self, told: Told) -> AuthorityId:
+        """Make another authority, which takes over in time, with that audit line.
+
+        Raises `InvalidRequest` while one takes over.
+        """
         ...
 
 

@@ -31,7 +31,7 @@ from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.requests.restore import Sought, backup_source
 from memstored.domain.requests.update import Wishes, update
-from memstored.domain.words import ApplyStatus, GroupId, NodeId, SetId, SetState, UseKind
+from memstored.domain.words import ApplyStatus, NodeId, SetId, SetState, UseKind
 from memstored.identity.protocol import Caller
 from memstored.redis.rdb import RDB_FORMATS
 from memstored.runtime.protocol import Engine
@@ -217,7 +217,7 @@ class SetService:
 
         changed = await until_fresh(attempt)
         if wanted is not None:
-            self._sequence.wake(GroupId(wanted))
+            self._sequence.wake()
         return changed
 
     async def preview_group(self, caller: Caller, set_id: str, group_id: str) -> Outlook:

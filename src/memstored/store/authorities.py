@@ -6,14 +6,19 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from memstored.domain.authorities import Authority
+from memstored.domain.model import EventDraft
 from memstored.domain.words import AuthorityId
 from memstored.store.cipher import Cipher
 from memstored.store.codec import plain, restore
 from memstored.store.database import Database, fetch
 from memstored.store.errors import WrongKey
+from memstored.store.events import Resource, write_events
 from memstored.store.tables import authorities
 
-__all__ = ["AuthorityRepository", "KeptAuthority"]
+__all__ = ["AuthorityRepository", "KeptAuthority", "Told"]
+
+RESOURCE = "certificate-authority"
+"""What events of authorities are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,14 @@ class KeptAuthority:
 
     authority: Authority
     key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An audit line, and the project that reads it: that of who asked."""
+
+    project_id: str
+    event: EventDraft
 
 
 class AuthorityRepository:
@@ -45,10 +58,10 @@ class AuthorityRepository:
         except WrongKey:
             return None
 
-    async def add(self, authority: Authority, key: str) -> None:
-        """Keep a new one with its private key (PEM)."""
+    async def add(self, authority: Authority, key: str, told: Told | None = None) -> None:
+        """Keep a new one with its private key (PEM), and the audit line of who asked for it."""
         row = {**plain(authority), "sealed_key": self._cipher.seal(key)}
-        await self._database.write(_add, row)
+        await self._database.write(_add, row, told)
 
     async def retire(self, authority_id: AuthorityId, at: float) -> None:
         """Record that another one signs in its place since then (seconds since 1970)."""
@@ -63,8 +76,12 @@ def _all(connection: Connection) -> list[dict[str, Any]]:
     return fetch(connection, select(authorities).order_by(authorities.c.created_at, authorities.c.id))
 
 
-def _add(connection: Connection, row: dict[str, object]) -> None:
+def _add(connection: Connection, row: dict[str, Any], told: Told | None) -> None:
     connection.execute(insert(authorities), row)
+    if told is not None:
+        name = f"memstored authority {row['id']}"
+        resource = Resource(project_id=told.project_id, type=RESOURCE, id=row["id"], name=name)
+        write_events(connection, resource, (told.event,), row["created_at"])
 
 
 def _retire(connection: Connection, authority_id: AuthorityId, at: float) -> None:

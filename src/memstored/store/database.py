@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, Select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from memstored.store import migrations, sqlite
-from memstored.store.errors import SchemaTooNew, StoreTrouble
+from memstored.store.errors import SchemaTooNew, StoreTrouble, Superseded
 
 __all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
 
@@ -35,6 +35,7 @@ PROBE = 1.0
 Observer = Callable[[str, float, bool], None]
 """Told of every transaction: `read` or `write`, the seconds it took with the wait for its turn, and whether
 it was refused."""
+Guard = Callable[[Connection], None]
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
 
@@ -49,6 +50,14 @@ class Database:
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
         self._observer: Observer | None = None
+        self._guard: Guard | None = None
+        self._lost: Callable[[str], None] | None = None
+
+    def guard(self, guard: Guard, lost: Callable[[str], None]) -> None:
+        """Ask the guard at the begin of every transaction that may write. When it raises `Superseded` nothing
+        is written, and `lost` is told why, in the event loop.
+        """
+        self._guard, self._lost = guard, lost
 
     def observe(self, observer: Observer) -> None:
         """Tell it of every transaction from now on."""
@@ -115,12 +124,16 @@ class Database:
     ) -> Outcome:
         until = time.monotonic() + (sqlite.BUSY_TIMEOUT if patience is None else patience)
         outcome: Future[Outcome] = Future()
-        job = partial(_fulfil, outcome, partial(_record, self._writing, work, until))
+        job = partial(_fulfil, outcome, partial(_record, self._writing, work, until, self._guard))
         self._waiting.put(_Turn(rank, next(self._numbers), job))
         self._writer.submit(self._serve_next)
         running = asyncio.wrap_future(outcome)
         try:
             return await asyncio.shield(running)
+        except Superseded as superseded:
+            if self._lost is not None:
+                self._lost(str(superseded))
+            raise
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
@@ -187,11 +200,15 @@ def _transact(engine: Engine, work: Callable[[Connection], Outcome]) -> Outcome:
         return work(connection)
 
 
-def _record(engine: Engine, work: Callable[[Connection], Outcome], until: float) -> Outcome:
+def _record(
+    engine: Engine, work: Callable[[Connection], Outcome], until: float, guard: Guard | None
+) -> Outcome:
     """Run a transaction that waits for other processes until then (monotonic seconds)."""
     with _translated(), engine.connect() as connection:
         sqlite.wait_at_most(connection, until - time.monotonic())
         with connection.begin():
+            if guard is not None:
+                guard(connection)
             return work(connection)
 
 

@@ -6,6 +6,7 @@
     ├── StoreCorrupt      the file is damaged, or no database
     ├── StoreFull         no room left on the disk
     ├── StoreReadOnly     the file or its folder can not be written, or is not there
+    ├── Superseded        another controller works on it since; this one records nothing more
     └── WrongKey          the secrets in it were sealed with another key
 
     StoreRefusal          the database works, but this change may not be made
@@ -35,6 +36,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreRefusal",
     "StoreTrouble",
+    "Superseded",
     "WrongKey",
 ]
 
@@ -61,6 +63,10 @@ class StoreFull(StoreTrouble):
 
 class StoreReadOnly(StoreTrouble):
     """The file or its folder can not be written, or is not there."""
+
+
+class Superseded(StoreTrouble):
+    """Another controller began on this state, so this one's time is over for good (S7)."""
 
 
 class WrongKey(StoreTrouble):

@@ -27,6 +27,7 @@ __all__ = [
     "authorities",
     "backup_uses",
     "backups",
+    "controllers",
     "credentials",
     "events",
     "instance_sets",
@@ -166,6 +167,14 @@ set_secrets = Table(
     metadata,
     _set_id(primary_key=True),
     _must("sealed", Text),
+)
+
+controllers = Table(
+    "controllers",
+    metadata,
+    # The last one is at work, or was; those before it are the users that it may find on nodes.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _must("nonce", String(16)),
 )
 
 backups = Table(

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from ground import Begin, Ground, a_range, purge
 
-from memstored.runtime.engines import find_engines
+from memstored.runtime.engines import offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.protocol import Engine
 
 
 def found_engines() -> list[Engine]:
     """What the machine has."""
-    return list(asyncio.run(find_engines()))
+    return list(offered(asyncio.run(take_inventory())))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

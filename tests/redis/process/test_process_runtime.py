@@ -18,7 +18,7 @@ from memstored.runtime import addresses
 from memstored.runtime.folder import NodeFolder
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup
-from memstored.runtime.protocol import Engine, EngineUnknown, LaunchFailed, Placement
+from memstored.runtime.protocol import Engine, EngineUnknown, Files, LaunchFailed, Placement
 
 
 def pid_of(placement: Placement | None) -> int:
@@ -106,12 +106,13 @@ async def test_h21_what_a_copy_left_is_removed_on_request(ground: Ground, runtim
     placement = await runtime.launch(ground.order())
     with ground.client(placement) as client:
         client.save()
-    before = (ground.folder(placement.node) / "dump.rdb").exists()
+    before = (ground.folder(placement.node) / "dump.rdb").exists(), runtime.keeps_copy(placement.node)
 
     runtime.remove_copies(placement.node)
     runtime.remove_copies(NodeId("nobody"))
 
-    assert before
+    assert before == (True, True)
+    assert not runtime.keeps_copy(placement.node)
     assert not (ground.folder(placement.node) / "dump.rdb").exists()
 
 
@@ -512,6 +513,37 @@ async def test_files_that_are_not_wanted_in_the_end_are_as_they_were(
         pass
 
     assert (refused, file.read_bytes()) == (b"old", b"new")
+    assert len(list(ground.folder(order.node).glob("files-*"))) == 1
+
+
+async def test_a_replacement_cut_off_while_it_writes_leaves_nothing(
+    ground: Ground, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread has begun it ends; only then the former files are put back and the others removed."""
+    order = replace(ground.order(), files=lambda _: {"name": b"old"})
+    await runtime.launch(order)
+    begun, go_on, lay = threading.Event(), threading.Event(), NodeFolder.lay
+
+    def slowly(folder: NodeFolder, files: Files) -> str:
+        begun.set()
+        assert go_on.wait(5)
+        return lay(folder, files)
+
+    async def replace_them() -> None:
+        async with runtime.replaced_files(order.node, {"name": b"new"}):
+            raise AssertionError("it was cut off before")
+
+    monkeypatch.setattr(NodeFolder, "lay", slowly)
+    replacing = asyncio.create_task(replace_them())
+    assert await asyncio.to_thread(begun.wait, 5)
+    replacing.cancel()
+    await asyncio.sleep(0.01)
+    replacing.cancel()
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await replacing
+    assert (ground.folder(order.node) / "files" / "name").read_bytes() == b"old"
     assert len(list(ground.folder(order.node).glob("files-*"))) == 1
 
 

@@ -23,11 +23,13 @@ from memstored.domain.words import NodeId, SetId
 from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup, current_path, processes
-from memstored.runtime.protocol import Engine, Placement
+from memstored.runtime.protocol import Carrier, Engine, Placement
 from memstored.runtime.proxied import ProxiedEndpoints
 
 SET = SetId("set-1")
 OLD = "5.0.6"
+PATIENCE = 2.0
+"""Seconds that a move waits for a proxy."""
 
 
 def haproxy_is_here() -> bool:
@@ -56,7 +58,7 @@ class Scene:
             root=self.ground.root,
             addresses=self.runtime.addresses,
             address_of=self.runtime.address,
-            patience=2.0,
+            patience=PATIENCE,
         )
         self.begun.append(self.endpoints)
         return self.endpoints
@@ -83,6 +85,12 @@ class Scene:
         """The nodes that the addresses lead to."""
         facts = self.endpoints.seen(SET, {})
         return facts.primary_at, facts.reader_at
+
+    def carrier(self) -> Carrier:
+        """Who carries the addresses."""
+        carrier = self.endpoints.carrier(SET)
+        assert carrier is not None
+        return carrier
 
     def connect(self, address: str) -> socket.socket:
         """A connection to the address."""
@@ -245,6 +253,58 @@ async def test_the_death_of_the_proxy_is_seen_at_once_and_mended_by_the_next_mov
     assert scene.seen() == (scene.first.node, scene.second.node)
 
 
+async def test_a_proxy_that_lives_answers_each_probe(scene: Scene) -> None:
+    """Whether anything is connected through it or not."""
+    await scene.point(scene.first, scene.second)
+    carrier = scene.carrier()
+
+    for _ in range(3):
+        carrier.probe()
+        assert carrier.unanswered
+        await until(lambda: not carrier.unanswered)
+
+    assert (carrier.running, carrier.name) == (True, "HAProxy")
+
+
+async def test_a_hung_proxy_owes_an_answer_until_it_is_fenced(scene: Scene) -> None:
+    """Then it is gone, with everyone who came through it, and the next move starts another."""
+    await scene.point(scene.first, scene.second)
+    carrier, hung = scene.carrier(), scene.proxy()
+    subscriber = subscribed(scene.connect(scene.primary))
+    carrier.probe()
+    await until(lambda: not carrier.unanswered)
+    os.kill(hung, signal.SIGSTOP)
+    carrier.probe()
+    await asyncio.sleep(0.2)
+    assert (carrier.running, carrier.unanswered) == (True, True)
+
+    await scene.endpoints.fence(SET)
+
+    assert (carrier.running, carrier.unanswered, alive(hung)) == (False, False, False)
+    assert scene.seen() == (None, None)
+    with subscriber:
+        assert ended(subscriber)
+    await scene.point(scene.first, scene.second)
+    assert scene.number_at(scene.primary) == scene.first.process_id
+    carrier.probe()
+    await until(lambda: carrier.running and not carrier.unanswered)
+
+
+async def test_a_move_that_waits_for_a_hung_proxy_goes_on_when_that_is_fenced(scene: Scene) -> None:
+    """What is known to be dead is not waited for."""
+    await scene.point(scene.first, scene.second)
+    os.kill(scene.proxy(), signal.SIGSTOP)
+    move = asyncio.create_task(scene.point(scene.second, scene.second))
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+
+    await scene.endpoints.fence(SET)
+    await move
+
+    assert time.monotonic() - began < PATIENCE - 0.2
+    assert scene.number_at(scene.primary) == scene.second.process_id
+
+
 async def test_a_restarted_service_finds_its_proxy_again(scene: Scene) -> None:
     """It goes on serving all the while, and where it leads is read, not remembered."""
     await scene.point(scene.first, scene.second)
@@ -384,6 +444,8 @@ async def test_a_proxy_that_can_not_be_ended_leads_to_somebody(
         with pytest.raises(LinkTrouble, match="could not be ended"):
             await scene.point(scene.first, scene.second)
         assert None not in scene.seen()
+        with pytest.raises(LinkTrouble, match="could not be ended"):
+            await scene.endpoints.fence(SET)
         with pytest.raises(OSError, match="lives on"):
             await scene.endpoints.release(SET)
 

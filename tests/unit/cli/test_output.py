@@ -10,7 +10,7 @@ import yaml as reader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memstored.cli.output import Output, first, plain, print_one, print_rows, size, yaml
+from memstored.cli.output import Output, plain, print_one, print_rows, size, yaml
 
 LONG = "a word " * 30
 
@@ -101,10 +101,3 @@ def test_a_record_shows_what_there_is_to_say(capsys: pytest.CaptureFixture[str])
 def test_bytes_are_told_in_a_few_digits(count: int | None, said: str) -> None:
     """In the units that Redis means."""
     assert size(count) == said
-
-
-def test_what_is_not_shown_is_not_asked_for() -> None:
-    """A list that comes in pages stops there."""
-    rows = iter(range(100))
-
-    assert (first(rows, 3), next(rows)) == ([0, 1, 2], 3)

@@ -64,6 +64,20 @@ def test_a_copy_is_put_back(folder: DataFolder, tmp_path: Path) -> None:
     assert not [file for file in folder.path.iterdir() if file.name.endswith(".restored")]
 
 
+def test_a_state_that_is_put_back_knows_no_controller(folder: DataFolder, tmp_path: Path) -> None:
+    """So that it takes over from whoever has the nodes: it was said to be the right one (S7)."""
+    with closing(_database(folder)) as database, database:
+        database.execute("CREATE TABLE controllers (number INTEGER)")
+        database.execute("INSERT INTO controllers VALUES (1)")
+    back_up(folder, tmp_path / "copy")
+
+    restore(folder, tmp_path / "copy")
+
+    for file, count in ((folder.path / "memstored.db", 0), (tmp_path / "copy" / "memstored.db", 1)):
+        with closing(sqlite3.connect(file)) as database:
+            assert database.execute("SELECT COUNT(*) FROM controllers").fetchone() == (count,)
+
+
 def test_nothing_is_put_under_a_service(folder: DataFolder, tmp_path: Path) -> None:
     """One that runs has the lock."""
     back_up(folder, tmp_path / "copy")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from memstored.domain.authorities import Authority
 from memstored.domain.words import AuthorityId
-from memstored.store.authorities import KeptAuthority
+from memstored.store.authorities import KeptAuthority, Told
 
 
 class Drawer:
@@ -20,7 +20,7 @@ class Drawer:
             replace(each, key=None) if each.authority.id in self.lost else each for each in self.kept.values()
         ]
 
-    async def add(self, authority: Authority, key: str) -> None:
+    async def add(self, authority: Authority, key: str, _told: Told | None = None) -> None:
         """Keep one."""
         self.kept[authority.id] = KeptAuthority(authority=authority, key=key)
 

@@ -257,7 +257,7 @@ class Ground:
             clock=self.clock,
             rules=FailoverSettings(),
         )
-        verifier = Verifier(means, place=place, guests=self.guests, subnet_id="subnet")
+        verifier = Verifier(means, place=place, guests=self.guests, subnet_id="subnet", memory_of=lambda _: 1)
         return BackupKeeper(
             means,
             maker=Maker(means, self.tap, tls=self.authorities),

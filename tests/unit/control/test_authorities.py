@@ -10,11 +10,12 @@ from test_fleet import planned
 from memstored.control.authorities import Authorities, CanNotSign
 from memstored.domain.authorities import DAY
 from memstored.domain.errors import InvalidRequest
-from memstored.domain.model import Node
+from memstored.domain.model import EventDraft, Node
 from memstored.domain.ports import AUTHORITIES_FILE
 from memstored.domain.settings import TlsSettings
-from memstored.domain.words import AuthorityId, SetState
+from memstored.domain.words import AuthorityId, EventName, SetState
 from memstored.runtime.fake import ManualClock
+from memstored.store.authorities import Told
 
 SETTINGS = TlsSettings(authority_days=300, certificate_days=90, overlap_days=30)
 
@@ -41,6 +42,11 @@ class Ground:
     def _renewed(self, node: Node) -> Node:
         issued = self.authorities.issue(node.name, ["127.20.0.1"])
         return replace(node, launched=True, address="127.20.0.1", certificate=issued.certificate)
+
+    async def another(self) -> AuthorityId:
+        """Ask for another authority."""
+        line = EventDraft(name=EventName.AUTHORITY_RENEW, message="mia made another")
+        return await self.authorities.renew(Told(project_id="p" * 32, event=line))
 
     async def advance(self, days: float = 0.0) -> bool:
         """Let so many days pass, then see to the authorities."""
@@ -166,12 +172,12 @@ async def test_another_is_made_on_request_and_not_twice() -> None:
     """The id that is answered is that of the new one; while it takes over there is no third."""
     ground = await made()
 
-    new = await ground.authorities.renew()
+    new = await ground.another()
 
     assert ground.trusted[0] == new
     assert ground.signer != new
     with pytest.raises(InvalidRequest) as refusal:
-        await ground.authorities.renew()
+        await ground.another()
     assert refusal.value.code == "authority_taking_over"
 
 
@@ -180,7 +186,7 @@ async def test_without_an_overlap_it_signs_as_soon_as_all_nodes_trust_it() -> No
     ground = Ground(replace(SETTINGS, overlap_days=0))
     await ground.authorities.require()
     ground.renew()
-    new = await ground.authorities.renew()
+    new = await ground.another()
 
     assert not await ground.advance(1)
     ground.renew()
@@ -197,7 +203,7 @@ async def test_age_tells_authorities_apart_whatever_the_clock_does() -> None:
     ground.drawer.kept[AuthorityId(old)] = replace(kept, authority=later)
     await ground.authorities.load()
 
-    await ground.authorities.renew()
+    await ground.another()
 
     assert ground.signer == old
     assert ground.trusted[1] == old
@@ -221,7 +227,7 @@ async def test_a_key_that_can_not_be_opened_signs_nothing_and_says_what_to_do() 
 async def test_a_node_is_given_all_that_are_trusted() -> None:
     """The file holds as many certificates as are recorded as trusted, newest first."""
     ground = await made()
-    await ground.authorities.renew()
+    await ground.another()
 
     issued = ground.authorities.issue("orders-1", ["127.20.0.1"])
 

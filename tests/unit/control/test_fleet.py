@@ -14,6 +14,7 @@ from memstored.control.clock import SystemClock
 from memstored.control.fleet import Fleet
 from memstored.control.guests import Guests
 from memstored.control.historian import Historian
+from memstored.control.lease import Lease
 from memstored.control.watch import Place
 from memstored.domain.model import EventDraft, InstanceSet, Node, Operation, Source, Step
 from memstored.domain.naming import node_id, node_name
@@ -22,14 +23,15 @@ from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSetti
 from memstored.domain.survey import LinkState
 from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
 from memstored.objects.storage import Objects
-from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
+from memstored.runtime.fake import FakeCarrier, FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.cipher import Cipher
+from memstored.store.controllers import ControllerRepository
 from memstored.store.database import Database
-from memstored.store.errors import StoreBusy, WrongKey
+from memstored.store.errors import StoreBusy, Superseded, WrongKey
 from memstored.store.sets import Identities, SetRepository
 
 SET = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
@@ -65,11 +67,14 @@ class Ground:
         historian: Historian | None = None,
         figures: float = 15.0,
     ) -> AsyncIterator[Fleet]:
-        """A control loop at work."""
+        """A control loop at work, of a controller that comes after those before."""
+        controllers = ControllerRepository(self.database, self.clock)
+        self.lease = Lease(await controllers.begin(), confirm=controllers.confirm)
+        controllers.guard(self.lease.end)
         place = Place(
             runtime=self.runtime,
             endpoints=self.endpoints,
-            wire=FakeWire(self.runtime),
+            wire=FakeWire(self.runtime, self.lease.controllers, self.lease.lose_node),
             objects=self.objects,
             doors=self.doors,
             door_host="127.0.0.1",
@@ -78,7 +83,12 @@ class Ground:
             rules=FailoverSettings(failure_detection=1.0),
         )
         async with Fleet(
-            place=place, sets=sets or self.sets, guests=guests, historian=historian, figures=figures
+            place=place,
+            sets=sets or self.sets,
+            lease=self.lease,
+            guests=guests,
+            historian=historian,
+            figures=figures,
         ) as fleet:
             yield fleet
 
@@ -203,6 +213,31 @@ async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) ->
     assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_proxy_that_dies_or_hangs_is_started_again(ground: Ground, *, hangs: bool) -> None:
+    """Its end wakes the loop, its silence is counted; both are told, and the nodes stay as they are."""
+    await ground.order(version="5.0.6")
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        former = ground.endpoints.carrier(SET)
+        assert former is not None
+        former.hangs = hangs
+        if not hangs:
+            ground.endpoints.kill(SET)
+        await eventually(lambda: _another_runs(ground, former))
+        mended = await ground.until(lambda now: running(now) and now.vips == stored.vips)
+
+    assert (mended.lineage, mended.nodes) == (stored.lineage, stored.nodes)
+    assert stored.vips is not None
+    assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+
+
+def _another_runs(ground: Ground, former: FakeCarrier) -> bool:
+    carrier = ground.endpoints.carrier(SET)
+    return carrier is not None and carrier is not former and carrier.running
+
+
 async def test_how_much_is_used_is_asked_of_the_primary(ground: Ground) -> None:
     """And not known of a set that nobody watches, or whose primary does not answer: never guessed (H30)."""
     await ground.order()
@@ -295,6 +330,43 @@ async def test_a_restart_of_the_service_leaves_a_healthy_set_untouched(ground: G
         after = await ground.sets.load(SET)
 
     assert after == before
+
+
+async def test_s07_a_controller_that_another_came_after_acts_no_more(ground: Ground) -> None:
+    """Its nodes tell it, whatever its own store says; the other one makes the set whole."""
+    await ground.order()
+    async with ground.fleet() as former:
+        former.wake(SET)
+        await ground.until(running)
+        lease = ground.lease
+        async with ground.fleet():
+            why = await asyncio.wait_for(lease.over(), DEADLINE)
+            ground.runtime.fleet.crash(node_id(SET, 1))
+            healed = await ground.until(lambda s: running(s) and s.node(node_id(SET, 1)) is None)
+            later = ground.lease
+
+    assert later.controllers.own.name in why
+    assert later.ended is None
+    assert healed.lineage is not None
+    assert healed.lineage.epoch == 2
+
+
+async def test_s07_a_controller_whose_store_has_another_records_nothing(ground: Ground) -> None:
+    """Nor does it search for orphans: it might take for one what the other one just made."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        before = await ground.until(running)
+        await ControllerRepository(ground.database, ground.clock).begin()
+
+        with pytest.raises(Superseded):
+            await ground.lease.confirm()
+        await eventually(lambda: all(task.cancelled() for task in fleet._work()))  # noqa: SLF001 - it is over
+        ground.runtime.fleet.crash(node_id(SET, 1))
+        fleet.wake(SET)
+
+        assert ground.lease.ended is not None
+        assert await ground.sets.load(SET) == before
 
 
 async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: Ground) -> None:

@@ -123,6 +123,7 @@ async def test_a_store_that_is_away_is_asked_again(
 ) -> None:
     """The key is made as soon as it can be kept; the reason for the delay is in the log."""
     monkeypatch.setattr(making, "RETRY", 0.01)
+    ground.maker = PasswordKeys(ground.kept, ground.clock, period=PERIOD, make=lambda: next(ground.pairs))
     read, away = ground.kept.all, iter([StoreTrouble("The disk is gone."), ValueError("unforeseen")])
 
     async def once_away() -> list[PasswordKey]:
@@ -137,7 +138,7 @@ async def test_a_store_that_is_away_is_asked_again(
 
     assert [line["event"] for line in logs] == [
         "password_keys_not_kept",
-        "password_keys_failed",
+        "duty_failed",
         "password_key_made",
     ]
     assert logs[0]["reason"] == "The disk is gone."

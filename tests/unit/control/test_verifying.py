@@ -7,8 +7,10 @@ import pytest
 from keeper_ground import DATA, Ground, chunks_of, eventually
 
 from memstored.control.guests import Guests
-from memstored.control.verifying import blames_data, choose_engine
+from memstored.control.verifying import Damaged, blames_data, choose_engine, watched
 from memstored.domain.backup import Backup
+from memstored.domain.figures import Info
+from memstored.domain.ports import DoorTrouble
 from memstored.domain.words import NodeId, SetId, UseKind
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.protocol import Engine, Placement
@@ -103,6 +105,55 @@ async def test_a_trial_that_comes_to_nothing_without_a_word_about_the_data_is_no
 def test_redis_words_tell_the_datas_fault_from_the_connections(words: str, blamed: bool) -> None:  # noqa: FBT001 - what is expected
     """As real engines say it."""
     assert blames_data(words) is blamed
+
+
+async def test_data_that_takes_more_than_its_flavor_has_is_damaged(kept: Ground) -> None:
+    """However small the file is: the machine has other nodes."""
+    kept.doors.writes = tuple(map(str, range(17)))
+
+    done = await verified(kept, await kept.saved())
+
+    assert done.damage == "Loaded for a trial it takes more than 1 GiB, all the memory of its flavor."
+
+
+class Swelling:
+    """A link to a node that takes 100 MiB more whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.used = 0
+        self.info: Info | None = None
+
+    def ask_info(self) -> None:
+        """Answered at once."""
+        self.used += 100 << 20
+        self.info = Info(text=f"used_memory:{self.used}\r\n".encode(), maxclients=None, read_at=0.0)
+
+
+async def test_a_load_that_swells_is_broken_off() -> None:
+    """In the middle of it, long before the machine is full; what was fed is fed no more."""
+    link, broken_off = Swelling(), asyncio.Event()
+
+    async def feed_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.set()
+
+    with pytest.raises(Damaged, match="more than 1 GiB"):
+        await watched(feed_for_ever(), link, 1)  # type: ignore[arg-type]  # of a link only what is asked here
+
+    assert broken_off.is_set()
+    assert link.used < 2 << 30
+
+
+async def test_what_ends_a_feed_is_told() -> None:
+    """The door's own trouble, not that somebody watched."""
+
+    async def fail() -> None:
+        raise DoorTrouble("the node went away")
+
+    with pytest.raises(DoorTrouble, match="went away"):
+        await watched(fail(), Swelling(), 1)  # type: ignore[arg-type]  # of a link only what is asked here
 
 
 async def test_another_count_of_keys_is_damage(kept: Ground) -> None:

@@ -9,7 +9,7 @@ from test_fleet import SET, planned
 from memstored.control.authorities import Authorities
 from memstored.control.fleet import TICK
 from memstored.control.watch import Place, Watch
-from memstored.domain.facts import Life
+from memstored.domain.facts import CarrierFacts, Life
 from memstored.domain.naming import node_id
 from memstored.domain.ports import Identity
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
@@ -32,9 +32,10 @@ class Ground:
         self.all_silent = False
         self.ticks = 0
         self.set = planned(2)
+        self.endpoints = FakeEndpoints(self.runtime)
         place = Place(
             runtime=self.runtime,
-            endpoints=FakeEndpoints(self.runtime),
+            endpoints=self.endpoints,
             wire=FakeWire(self.runtime),
             objects=Objects.open(ObjectSettings(), default=Path("/nowhere")),
             doors=FakeDoors(self.runtime),
@@ -68,9 +69,39 @@ class Ground:
             if self.ticks % 4 == 0:
                 self.watch.probe()
 
+    def carrier(self) -> CarrierFacts:
+        """What is seen now of who carries the addresses."""
+        carrier = self.watch.look(self.set).endpoints.carrier
+        assert carrier is not None
+        return carrier
+
     def life(self, node: NodeId) -> Life:
         """What is concluded of a node now."""
         return self.watch.look(self.set).of(node).life
+
+
+async def test_who_carries_the_addresses_is_watched_as_a_node_is() -> None:
+    """Its silence is counted from the probe on, and says nothing while most are silent."""
+    ground = Ground()
+    await ground.endpoints.reserve(SET, "s", 6379, version="5.0.6", with_reader=True)
+    carrier = ground.endpoints.carrier(SET)
+    assert carrier is not None
+    await ground.endpoints.point(SET, 6379, {}, primary=None, reader=None)
+    await ground.launch()
+    ground.pass_seconds(2)
+    spoke = ground.carrier()
+    carrier.hangs = True
+    ground.pass_seconds(3)
+    hung = ground.carrier()
+    ground.all_silent = True
+    held = ground.carrier()
+    ground.all_silent, carrier.hangs, carrier.unanswered = False, False, False
+    ground.pass_seconds(1)
+
+    assert (spoke.running, spoke.silent) == (True, 0.0)
+    assert 2.0 <= hung.silent <= 3.0
+    assert held.silent == 0.0
+    assert ground.carrier().silent == 0.0
 
 
 async def test_a_node_that_answers_busy_is_busy_and_one_that_loads_is_loading() -> None:

@@ -163,7 +163,7 @@ def test_a_failure_keeps_the_old_certificate_and_says_so() -> None:
 
 
 def test_a_failed_renewal_is_tried_again_after_a_pause_and_not_before() -> None:
-    """Nobody asks again: what was asked for is not forgotten."""
+    """Nobody asks again: what was asked for is not forgotten. The one that failed is the last this time."""
     world = World.running(tls=True)
     world.refuse_renewals = 1
     asked(world)
@@ -174,8 +174,22 @@ def test_a_failed_renewal_is_tried_again_after_a_pause_and_not_before() -> None:
     world.turns(20)
 
     assert tried == 1
-    assert renewals(world)[1:] == in_order(world, 2, 3, 1)
+    assert renewals(world)[1:] == in_order(world, 3, 1, 2)
     assert settled(world)
+
+
+def test_replicas_that_can_not_renew_keep_no_other_from_it() -> None:
+    """However often they fail: the primary, and any replica that can, has its new certificate in time."""
+    world = World.running(replicas=4, tls=True)
+    for number in (2, 3):
+        world.server(number).complaints["tls-cert-file"] = "ERR Unable to update TLS configuration"
+    before = world.shown()
+    asked(world)
+    for _ in range(3):
+        world.turns(20)
+        world.now += RENEWAL_PAUSE
+
+    assert {number for number, shown in world.shown().items() if shown != before[number]} == {1, 4}
 
 
 def test_an_answer_that_was_lost_is_found_out() -> None:

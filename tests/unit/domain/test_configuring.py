@@ -6,6 +6,7 @@ import pytest
 from world import World, ask_replica, ask_values
 
 from memstored.domain import actions as do
+from memstored.domain.applying import PATIENCE
 from memstored.domain.model import Setting
 from memstored.domain.parameter_group import configured, on_nodes
 from memstored.domain.words import (
@@ -16,7 +17,7 @@ from memstored.domain.words import (
     Outcome,
     SetState,
 )
-from memstored.runtime.simulated_node import WRITE_BYTES, Reply
+from memstored.runtime.simulated_node import KEY_BYTES, Reply
 
 
 def numbers_configured(world: World) -> list[int]:
@@ -152,7 +153,10 @@ def test_a_failover_after_a_refusal_starts_clean() -> None:
 def test_maxmemory_below_what_is_used_is_refused_with_the_numbers() -> None:
     """It would evict on every node, for good (H30)."""
     world = World.running()
-    used = WRITE_BYTES * len(world.server(1).writes)
+    for number in range(4):
+        world.write(f"key {number}")
+    world.fleet.settle()
+    used = KEY_BYTES * len(world.server(1).writes)
 
     ask_values(world, maxmemory=str(used - 1))
     applied(world)
@@ -288,6 +292,62 @@ def test_a_node_that_hangs_without_ha_ends_the_apply(number: int) -> None:
     assert world.set.status is SetState.RUNNING
 
 
+@pytest.mark.parametrize("recovery_enabled", [False, True])
+def test_a_replica_that_can_not_be_configured_is_waited_for_with_a_reason(recovery_enabled: bool) -> None:  # noqa: FBT001 - a parameter
+    """A script that has written keeps it busy: neither up nor silent. The set says what it waits for."""
+    world = World.running(recovery_enabled=recovery_enabled)
+    world.fleet.keep_busy(world.set.nodes[1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(3)
+    world.now += 15.0
+    world.turns(3)
+
+    assert world.set.operation is not None
+    assert world.set.status is SetState.WARNING
+    assert world.set.reason is not None
+    assert world.set.reason.code == "values_wait"
+    assert "orders-2 is busy" in world.set.reason.message
+
+
+@pytest.mark.parametrize(("number", "recovery_enabled"), [(1, False), (2, False), (2, True)])
+def test_a_node_that_can_not_be_configured_is_not_waited_for_for_ever(
+    number: int,
+    recovery_enabled: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """The apply ends with its name, the others go back, and so does it when it answers again."""
+    world = World.running(recovery_enabled=recovery_enabled)
+    world.fleet.keep_busy(world.set.nodes[number - 1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(20)
+
+    world.now += PATIENCE
+    world.turns(20)
+
+    assert world.set.operation is None
+    assert configured(world.set).status is ApplyStatus.ERROR_SYNC
+    assert configured(world.set).error == f"orders-{number} is busy"
+    world.fleet.wake(world.set.nodes[number - 1].id)
+    world.turns(60)
+    assert read(world, "timeout") == {"0"}
+    assert world.set.status is SetState.RUNNING
+
+
+def test_a_node_that_answers_in_time_gets_the_values() -> None:
+    """Patience is not for nothing."""
+    world = World.running()
+    world.fleet.keep_busy(world.set.nodes[1].id, wrote=True)
+    ask_values(world, timeout="300")
+    world.turns(20)
+    world.now += PATIENCE - 5.0
+    world.turns(3)
+
+    world.fleet.wake(world.set.nodes[1].id)
+    applied(world)
+
+    assert configured(world.set).status is ApplyStatus.IN_SYNC
+    assert read(world, "timeout") == {"300"}
+
+
 def test_the_step_tells_how_far_it_is() -> None:
     """Replicas, then primary."""
     world = World.running()
@@ -336,12 +396,12 @@ def test_maxmemory_comes_last() -> None:
     """A refusal of anything else finds it as it was, so going back evicts nothing (H30)."""
     world = World.running()
     world.acts.clear()
-    ask_values(world, maxmemory="200000000", timeout="300", hz="20")
+    ask_values(world, maxmemory="300000000", timeout="300", hz="20")
     applied(world)
 
     first = next(act for act in world.acts if isinstance(act, do.Configure))
     assert [setting.name for setting in first.settings] == ["hz", "timeout", "maxmemory"]
-    assert first.settings[-1] == Setting(name="maxmemory", value="200000000")
+    assert first.settings[-1] == Setting(name="maxmemory", value="300000000")
 
 
 def test_nodes_stay_running_under_an_apply() -> None:

@@ -35,11 +35,13 @@ VALUES = (
     (),
     (("timeout", "300"),),
     (("timeout", "600"), ("hz", "50")),
-    (("maxmemory", "100"),),
+    (("maxmemory", "220000000"),),
+    (("maxmemory", "4000000000"),),
     (("io-threads", "4"),),
     (("io-threads", "2"), ("timeout", "300")),
 )
-"""What a group may set: nothing, what can be set live, what may evict, what only a start can give."""
+"""What a group may set: nothing, what can be set live, what may evict, what does not fit the
+flavor, what only a start can give."""
 ENDED = (SetState.FAILED, SetState.TERMINATED)
 
 
@@ -66,6 +68,7 @@ class Histories(RuleBasedStateMachine):
             self.world = World.running(replicas=replicas, recovery_enabled=recovery, version=version, tls=tls)
         self.counter = 0
         self.group = GroupValues(group_id="g")
+        self.most = replicas
         self.primary = self.world.set.lineage and self.world.set.lineage.primary
 
     def pick(self, index: int) -> SimulatedNode | None:
@@ -225,6 +228,7 @@ class Histories(RuleBasedStateMachine):
             return
         if change.after != before:
             world.set = replace(change.after, revision=before.revision + 1)
+            self.most = max(self.most, change.after.replicas)
             world.events.extend(change.events)
 
     def node(self, index: int) -> Node:
@@ -419,7 +423,7 @@ class Histories(RuleBasedStateMachine):
         if present.operation is not None or (applying and present.status is SetState.RUNNING):
             return False
         if present.status is SetState.RUNNING:
-            complete = len(present.nodes) == present.replicas and not lost
+            complete = len(present.nodes) == present.replicas <= self.most and not lost
             # A renewal that failed is begun again after a pause.
             return complete and self.world.shown() == self.world.recorded()
         incomplete = bool(lost) or present.primary is None

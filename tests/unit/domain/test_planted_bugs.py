@@ -19,13 +19,17 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One changed line: `right` stands in the module exactly once and becomes `wrong`; `tests` must fail."""
+    """One changed line: `right` stands in the module exactly once and becomes `wrong`; `tests` must fail.
+
+    `room` is the folder of both.
+    """
 
     rule: str
     module: str
     right: str
     wrong: str
     tests: tuple[str, ...] = ("safety", "last_copy", "saved_data", "histories")
+    room: str = "domain"
 
 
 BUGS = (
@@ -159,16 +163,14 @@ APPLY_BUGS = (
     Bug(
         "H30 goes on after a refusal",
         "configuring",
-        "if wanted(turn.set) is not None and (why := _hindrance(turn)):",
-        "if False and (why := _hindrance(turn)):",
+        "if wanted(turn.set) is not None and (why := hindrance(turn)):",
+        "if False and (why := hindrance(turn)):",
         _LIVE,
     ),
-    Bug(
-        "H30 evicts", "configuring", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE
-    ),
+    Bug("H30 evicts", "gap", "if not 0 < int(maxmemory.value) < held.used_memory:", "if True:", _LIVE),
     Bug(
         "H30 raises maxmemory first",
-        "configuring",
+        "gap",
         "key=lambda p: (p.name == MAXMEMORY, p.name)",
         "key=lambda p: (p.name != MAXMEMORY, p.name)",
         _LIVE,
@@ -190,8 +192,15 @@ APPLY_BUGS = (
     Bug(
         "S6 leaves a node out that refuses a value",
         "configuring",
-        "if s.name not in turn.seen(node).refused)",
+        "if s.name not in seen.refused)",
         "if True)",
+        _LIVE,
+    ),
+    Bug(
+        "S10 waits for ever for a node that is busy",
+        "applying",
+        "return hangs or _waited_for(turn, node) > PATIENCE",
+        "return hangs",
         _LIVE,
     ),
     Bug(
@@ -209,11 +218,25 @@ APPLY_BUGS = (
         _REPLACED,
     ),
     Bug(
+        "S6 lets a surplus one go while another has no whole copy",
+        "replacing",
+        "    if all(n.status is NodeState.RUNNING for n in living):\n",
+        "    if True:\n",
+        _REPLACED,
+    ),
+    Bug(
         "S9 lets the primary go without a handover",
         "replacing",
         "    old = [n for n in behind if n.id != primary.id]\n    if old:",
         "    old = behind\n    if old:",
         _REPLACED,
+    ),
+    Bug(
+        "H30 begins what does not fit the flavor",
+        "sequence",
+        "        return _refused(instance_set, values, span, now)\n    present = configured",
+        "        pass\n    present = configured",
+        ("sequence",),
     ),
     Bug(
         "S10 never gives up a node that can not be started",
@@ -225,10 +248,67 @@ APPLY_BUGS = (
     Bug(
         "S6 counts a node that stays after all twice",
         "failover",
-        "    if replaced:\n        return\n",
-        "    if False:\n        return\n",
+        "operation is None or operation.node != node.id:",
+        "operation is None:",
         _REPLACED,
     ),
+)
+
+
+_KNOWN, _TAKEN, _RECORDED = ("controllers",), ("taking",), ("store_controllers",)
+
+CONTROLLER_BUGS = (
+    Bug("S7 gives way to nobody", "controllers", " or other in self.former", " or True", _KNOWN),
+    Bug("S7 shuts out a state that was put back", "controllers", "other.number < self.since or ", "", _KNOWN),
+    Bug(
+        "H14 leaves the former its user",
+        "takeover",
+        '(("ACL", "DELUSER", *others),) if others else ()',
+        "()",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "H14 leaves the way in to who is half-way through",
+        "takeover",
+        '            ("ACL", "DELUSER", self._control.user),\n',
+        "",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 does not look who has the node",
+        "takeover",
+        "later = self._later(others)\n        if later is not None:\n            self._tell_superseded",
+        "later = self._later(())\n        if later is not None:\n            self._tell_superseded",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 does not look again",
+        "takeover",
+        "        others = self._others(replies[-1])\n",
+        "        others: list[str] = []\n",
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "H14 tears the way in down in two steps",
+        "takeover",
+        '            ("MULTI",),\n',
+        '            ("PING",),\n',
+        _TAKEN,
+        "redis",
+    ),
+    Bug(
+        "S7 records for whoever asks",
+        "controllers",
+        "if newest != [self._own]:",
+        "if False:",
+        _RECORDED,
+        "store",
+    ),
+    Bug("S7 counts by the clock alone", "controllers", "former[0].number + 1", "0", _RECORDED, "store"),
 )
 
 
@@ -236,19 +316,19 @@ def planted(bug: Bug, ground: Path) -> Path:
     """A copy of the sources with the bug in it."""
     copy = ground / "src"
     shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    module = copy / "memstored" / "domain" / f"{bug.module}.py"
+    module = copy / "memstored" / bug.room / f"{bug.module}.py"
     text = module.read_text()
     assert text.count(bug.right) == 1, "the line is not there, or more than once"
     module.write_text(text.replace(bug.right, bug.wrong))
     return copy
 
 
-@pytest.mark.parametrize("bug", [*BUGS, *APPLY_BUGS], ids=lambda bug: bug.rule)
+@pytest.mark.parametrize("bug", [*BUGS, *APPLY_BUGS, *CONTROLLER_BUGS], ids=lambda bug: bug.rule)
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     """The safety tests or the random histories fail on it."""
     sources = planted(bug, tmp_path)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    files = [str(HERE / f"test_{name}.py") for name in bug.tests]
+    files = [str(HERE.parent / bug.room / f"test_{name}.py") for name in bug.tests]
     environment = {
         **os.environ,
         "PYTHONPATH": str(sources),

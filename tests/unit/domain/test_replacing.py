@@ -7,7 +7,11 @@ from world import World, ask_values
 
 from memstored.domain import actions as do
 from memstored.domain.model import GroupValues, InstanceSet, Setting
+from memstored.domain.naming import node_id
 from memstored.domain.parameter_group import configured
+from memstored.domain.requests.change import Call
+from memstored.domain.requests.promotion import promote
+from memstored.domain.requests.removal import delete_node
 from memstored.domain.sequence import next_moves
 from memstored.domain.words import ApplyStatus, BackupId, EventName, NodeState, SetState
 from memstored.runtime.simulated_node import Condition, Reply
@@ -199,6 +203,114 @@ def test_a_death_at_any_moment_without_ha(turns: int, victim: int) -> None:
     assert world.set.operation is None
     assert configured(world.set).status in (ApplyStatus.IN_SYNC, ApplyStatus.ERROR_SYNC)
     assert len(world.holders()) >= 2
+
+
+def with_one_beside(replicas: int = 3) -> World:
+    """A set without high availability, in the middle of an apply: one more serves than were ordered. It goes
+    on once the backup is made.
+    """
+    world = World.running(replicas=replicas, recovery_enabled=False)
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: len(world.set.nodes) > replicas)
+    world.set = replace(world.set, backup=BackupId("backup"))
+    world.turns_until(lambda: {n.status for n in world.set.nodes} == {NodeState.RUNNING})
+    return world
+
+
+def without_backup(world: World) -> None:
+    """The backup is made."""
+    world.set = replace(world.set, backup=None)
+
+
+CALL = Call(actor="mia", request_id=None, at=0.0)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_primary_that_dies_without_ha_leaves_as_many_nodes_as_were_ordered(replicas: int) -> None:
+    """Once a replica is promoted the one that came beside counts for the dead one, which goes."""
+    world = with_one_beside(replicas)
+    without_backup(world)
+    world.kill(1)
+    world.turns(40)
+    halted = (world.set.status, world.set.replicas, len(world.set.nodes))
+
+    world.set = promote(world.set, world.set.nodes[1].id, CALL, world.look()).after
+    world.turns(200)
+
+    assert halted == (SetState.WARNING, replicas, replicas + 1)
+    assert world.set.status is SetState.RUNNING
+    assert world.set.replicas == len(world.set.nodes) == replicas
+    assert world.lost_writes == []
+
+
+def test_a_primary_that_hangs_without_ha_leaves_as_many_nodes_as_were_ordered() -> None:
+    """When it answers again the one goes that was started with the values that were given up; while a backup
+    is made, which it may give, it stays (API.md 4).
+    """
+    world = with_one_beside()
+    world.fleet.hang(node_id(world.set.id, 1))
+    world.turns_until(lambda: world.set.operation is None)
+    world.fleet.wake(node_id(world.set.id, 1))
+    world.turns(60)
+    kept = len(world.set.nodes)
+
+    without_backup(world)
+    world.turns(60)
+
+    assert kept == 4
+    assert world.set.status is SetState.RUNNING
+    assert world.set.replicas == 3
+    assert started_with(world) == {1: "1", 2: "1", 3: "1"}
+    assert world.lost_writes == []
+
+
+def test_the_last_copy_stays_though_it_is_one_too_many() -> None:
+    """A surplus node that everybody else dies before is kept, and still no more are asked for (S6)."""
+    world = with_one_beside(replicas=1)
+    world.fleet.hang(node_id(world.set.id, 1))
+    world.turns_until(lambda: world.set.operation is None)
+    surplus = replace(world.set.nodes[1], removing=True, status=NodeState.TERMINATING)
+    world.set = world.set.with_node(surplus)
+    world.kill(1)
+
+    world.turns(60)
+
+    assert [server.id for server in world.holders()] == [surplus.id]
+    assert not world.set.nodes[1].removing
+    assert world.set.replicas == 1
+
+
+def test_a_surplus_node_stays_until_every_other_holds_a_copy() -> None:
+    """One that copies anew is worth nothing yet (S6)."""
+    world = with_one_beside()
+    world.fleet.hang(node_id(world.set.id, 1))
+    world.turns_until(lambda: world.set.operation is None)
+    without_backup(world)
+    world.fleet.wake(node_id(world.set.id, 1))
+    copying = replace(world.set.nodes[1], whole=False, status=NodeState.WARNING)
+    world.set = world.set.with_node(copying)
+    world.restart()
+
+    copies = []
+    while len(world.set.nodes) == 4:
+        world.turn()
+        copies.append(sum(n.whole and not n.removing for n in world.set.nodes))
+
+    assert min(copies) == 3
+
+
+def test_a_node_deleted_by_hand_counts_for_the_one_beside() -> None:
+    """Who deletes the dead one has as many as before."""
+    world = with_one_beside()
+    without_backup(world)
+    world.kill(1)
+    world.turns(40)
+
+    world.set = delete_node(world.set, world.set.nodes[0], CALL).after
+    world.turns(60)
+    left = (world.set.replicas, len(world.set.nodes))
+
+    assert left == (3, 3)
 
 
 def test_another_version_in_the_middle_is_what_it_ends_with() -> None:

@@ -8,7 +8,7 @@ from world import operation, planned_set
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Reason, Setting
 from memstored.domain.parameter_group import configured
 from memstored.domain.sequence import PATIENCE, begin_apply, next_moves
-from memstored.domain.words import ApplyStatus, OperationKind, SetId, SetState
+from memstored.domain.words import ApplyStatus, EventName, OperationKind, Outcome, SetId, SetState
 
 GROUP = "8a4f"
 NOW = 1000.0
@@ -241,6 +241,46 @@ def test_a_set_that_ends_is_no_part_of_it(status: SetState) -> None:
     sets.put(replace(sets[1], status=status))
 
     assert sets.look(values(2)).statuses == [ERROR, APPLYING, PENDING]
+
+
+def too_much(version: int) -> GroupValues:
+    """A version that leaves nothing of the memory of a flavor of 4 GiB to copies and connections."""
+    setting = Setting(name="maxmemory", value="4000000000")
+    return GroupValues(group_id=GROUP, version=version, settings=(setting,))
+
+
+def test_values_that_do_not_fit_the_flavor_are_not_begun() -> None:
+    """As when the group changed while the set was linked: neither request saw the other (API.md 7)."""
+    sets = three()
+    moves = next_moves(list(sets.known.values()), too_much(2), NOW)
+
+    assert sets.look(too_much(2)).statuses == [ERROR, SUSPENDED, SUSPENDED]
+    assert sets[1].operation is None
+    assert configured(sets[1]).wanted == too_much(2)
+    assert "takes a maxmemory of 214748364 to 3435973836 bytes" in str(configured(sets[1]).error)
+    [failed] = [event for move in moves for event in move.events]
+    assert failed.name is EventName.GROUP_APPLY_FAILED
+    assert failed.outcome is Outcome.FAILURE
+    assert next_moves(list(sets.known.values()), too_much(2), NOW) == []
+
+
+def test_a_linked_set_that_the_values_do_not_fit_fails_alone() -> None:
+    """Whoever has the group already goes on."""
+    linked = replace(running(1, values(7, group="another")), memory=1)
+    wanted = GroupValues(group_id=GROUP, version=2, settings=(Setting(name="maxmemory", value="2000000000"),))
+
+    sets = Sets.of(linked, running(2), running(3)).look(wanted)
+
+    assert sets.statuses == [ERROR, APPLYING, PENDING]
+
+
+def test_a_version_in_the_middle_that_does_not_fit_turns_it_back() -> None:
+    """The nodes that were changed follow; the set fails like after a refusal."""
+    sets = three().look(values(2)).look(too_much(3))
+
+    assert sets.statuses == [ERROR, SUSPENDED, SUSPENDED]
+    assert sets[1].operation is not None
+    assert configured(sets[1]).values == values(1)
 
 
 def test_a_linked_set_is_on_its_own() -> None:

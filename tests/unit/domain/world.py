@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from memstored.domain import actions as do
-from memstored.domain.configuring import birth_values, eviction
+from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import (
+    CarrierFacts,
     EndpointFacts,
     Life,
     LoadFacts,
@@ -22,6 +23,7 @@ from memstored.domain.facts import (
     SetFacts,
     Trust,
 )
+from memstored.domain.gap import eviction
 from memstored.domain.model import (
     Certificate,
     Configuration,
@@ -236,6 +238,8 @@ class World:
     signed: int = 0
     complaints: dict[str, str] = field(default_factory=dict)
     proxy_stuck: bool = False
+    proxy_runs: bool = False
+    proxy_silent: float = 0.0
     configuration: Configuration | None = None
 
     @classmethod
@@ -433,8 +437,21 @@ class World:
                 reserved=self.reserved,
                 primary_at=self._holder(VIP),
                 reader_at=self._holder(READER) if self.set.vips and self.set.vips.reader else None,
+                error="it can not be started" if self.proxy_stuck and not self.proxy_runs else None,
+                carrier=self._carrier(),
             ),
         )
+
+    def _carrier(self) -> CarrierFacts | None:
+        if self.floating or not self.reserved:
+            return None
+        return CarrierFacts(name="the proxy", running=self.proxy_runs, silent=self.proxy_silent)
+
+    def kill_proxy(self) -> None:
+        """End who carries the addresses."""
+        self.proxy_runs, self.proxy_silent = False, 0.0
+        for address in (VIP, READER):
+            self.fleet.lead(address, None)
 
     def _holder(self, address: str) -> NodeId | None:
         if not self.floating:
@@ -531,8 +548,8 @@ class World:
                 self.fleet.remove(node)
             case do.Stamp(primary, replicas):
                 self._stamp(primary, replicas)
-            case do.Point(primary, reader):
-                self._point(primary, reader)
+            case do.Point() | do.FenceCarrier():
+                self._lead(action)
             case do.Load(node, number):
                 self._begin_load(node, number)
             case do.Renew(node, renewal):
@@ -606,6 +623,8 @@ class World:
         if self.refuse_renewals:
             self.refuse_renewals -= 1
             raise LinkTrouble("CONFIG SET: the certificate is refused")
+        if (words := self.fleet.node(node).complaints.get("tls-cert-file")) is not None:
+            raise LinkTrouble(f"CONFIG SET: {words}")
         self.fleet.command(node, lambda server: setattr(server, "certificate", issued.fingerprint))
         if self.lose_replies:
             self.lose_replies -= 1
@@ -738,11 +757,19 @@ class World:
             raise SettingRefused(setting.name, why)
         server.configure(setting)
 
+    def _lead(self, action: do.Point | do.FenceCarrier) -> None:
+        match action:
+            case do.Point(primary, reader):
+                self._point(primary, reader)
+            case do.FenceCarrier():
+                self.kill_proxy()
+
     def _point(self, primary: NodeId | None, reader: NodeId | None) -> None:
         wanted = {VIP: primary, READER: reader if self.set.vips and self.set.vips.reader else None}
         if not self.floating:
             if self.proxy_stuck:
                 raise LinkTrouble("the proxy does not answer")
+            self.proxy_runs = True
             for address, holder in wanted.items():
                 self.fleet.lead(address, holder)
             return

@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
 
+CONTROLLERS = Controllers(own=Controller(number=7, nonce="5f0c21ab"), since=7)
 OFFSET = 4711
 BEGUN = b"+FULLRESYNC " + b"a" * 40 + b" %d\r\n" % OFFSET
 

@@ -1,6 +1,7 @@
 """What is said to engines with and without users, and what is never shown of it."""
 
 import pytest
+from scripted_node import CONTROLLERS
 
 from memstored.domain.ports import FENCE, TENANTS, Identity, LinkTrouble, Target
 from memstored.domain.words import NodeId
@@ -30,8 +31,8 @@ def learned(masterauth: bytes, requirepass: bytes) -> Readings:
 
 def test_the_dialect_follows_from_what_the_engine_can_do() -> None:
     """Without ACL there are passwords alone (H19)."""
-    assert isinstance(dialect_of(target("5.0.6")), Passwords)
-    assert isinstance(dialect_of(target("6.2.5")), Users)
+    assert isinstance(dialect_of(target("5.0.6"), CONTROLLERS), Passwords)
+    assert isinstance(dialect_of(target("6.2.5"), CONTROLLERS), Users)
 
 
 def test_the_fence_is_tried_before_the_tenants_password() -> None:

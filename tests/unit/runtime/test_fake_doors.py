@@ -7,6 +7,7 @@ from memstored.domain.ports import DoorTrouble, Holdings, Identity, Link, LinkTr
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.fake import FakeDoors, FakeRuntime, FakeWire
 from memstored.runtime.protocol import LaunchOrder
+from memstored.runtime.simulated_node import KEY_BYTES
 
 if TYPE_CHECKING:
     from memstored.domain.ports import Door
@@ -66,7 +67,7 @@ async def test_a_node_takes_in_what_the_door_gives() -> None:
         assert (link.replication.link_up, link.replication.replid) == (True, door.replid)
         assert link.replication.agrees
         assert not link.equipped_as(REPLICATION)
-        assert await link.holdings() == Holdings(keys=3, evicted=0, used_memory=180, maxmemory=0)
+        assert await link.holdings() == Holdings(keys=3, evicted=0, used_memory=3 * KEY_BYTES, maxmemory=0)
     assert progress == [3, 5]
 
 

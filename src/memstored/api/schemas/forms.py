@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Created", "Document", "ErrorBody", "ErrorDetail", "Form", "NoQuery", "QueryForm", "QueryTruth"]
+__all__ = [
+    "Created",
+    "Document",
+    "ErrorBody",
+    "ErrorDetail",
+    "Form",
+    "NoFields",
+    "NoQuery",
+    "QueryForm",
+    "QueryTruth",
+]
 
 
 class Form(BaseModel):
@@ -14,6 +24,10 @@ class Form(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, frozen=True, validate_by_name=False
     )
+
+
+class NoFields(Form):
+    """A request body that says nothing."""
 
 
 class QueryForm(BaseModel):

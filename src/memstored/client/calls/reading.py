@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from memstored.client.decoding import decode
 from memstored.client.errors import UnreadableAnswer
-from memstored.client.wire import Call, Reply, Request
+from memstored.client.wire import JSON_LINES, Call, Reply, Request
 
-__all__ = ["get", "given", "object_id", "one", "removal", "rows", "write"]
+__all__ = ["get", "given", "object_id", "one", "removal", "require_lines", "rows", "write"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,12 @@ def object_id(reply: Reply) -> str:
 def one(kind: type[T]) -> Callable[[Reply], T]:
     """Reads a whole answer as one record."""
     return lambda reply: decode(kind, reply.json())
+
+
+def require_lines(reply: Reply) -> None:
+    """What is left to read of an answer that was lines; raises `UnreadableAnswer` when it was none."""
+    if reply.headers.get("content-type") != JSON_LINES:
+        raise UnreadableAnswer("The answer is no JSON lines: the service is of an older version, or another.")
 
 
 def rows(kind: type[T], name: str) -> Callable[[Reply], tuple[T, ...]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from memstored.client.calls.paging import Page, page
-from memstored.client.calls.reading import get, given, one, removal, rows, write
+from memstored.client.calls.reading import get, given, one, removal, require_lines, rows, write
 from memstored.client.models import (
     Event,
     FailoverCheck,
@@ -16,7 +16,7 @@ from memstored.client.models import (
     RestoreSource,
     User,
 )
-from memstored.client.wire import Call, path
+from memstored.client.wire import JSON_LINES, Call, Request, path
 
 __all__ = [
     "add_replica",
@@ -24,6 +24,7 @@ __all__ = [
     "create_set",
     "delete_instance",
     "delete_set",
+    "event_lines",
     "event_page",
     "list_instances",
     "operation_page",
@@ -165,16 +166,26 @@ def event_page(
     limit: int | None = None,
 ) -> Call[Page[Event]]:
     """A page of what happened in the project, newest first, to what is gone too; times are aware."""
-    return page(
-        path("events"),
-        Event,
-        marker,
-        limit,
-        resourceId=resource_id,
-        name=name,
-        since=None if since is None else since.isoformat(),
-        until=None if until is None else until.isoformat(),
+    wanted = _events(resource_id, name, since, until)
+    return page(path("events"), Event, marker, limit, **wanted)
+
+
+def event_lines(
+    *,
+    resource_id: str | None = None,
+    name: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Call[None]:
+    """All that happened in the project, newest first: one JSON object a line, while they come."""
+    request = Request(
+        method="GET",
+        url=path("events"),
+        query=given(_events(resource_id, name, since, until)),
+        headers={"accept": JSON_LINES},
+        lines=True,
     )
+    return Call(request=request, read=require_lines, harmless=True)
 
 
 def check_failover(set_id: str) -> Call[FailoverCheck]:
@@ -199,6 +210,17 @@ def renew_certificates(set_id: str) -> Call[str]:
 
 def _references(ids: Sequence[str]) -> list[dict[str, str]]:
     return [{"id": one} for one in ids]
+
+
+def _events(
+    resource_id: str | None, name: str | None, since: datetime | None, until: datetime | None
+) -> dict[str, str | None]:
+    return {
+        "resourceId": resource_id,
+        "name": name,
+        "since": None if since is None else since.isoformat(),
+        "until": None if until is None else until.isoformat(),
+    }
 
 
 def _schedule(cron: str | None, retention_limit: int | None) -> dict[str, Any] | None:

@@ -14,10 +14,11 @@ from memstored.domain.parameter_group import (
     ParameterGroup,
     configured,
     maxmemory_of,
+    misfit,
     shown_status,
     values_of,
 )
-from memstored.domain.parameters import MAXMEMORY, effective, memory_span, parameter_of
+from memstored.domain.parameters import MAXMEMORY, effective, parameter_of
 from memstored.domain.requests.change import Call, Change, Misread, event, of_sound_fields, refusal, refused
 from memstored.domain.words import ApplyStatus, EventName, GroupId, SetId, SetState
 
@@ -231,9 +232,8 @@ def memory_faults(
 
 
 def _unfit(instance_set: InstanceSet, settings: Sequence[Setting], field: str) -> Iterator[Detail]:
-    least, most = memory_span(instance_set.memory)
-    if not least <= maxmemory_of(instance_set, settings) <= most:
-        message = f"The flavor of {instance_set.name} takes a {MAXMEMORY} of {least} to {most} bytes."
+    if (span := misfit(instance_set, settings)) is not None:
+        message = f"The flavor of {instance_set.name} takes a {MAXMEMORY} of {span[0]} to {span[1]} bytes."
         yield Detail(field, "maxmemory_unfit", message)
 
 

@@ -31,13 +31,19 @@ def delete_node(instance_set: InstanceSet, node: Node, call: Call) -> Change:
     status = node.status if node.lost else NodeState.TERMINATING
     after = replace(
         instance_set.with_node(replace(node, removing=True, status=status)),
-        replicas=instance_set.replicas - 1,
+        replicas=_ordered_then(instance_set),
         status=SetState.SCALING_HORIZONTAL,
         reason=why,
         operation=begun(instance_set, call, OperationKind.DELETE_NODE, STEPS, node.id),
         updated_at=call.at,
     )
     return Change(after=after, events=(event(EventName.NODE_DELETE, call, f"{node.name} leaves.", node.id),))
+
+
+def _ordered_then(instance_set: InstanceSet) -> int:
+    """How many nodes there are to be without one; a node beside as many as were ordered was never counted."""
+    staying = sum(not n.removing for n in instance_set.nodes)
+    return instance_set.replicas if staying > instance_set.replicas else instance_set.replicas - 1
 
 
 def _faults(instance_set: InstanceSet, node: Node) -> list[tuple[str, str]]:

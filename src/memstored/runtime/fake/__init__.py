@@ -12,11 +12,12 @@ keeps looking converges. Faults are made on `runtime.fleet`, or on the way with 
 
 from memstored.runtime.fake.clock import ManualClock
 from memstored.runtime.fake.door import FakeDoor, FakeDoors
-from memstored.runtime.fake.endpoints import FakeEndpoints
+from memstored.runtime.fake.endpoints import FakeCarrier, FakeEndpoints
 from memstored.runtime.fake.place import FakeRuntime, Mishap
 from memstored.runtime.fake.wire import FakeLink, FakeWire
 
 __all__ = [
+    "FakeCarrier",
     "FakeDoor",
     "FakeDoors",
     "FakeEndpoints",

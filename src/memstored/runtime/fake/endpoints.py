@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import EndpointFacts
@@ -15,9 +16,23 @@ from memstored.runtime.protocol import LaunchFailed
 __all__ = ["FakeEndpoints"]
 
 
+@dataclass(slots=True)
+class FakeCarrier:
+    """A proxy that does what it is told, until it `hangs` or runs no more."""
+
+    name = "the fake proxy"
+    running: bool = False
+    hangs: bool = False
+    unanswered: bool = False
+
+    def probe(self) -> None:
+        """See `Carrier.probe`."""
+        self.unanswered = self.running and self.hangs
+
+
 class FakeEndpoints:
     """`Endpoints` as floating addresses that the nodes of one fake runtime bind; where they can not
-    (`Capabilities.floating`), a proxy that never fails.
+    (`Capabilities.floating`), proxies.
     """
 
     def __init__(self, runtime: FakeRuntime) -> None:
@@ -26,7 +41,7 @@ class FakeEndpoints:
         self._errors: dict[SetId, str] = {}
         self._refusals: list[str] = []
         self._lingering: Lingering = set()
-        self._proxied: set[SetId] = set()
+        self._carriers: dict[SetId, FakeCarrier] = {}
         self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -51,7 +66,7 @@ class FakeEndpoints:
             reader = self._runtime.next_address(subnet_id) if with_reader else None
             self._vips[set_id] = Vips(primary=primary, reader=reader)
             if not capabilities_of(version).floating:
-                self._proxied.add(set_id)
+                self._carriers[set_id] = FakeCarrier()
         return self._vips[set_id]
 
     def refuse_reservations(self, words: str, times: int = 1) -> None:
@@ -71,7 +86,7 @@ class FakeEndpoints:
         vips = self._vips.get(set_id)
         if vips is None:
             return EndpointFacts()
-        proxied = set_id in self._proxied
+        proxied = set_id in self._carriers
         holder = self._runtime.fleet.led if proxied else lambda vip: _holder(vip, links)
         return EndpointFacts(
             primary=vips.primary,
@@ -81,6 +96,24 @@ class FakeEndpoints:
             reader_at=holder(vips.reader) if vips.reader is not None else None,
             error=self._errors.get(set_id),
         )
+
+    def carrier(self, set_id: SetId) -> FakeCarrier | None:
+        """See `Endpoints.carrier`."""
+        return self._carriers.get(set_id)
+
+    async def fence(self, set_id: SetId) -> None:
+        """See `Endpoints.fence`."""
+        await asyncio.sleep(0)
+        self.kill(set_id)
+
+    def kill(self, set_id: SetId) -> None:
+        """Let the proxy of a set end: its addresses lead nowhere."""
+        vips = self._vips[set_id]
+        self._carriers[set_id] = FakeCarrier()
+        for vip in (vips.primary, vips.reader):
+            if vip is not None:
+                self._runtime.fleet.lead(vip, None)
+        self._changes.put_nowait(set_id)
 
     async def point(
         self,
@@ -94,7 +127,11 @@ class FakeEndpoints:
         """See `Endpoints.point`; the reason of a failure is shown by `seen`."""
         vips = self._vips[set_id]
         wanted = ((vips.primary, primary), (vips.reader, reader))
-        if set_id in self._proxied:
+        carrier = self._carriers.get(set_id)
+        if carrier is not None:
+            if carrier.hangs:
+                raise LinkTrouble("the fake proxy does not answer")
+            carrier.running = True
             for vip, node in wanted:
                 if vip is not None:
                     self._runtime.fleet.lead(vip, node)
@@ -117,11 +154,11 @@ class FakeEndpoints:
         """See `Endpoints.release`."""
         await asyncio.sleep(0)
         self._vips.pop(set_id, None)
-        self._proxied.discard(set_id)
+        self._carriers.pop(set_id, None)
         self._errors.pop(set_id, None)
 
     async def changes(self) -> AsyncIterator[SetId]:
-        """See `Endpoints.changes`: none, the links tell all there is."""
+        """See `Endpoints.changes`: of proxies that ended; otherwise the links tell all there is."""
         while (set_id := await self._changes.get()) is not None:
             yield set_id
 

@@ -147,6 +147,10 @@ class FakeRuntime:
         known = self.fleet.nodes.get(node)
         return known.log[-1] if known is not None and known.log else ""
 
+    def keeps_copy(self, node: NodeId) -> bool:
+        """As if each node had copied something once."""
+        return node not in self.cleared
+
     def remove_copies(self, node: NodeId) -> None:
         """Simulated nodes have no folder; remembers whose was to be cleared."""
         self.cleared.append(node)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.figures import Info
 from memstored.domain.model import Setting, TenantUser
 from memstored.domain.ports import TENANTS, Holdings, Identity, Link, LinkTrouble, Target
@@ -20,13 +21,25 @@ __all__ = ["FakeLink", "FakeWire"]
 Answer = TypeVar("Answer")
 
 _MAXCLIENTS = 10_000
+ALONE = Controllers(own=Controller(number=1, nonce="00000000"), since=1)
+"""A controller that nobody comes after."""
 
 
 class FakeLink:
     """A `Link` to a simulated node. Its readings are those of the last look that was answered."""
 
-    def __init__(self, runtime: FakeRuntime, target: Target, changed: Callable[[NodeId], None]) -> None:
+    def __init__(
+        self,
+        runtime: FakeRuntime,
+        target: Target,
+        changed: Callable[[NodeId], None],
+        *,
+        controllers: Controllers,
+        superseded: Callable[[Controller], None],
+    ) -> None:
         self._runtime = runtime
+        self._controllers = controllers
+        self._superseded = superseded
         self._target = target
         self._changed = changed
         self._closed = False
@@ -42,6 +55,9 @@ class FakeLink:
         self._identity: Identity | None = None
         self.bound: frozenset[str] = frozenset()
         self.info: Info | None = None
+        self.clients: int | None = None
+        self.counted_at = 0.0
+        self.refusal: str | None = None
         self.certificate: str | None = None
         self.settings: ReadSettings | None = None
         self._unwatch = runtime.fleet.watch(self._ended)
@@ -63,10 +79,21 @@ class FakeLink:
         self._runtime.turn()
         if not self._alive():
             self._disconnected()
-        elif self._runtime.fleet.answers(self._target.node):
-            self._look()
-        else:
+        elif not self._runtime.fleet.answers(self._target.node):
             self.unanswered += 1
+        elif self._take(self._runtime.fleet.node(self._target.node)):
+            self._look()
+
+    def _take(self, node: SimulatedNode) -> bool:
+        """Whether the node is ours now; a link of who has to give way is closed (S7)."""
+        has_it, own = node.controller, self._controllers.own
+        if node.can.acl and has_it not in (None, own) and not self._controllers.replaces(has_it):
+            self._disconnected()
+            self.close()
+            self._superseded(has_it)
+            return False
+        node.controller = own
+        return True
 
     def ask_info(self) -> None:
         """See `Link.ask_info`: the answer comes at once, or never."""
@@ -122,6 +149,10 @@ class FakeLink:
         for setting in settings:
             await self._carry_out("configure", partial(SimulatedNode.configure, setting=setting))
         self._look()
+
+    async def make_room(self, most: int) -> None:  # noqa: ARG002 - a simulated node takes everybody
+        """See `Link.make_room`; there is room."""
+        await self._carry_out("make_room", lambda _: None)
 
     async def promote(self) -> None:
         """See `Link.promote`."""
@@ -192,10 +223,16 @@ class FakeLink:
         mishap = self._runtime.mishap(self._target.node, command)
         if mishap is Mishap.LOST:
             raise LinkTrouble(mishap)
-        answer = self._runtime.fleet.command(self._target.node, act)
+        answer = self._runtime.fleet.command(self._target.node, partial(self._as_controller, act))
         if mishap is Mishap.UNANSWERED:
             raise LinkTrouble(mishap)
         return answer
+
+    def _as_controller(self, act: Callable[[SimulatedNode], Answer], node: SimulatedNode) -> Answer:
+        """Do it, unless somebody took the node: that has ended our connection."""
+        if node.can.acl and node.controller not in (None, self._controllers.own):
+            raise LinkTrouble("the connection ended before the answer")
+        return act(node)
 
     def _alive(self) -> bool:
         node = self._runtime.fleet.nodes.get(self._target.node)
@@ -258,12 +295,32 @@ def _account(node: SimulatedNode) -> bytes:
     return "".join(f"{name}:{value}\r\n" for name, value in rows.items()).encode()
 
 
-class FakeWire:
-    """A `Wire` to the nodes of one fake runtime."""
+def _unheard(_later: Controller) -> None:
+    """Nobody is told."""
 
-    def __init__(self, runtime: FakeRuntime) -> None:
+
+class FakeWire:
+    """A `Wire` to the nodes of one fake runtime, for one controller.
+
+    `superseded` is told who came after it.
+    """
+
+    def __init__(
+        self,
+        runtime: FakeRuntime,
+        controllers: Controllers = ALONE,
+        superseded: Callable[[Controller], None] = _unheard,
+    ) -> None:
         self._runtime = runtime
+        self._controllers = controllers
+        self._superseded = superseded
 
     def open(self, target: Target, changed: Callable[[NodeId], None]) -> Link:
         """Look at once; `changed` may be called before this returns."""
-        return FakeLink(self._runtime, target, changed)
+        return FakeLink(
+            self._runtime,
+            target,
+            changed,
+            controllers=self._controllers,
+            superseded=self._superseded,
+        )

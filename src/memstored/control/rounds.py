@@ -1,0 +1,61 @@
+"""Work that is done again and again for as long as the service runs.
+
+The loop over one turn, the pause between two, and the timer that takes the loop up again after a fault are
+owned here, so that nothing of them outlives the end.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+__all__ = ["Rounds"]
+
+log = structlog.get_logger()
+
+
+class Rounds:
+    """Calls `turn` at once, and then whenever it is woken, or so many seconds after the turn as it returned.
+
+    None: only when woken; a turn may also go on for ever. One that ends by an unforeseen fault is logged as
+    `duty_failed` under that `name`, and the rounds are taken up again after `revival` seconds.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], Awaitable[float | None]], *, revival: float) -> None:
+        self._name = name
+        self._turn = turn
+        self._revival = revival
+        self._awake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Begin; the first turn is not waited for."""
+        self._loop = asyncio.create_task(self._run(), name=self._name)
+        self._loop.add_done_callback(self._ended)
+
+    async def end(self) -> None:
+        """Stop, in the middle of a turn if need be, and wait for its end. Harmless before the begin."""
+        if self._again is not None:
+            self._again.cancel()
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    def wake(self) -> None:
+        """There may be something to do: take the next turn now."""
+        self._awake.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.error("duty_failed", duty=self._name, exc_info=task.exception())
+            self._again = asyncio.get_running_loop().call_later(self._revival, self.begin)
+
+    async def _run(self) -> None:
+        while True:
+            self._awake.clear()
+            pause = await self._turn()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._awake.wait()

@@ -1,0 +1,123 @@
+"""Work that is done again and again: woken, after a pause, after a fault, and never after its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from memstored.control.rounds import Rounds
+
+SHORT, LONG = 0.01, 60.0
+
+
+class Turns:
+    """Turns that are counted; `fault` is raised by each as long as it is set."""
+
+    def __init__(self, pause: float | None = LONG) -> None:
+        self.pause = pause
+        self.fault: Exception | None = None
+        self.taken = 0
+        self.another = asyncio.Event()
+
+    async def take(self) -> float | None:
+        """One of them."""
+        self.taken += 1
+        self.another.set()
+        if self.fault is not None:
+            raise self.fault
+        return self.pause
+
+    async def until(self, count: int) -> None:
+        """Wait until so many were taken."""
+        async with asyncio.timeout(5.0):
+            while self.taken < count:
+                self.another.clear()
+                await self.another.wait()
+
+
+@asynccontextmanager
+async def going(turn: Callable[[], Awaitable[float | None]], revival: float = SHORT) -> AsyncIterator[Rounds]:
+    """Rounds for the length of the block."""
+    rounds = Rounds("duty", turn, revival=revival)
+    rounds.begin()
+    yield rounds
+    await rounds.end()
+
+
+@pytest.mark.parametrize("pause", [LONG, None])
+async def test_a_wake_brings_the_next_turn_at_once(pause: float | None) -> None:
+    """However long the pause."""
+    turns = Turns(pause)
+    async with going(turns.take) as rounds:
+        await turns.until(1)
+        rounds.wake()
+        await turns.until(2)
+
+
+async def test_a_wake_in_the_middle_of_a_turn_is_not_lost() -> None:
+    """It may have come after what the turn looked at."""
+    turns, woken = Turns(), []
+
+    async def take() -> float | None:
+        if not woken:
+            woken.append(rounds.wake())
+        return await turns.take()
+
+    rounds = Rounds("duty", take, revival=SHORT)
+    rounds.begin()
+    await turns.until(2)
+    await rounds.end()
+
+
+async def test_the_next_turn_comes_after_the_pause() -> None:
+    """Which the turn itself chose."""
+    turns = Turns(SHORT)
+    async with going(turns.take):
+        await turns.until(3)
+
+
+async def test_an_unforeseen_fault_is_said_and_survived() -> None:
+    """Under the name of the duty, with the fault."""
+    turns = Turns()
+    turns.fault = RuntimeError("unforeseen")
+    with capture_logs() as logs:
+        async with going(turns.take):
+            await turns.until(1)
+            turns.fault = None
+            await turns.until(2)
+
+    assert [(line["event"], line["duty"]) for line in logs] == [("duty_failed", "duty")]
+    assert str(logs[0]["exc_info"]) == "unforeseen"
+
+
+async def test_what_failed_is_not_taken_up_again_after_its_end() -> None:
+    """Nothing is left behind that would use a closed store."""
+    turns = Turns()
+    turns.fault = RuntimeError("unforeseen")
+    async with going(turns.take):
+        await turns.until(1)
+        await asyncio.sleep(0)
+    turns.another.clear()
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(turns.another.wait(), 10 * SHORT)
+
+
+async def test_the_end_of_a_turn_is_waited_for() -> None:
+    """What it holds is given back before the end."""
+    begun, given_back = asyncio.Event(), []
+
+    async def hold() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            given_back.append(1)
+
+    async with going(hold):
+        await begun.wait()
+
+    assert given_back == [1]
