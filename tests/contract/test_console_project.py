@@ -168,6 +168,7 @@ async def test_a_credential_is_replaced(api: Api, admin: Browser) -> None:
     """By another one of the same user, project and role, beside which the old one is still valid."""
     await _made(admin, name="ci", roles="reader", projectId="f" * 32, projectName="shop")
     [old] = [it for it in await _credentials(api) if it["name"] == "ci"]
+    api.clock.advance(1)
 
     page = await admin.get(f"credentials/new?like={old['id']}")
     made = await _made(admin, f"credentials/new?like={old['id']}", name="ci-2", roles="reader")

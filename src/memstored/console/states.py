@@ -25,7 +25,9 @@ _MEANINGS: Mapping[str, str] = {
     ApplyStatus.PENDING: english("The set's turn has not come yet."),
     ApplyStatus.APPLYING: english("The nodes are getting the values."),
     ApplyStatus.IN_SYNC: english("The nodes run with the values of the group."),
-    ApplyStatus.ERROR_SYNC: english("A node refused a value; all nodes have the values from before."),
+    ApplyStatus.ERROR_SYNC: english(
+        "The values could not be brought to it; its nodes have those from before."
+    ),
     ApplyStatus.SUSPENDED: english("An earlier set failed, so this one waits."),
 }
 

@@ -6,7 +6,7 @@ Pure. It decides nothing: it tells what `domain.sequence`, `domain.configuring` 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memstored.domain.configuring import gap_between
+from memstored.domain.gap import gap_between
 from memstored.domain.model import GroupValues, InstanceSet, Setting
 from memstored.domain.parameter_group import configured, maxmemory_of
 from memstored.domain.parameters import Parameter, effective, parameters_of

@@ -7,7 +7,7 @@ from memstored.api.schemas.forms import QueryForm
 from memstored.api.schemas.sets import FIXED, UPDATE_STAND_IN, UpdateSet
 from memstored.console.forms import NOTHING_REFUSED, refusal_of
 from memstored.console.group import PageGroup
-from memstored.console.pages.parameter_groups import group as groups
+from memstored.console.pages import sets
 from memstored.console.pages.parameter_groups import of_family
 from memstored.console.visit import Visit
 from memstored.domain.engine import family_of
@@ -15,7 +15,7 @@ from memstored.domain.errors import Fault
 
 __all__ = ["group"]
 
-group = PageGroup(within=groups)
+group = PageGroup(within=sets.group)
 
 FIELD = "parameterGroupId"
 
