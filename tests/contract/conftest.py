@@ -28,9 +28,11 @@ from harness import (
     PROJECT,
     Api,
     LosableDatabase,
+    PlayedSender,
     Porter,
     RecordingControl,
     RecordingKeeper,
+    RecordingNotifier,
     RecordingPast,
     RecordingSequence,
     StandingClock,
@@ -43,6 +45,7 @@ from memstored.api.wire import HttpProtocol
 from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
+from memstored.domain.destinations import Destinations
 from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Settings
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
@@ -60,6 +63,7 @@ from memstored.service.passwords import PasswordService
 from memstored.service.readiness import StoreCheck
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.service.webhooks import WebhookService
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
@@ -69,6 +73,7 @@ from memstored.store.events import EventRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.password_keys import PasswordKeyRepository
 from memstored.store.sets import SetRepository
+from memstored.store.webhooks import WebhookRepository
 
 CALLERS = {
     "reader": ("rita", ["reader"], PROJECT),
@@ -153,6 +158,7 @@ async def api(
     """A service that nobody has called yet."""
     clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
+    notifier, sender = RecordingNotifier(), PlayedSender()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
     sets = SetRepository(database, clock, prepared.cipher)
     keys = PasswordKeyRepository(database, prepared.cipher)
@@ -204,6 +210,13 @@ async def api(
             clock=clock,
         ),
         passwords=passwords,
+        webhooks=WebhookService(
+            webhooks=WebhookRepository(database, clock, prepared.cipher),
+            sender=sender,  # type: ignore[arg-type]  # the one method that is used
+            notifier=notifier,
+            destinations=Destinations.of(allow=(), inner=[s.cidr for s in catalogue().subnets], http=False),
+            clock=clock,
+        ),
         gatekeeper=Porter(issuer),
         issuer=issuer,
         credentials=CredentialService(issuer),
@@ -220,6 +233,8 @@ async def api(
             sequence=sequence,
             past=past,
             keeper=keeper,
+            notifier=notifier,
+            sender=sender,
             database=database,
             sets=sets,
             backups=backups,

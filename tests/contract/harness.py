@@ -14,8 +14,10 @@ from memstored.domain.catalogue import Bucket, Catalogue, default_catalogue
 from memstored.domain.engine import Product
 from memstored.domain.facts import SetFacts
 from memstored.domain.history import NodeHistory
+from memstored.domain.webhook import Attempt, Secret, Verdict, WebhookSurvey
 from memstored.domain.words import BackupId, NodeId, SetId
 from memstored.identity.protocol import Caller, Gatekeeper
+from memstored.notify.message import Message
 from memstored.objects.storage import Objects
 from memstored.runtime.engines import Finding
 from memstored.runtime.protocol import Engine
@@ -156,6 +158,45 @@ class RecordingKeeper:
         return self.far.get(backup_id)
 
 
+@dataclass(slots=True)
+class RecordingNotifier:
+    """Stands in for what sends events: remembers whose webhook was written."""
+
+    woken: list[str] = field(default_factory=list)
+
+    def wake(self, project_id: str) -> None:
+        """A project's webhook was written."""
+        self.woken.append(project_id)
+
+    def survey(self) -> WebhookSurvey:
+        """No webhook is seen."""
+        return WebhookSurvey(by_state={}, waiting_since=None)
+
+
+TAKEN = Attempt(verdict=Verdict.DELIVERED, status=204, seconds=0.25, message="It answered 204.")
+
+
+@dataclass(slots=True)
+class PlayedSender:
+    """Stands in for the way out: remembers what was sent, and says that `attempt` came of it.
+
+    With `held` it waits for that event first; `came` is set whenever it is called.
+    """
+
+    attempt: Attempt = TAKEN
+    sent: list[tuple[str, Message, tuple[Secret, ...]]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event | None = None
+
+    async def send(self, url: str, message: Message, keys: tuple[Secret, ...]) -> Attempt:
+        """Send a message."""
+        self.sent.append((url, message, keys))
+        self.came.set()
+        if self.held is not None:
+            await self.held.wait()
+        return self.attempt
+
+
 @dataclass(frozen=True, slots=True)
 class Porter:
     """Asks the embedded issuer, but also knows two kinds of token that only a real Keystone makes."""
@@ -218,6 +259,8 @@ class Api:
     sequence: RecordingSequence
     past: RecordingPast
     keeper: RecordingKeeper
+    notifier: RecordingNotifier
+    sender: PlayedSender
     database: LosableDatabase
     sets: SetRepository
     backups: BackupRepository

@@ -14,6 +14,7 @@ import uses_of_callers
 import uses_of_catalogue
 import uses_of_groups
 import uses_of_sets
+import uses_of_webhooks
 from client_ground import client_of
 from harness import Api
 
@@ -28,6 +29,7 @@ from memstored.client.calls import (
     identity,
     parameter_groups,
     sets,
+    webhooks,
 )
 from memstored.client.wire import Call
 
@@ -43,9 +45,24 @@ def client(api: Api) -> AsyncClient:
     return client_of(api, api.tokens["admin"])
 
 
+ROOMS = (
+    uses_of_sets,
+    uses_of_catalogue,
+    uses_of_callers,
+    uses_of_backups,
+    uses_of_groups,
+    uses_of_webhooks,
+)
 USES: dict[str, Use] = {
     name.removeprefix("use_"): use
-    for room in (uses_of_sets, uses_of_catalogue, uses_of_callers, uses_of_backups, uses_of_groups)
+    for room in (
+        uses_of_sets,
+        uses_of_catalogue,
+        uses_of_callers,
+        uses_of_backups,
+        uses_of_groups,
+        uses_of_webhooks,
+    )
     for name, use in vars(room).items()
     if name.startswith("use_")
 }
@@ -69,7 +86,7 @@ def test_every_method_is_used_here() -> None:
 
 def every_call() -> Iterator[Call[Any]]:
     """One call of each kind, with something in the place of each argument."""
-    for room in (sets, backups, parameter_groups, catalogue, credentials, identity):
+    for room in (sets, backups, parameter_groups, catalogue, credentials, identity, webhooks):
         for name in room.__all__:
             make = getattr(room, name)
             needed = [p for p in inspect.signature(make).parameters.values() if p.default is p.empty]

@@ -22,7 +22,14 @@ def exposition(api: Api) -> Exposition:
 
     services = api.app.state.services
     events = EventRepository(api.database, api.clock)
-    return Exposition(measures=services.measures, survey=list, events=events, unready=ready, clock=api.clock)
+    return Exposition(
+        measures=services.measures,
+        survey=list,
+        events=events,
+        unready=ready,
+        notifier=api.notifier,
+        clock=api.clock,
+    )
 
 
 async def _get(api: Api, door: MetricsDoor | None, headers: Mapping[str, str | bytes]) -> httpx.Response:

@@ -13,6 +13,7 @@ pytest.register_assert_rewrite(
     "live_backup",
     "live_set",
     "prometheus",
+    "receiver",
     "returned",
     "service_fixtures",
     "service_process",

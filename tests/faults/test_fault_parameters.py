@@ -1,6 +1,7 @@
 """Parameter groups under faults: what was brought to the nodes stays there, what was refused is nowhere."""
 
 import pytest
+import redis
 from combination import Combination, one_of_each
 from live_group import LiveGroup, values_of
 from service_process import NEWEST, ServiceProcess, kill
@@ -50,6 +51,12 @@ def test_values_stay_through_failover_heal_and_growth(old_service: ServiceProces
     assert "Parameter Group Apply Complete" in first.event_names()
 
 
+def fill(client: redis.Redis, numbers: range) -> None:
+    """Write as many values of 4 MiB."""
+    for number in numbers:
+        client.set(f"bulk:{number}", b"x" * 4 * 1024**2)
+
+
 def test_h30_what_is_refused_leaves_nothing_behind(old_service: ServiceProcess, kind: Combination) -> None:
     """Data that grew until a set's turn came makes its nodes refuse: group, sets and nodes agree, those
     behind it wait, the next failover starts clean, and a retry goes on.
@@ -58,10 +65,10 @@ def test_h30_what_is_refused_leaves_nothing_behind(old_service: ServiceProcess, 
     first, full, last = (group.running(kind, nodes) for nodes in (3, 2, 1))
     before = values_of(full, "maxmemory")
 
-    group.change(tcp_backlog="1024", timeout="300", maxmemory=str(LEAST_MEMORY))
     with full.at(full.address()) as client:
-        for number in range(60):
-            client.set(f"bulk:{number}", b"x" * 4 * 1024**2)
+        fill(client, range(30))
+        group.change(tcp_backlog="1024", timeout="300", maxmemory=str(LEAST_MEMORY))
+        fill(client, range(30, 60))
     group.await_status(first, "In-Sync")
     group.await_status(full, "Error-Sync")
     group.await_status(last, "Suspended")

@@ -17,6 +17,7 @@ from memstored.domain.settings import (
     MetricsSettings,
     ObjectSettings,
     Quotas,
+    WebhookSettings,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,11 +124,12 @@ def test_every_setting_is_described_with_its_default(
     assert [row for row in rows if row not in page] == []
 
 
-def test_every_setting_of_object_storage_and_metrics_is_described() -> None:
+def test_every_setting_of_object_storage_metrics_and_webhooks_is_described() -> None:
     """Their defaults follow from elsewhere, so only the names are looked for."""
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
 
-    named = [field.name for record in (ObjectSettings, MetricsSettings) for field in fields(record)]
+    records = (ObjectSettings, MetricsSettings, WebhookSettings)
+    named = [field.name for record in records for field in fields(record)]
     assert [name for name in named if f"| `{name}` |" not in page] == []
 
 

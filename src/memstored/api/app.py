@@ -21,6 +21,7 @@ from memstored.api import (
     identity,
     parameter_groups,
     sets,
+    webhooks,
 )
 from memstored.api.answers import Answer
 from memstored.api.gate import Gate
@@ -45,6 +46,7 @@ _VERSIONED: tuple[APIRouter, ...] = (
     backups.router,
     catalogue.router,
     parameter_groups.router,
+    webhooks.router,
     credentials.router,
 )
 

@@ -18,6 +18,7 @@ from memstored.api.metrics import MetricsDoor
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.keeping import backup_keeper
+from memstored.cli.notifying import open_webhooks
 from memstored.cli.settings import USAGE, metrics_token
 from memstored.console.feed import Feed
 from memstored.console.house import install as install_console
@@ -59,6 +60,7 @@ from memstored.service.ports import Keeper
 from memstored.service.readiness import StoreCheck, Unready
 from memstored.service.services import Services
 from memstored.service.sets import SetService
+from memstored.service.webhooks import WebhookService
 from memstored.store.authorities import AuthorityRepository
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
@@ -182,7 +184,11 @@ async def open_house(
         issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=url)
         guests = Guests()
         keys = PasswordKeyRepository(database, cipher)
+        notifier, webhooks = open_webhooks(
+            database, cipher, catalogue, settings.webhook, measures=measures, clock=clock
+        )
         async with (
+            notifier,
             Historian(folder.history_file, clock) as historian,
             Fleet(
                 place=place,
@@ -231,6 +237,7 @@ async def open_house(
                     runtime=runtime,
                     measures=measures,
                     historian=historian,
+                    webhooks=webhooks,
                     findings=findings,
                 ),
                 catalogue,
@@ -242,6 +249,7 @@ async def open_house(
                     survey=fleet.survey,
                     events=EventRepository(database, clock),
                     unready=services.unready,
+                    notifier=notifier,
                     clock=clock,
                 ),
                 token=token,
@@ -321,6 +329,7 @@ class _Rooms:
     runtime: ProcessRuntime
     measures: Measures
     historian: Historian
+    webhooks: WebhookService
     findings: Sequence[Finding]
 
 
@@ -374,6 +383,7 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
             clock=clock,
         ),
         passwords=rooms.passwords,
+        webhooks=rooms.webhooks,
         gatekeeper=rooms.issuer,
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),

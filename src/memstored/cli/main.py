@@ -27,6 +27,7 @@ from memstored.cli import (
     sets,
     state,
     users,
+    webhooks,
 )
 from memstored.cli.errors import Stop
 from memstored.cli.extra import server_rooms
@@ -38,8 +39,8 @@ from memstored.telemetry.form import LogForm
 __all__ = ["app", "main"]
 
 ORDER = (
-    *("set", "node", "backup", "parameters", "events", "operations", "connect", "catalogue"),
-    *("user", "certificates", "login", "profile", "token", "credential"),
+    *("set", "node", "backup", "parameters", "events", "webhook", "operations", "connect"),
+    *("catalogue", "user", "certificates", "login", "profile", "token", "credential"),
     *("serve", "engines", "doctor", "state", "purge", "demo"),
 )
 """What people do with sets, whom they are known as, and what they do who run the service."""
@@ -71,6 +72,7 @@ app.add_typer(certificates.app, name="certificates")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(state.app, name="state")
 app.add_typer(users.app, name="user")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(login.app, name="profile")
 app.command()(history.events)
 app.command()(history.operations)

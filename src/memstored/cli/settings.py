@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,7 @@ from memstored.domain.settings import (
     Settings,
     TlsSettings,
     UserSettings,
+    WebhookSettings,
 )
 
 __all__ = ["host_and_port", "metrics_token", "read_catalogue", "read_settings"]
@@ -92,6 +94,7 @@ def _settings(table: Mapping[str, object]) -> Settings:
         user=_user(_table(table, "user", "")),
         metrics=_metrics(_table(table, "metrics", "")),
         engines=_engines(_table(table, "engines", "")),
+        webhook=_webhook(_table(table, "webhook", "")),
     )
 
 
@@ -184,6 +187,36 @@ def _engines(table: Mapping[str, object]) -> EngineSettings:
     if not isinstance(folders, list) or not all(_absolute(folder) for folder in folders):
         raise ValueError("engines.folders must be a list of absolute paths.")
     return EngineSettings(folders=tuple(folders))
+
+
+def _webhook(table: Mapping[str, object]) -> WebhookSettings:
+    _only(table, set(WebhookSettings.__dataclass_fields__), "webhook.")
+    settings = WebhookSettings()
+    if "allow" in table:
+        settings = replace(settings, allow=_networks(table["allow"], "webhook.allow"))
+    if "http" in table:
+        settings = replace(settings, http=_truth(table["http"], "webhook.http"))
+    if "ca_file" in table:
+        settings = replace(settings, ca_file=_word(table["ca_file"], "webhook.ca_file"))
+    if "give_up_after" in table:
+        seconds = _seconds(table["give_up_after"], "webhook.give_up_after")
+        settings = replace(settings, give_up_after=seconds)
+    return settings
+
+
+def _networks(value: object, name: str) -> tuple[str, ...]:
+    try:
+        if isinstance(value, list) and all(isinstance(network, str) for network in value):
+            return tuple(str(ip_network(network)) for network in value)
+    except ValueError:
+        pass
+    raise ValueError(f'{name} must be a list of networks like "10.1.0.0/16", without bits of a host.')
+
+
+def _truth(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false.")  # noqa: TRY004 - one kind of fault for the whole file
+    return value
 
 
 def _absolute(value: object) -> bool:

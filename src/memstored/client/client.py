@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from memstored.client import scripts, waiting
-from memstored.client.calls import backups, catalogue, credentials, parameter_groups, raw, sets
+from memstored.client.calls import backups, catalogue, credentials, parameter_groups, raw, sets, webhooks
 from memstored.client.methods import lines, listing, method
 from memstored.client.scripts import performed
 from memstored.client.session import Patience, Session
@@ -188,6 +188,14 @@ class Client:
     retry_linked_set = method(performed(parameter_groups.retry_linked_set))
     follow_apply = listing(waiting.follow_apply)
     list_parameter_group_events = listing(scripts.list_parameter_group_events)
+
+    # The webhook
+
+    show_webhook = method(performed(webhooks.show_webhook))
+    put_webhook = method(performed(webhooks.put_webhook))
+    test_webhook = method(performed(webhooks.test_webhook))
+    rotate_webhook_secret = method(performed(webhooks.rotate_webhook_secret))
+    delete_webhook = method(performed(webhooks.delete_webhook))
 
     # What has no method of its own
 

@@ -52,6 +52,12 @@ __all__ = [
     "Subnet",
     "Token",
     "User",
+    "Webhook",
+    "WebhookDisabled",
+    "WebhookFailing",
+    "WebhookSecret",
+    "WebhookTrial",
+    "WrittenWebhook",
 ]
 
 SetStatus: TypeAlias = Literal[
@@ -537,3 +543,68 @@ class Health:
     status: Literal["ok", "unavailable"]
     reason: str | None
     message: str | None
+
+
+# Webhooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFailing:
+    """Since when the receiver takes nothing, what it was the last time, and when it is tried again."""
+
+    since: datetime
+    attempts: int
+    message: str
+    next_try: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDisabled:
+    """Why nothing is sent, and since when."""
+
+    code: Literal["by_request", "gone", "failed_too_long"]
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSecret:
+    """A secret that signs messages, without itself; the newest has no end."""
+
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where the project's events go. No `event_names`: all of them do. `waiting` is counted up to 10000."""
+
+    id: str
+    project_id: str
+    url: str
+    event_names: tuple[str, ...]
+    enabled: bool
+    waiting: int
+    last_delivered_at: datetime | None
+    failing: WebhookFailing | None
+    disabled: WebhookDisabled | None
+    secrets: tuple[WebhookSecret, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenWebhook:
+    """A webhook that was written. `secret` is there when a new one was made, and is shown this once."""
+
+    object_id: str
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTrial:
+    """What came of a test; `status` is None when no answer came."""
+
+    delivered: bool
+    status: int | None
+    milliseconds: int
+    message: str

@@ -18,6 +18,7 @@ __all__ = [
     "Settings",
     "TlsSettings",
     "UserSettings",
+    "WebhookSettings",
 ]
 
 
@@ -113,6 +114,19 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Where tenants' webhooks may lead: to public addresses, and to the networks in `allow`; `http` lets them
+    do without TLS. `ca_file` (PEM) holds authorities to trust beside the system's. A receiver that fails for
+    `give_up_after` seconds is sent nothing any more.
+    """
+
+    allow: tuple[str, ...] = ()
+    http: bool = False
+    ca_file: str | None = None
+    give_up_after: float = 3 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """`folders`, by absolute paths, may hold Redis programs that are not on PATH, themselves or in `bin`."""
 
@@ -131,3 +145,4 @@ class Settings:
     user: UserSettings = UserSettings()
     metrics: MetricsSettings = MetricsSettings()
     engines: EngineSettings = EngineSettings()
+    webhook: WebhookSettings = WebhookSettings()

@@ -8,6 +8,7 @@ NodeId = NewType("NodeId", str)
 BackupId = NewType("BackupId", str)
 GroupId = NewType("GroupId", str)
 AuthorityId = NewType("AuthorityId", str)
+WebhookId = NewType("WebhookId", str)
 
 
 class SetState(StrEnum):
@@ -117,7 +118,7 @@ class UseKind(StrEnum):
 
 
 class EventName(StrEnum):
-    """The audit words for sets, backups, parameter groups and certificate authorities."""
+    """The audit words for sets, backups, parameter groups, certificate authorities and webhooks."""
 
     CREATE = "Cluster Create"
     CREATE_COMPLETE = "Cluster Create Complete"
@@ -165,6 +166,11 @@ class EventName(StrEnum):
     AUTHORITY_RENEW = "Certificate Authority Renew"
     ENDPOINT_DOWN = "Cluster Endpoint Down"
     ENDPOINT_RECOVERY_COMPLETE = "Cluster Endpoint Recovery Complete"
+    WEBHOOK_CREATE = "Webhook Create"
+    WEBHOOK_UPDATE = "Webhook Update"
+    WEBHOOK_ROTATE = "Webhook Secret Rotate"
+    WEBHOOK_DISABLED = "Webhook Disabled"
+    WEBHOOK_DELETE = "Webhook Delete"
 
 
 class Outcome(StrEnum):

@@ -15,7 +15,9 @@ from memstored.domain.clock import Clock
 from memstored.domain.figures import FIGURES, InfoFields, replication_lag
 from memstored.domain.model import Node
 from memstored.domain.survey import LinkState, SetSurvey
+from memstored.domain.webhook import WebhookSurvey
 from memstored.domain.words import EventName, Outcome, Role, SetState
+from memstored.service.ports import Notifier
 from memstored.service.readiness import Unready
 from memstored.store.errors import StoreTrouble
 from memstored.store.events import EventRepository
@@ -42,12 +44,14 @@ class Exposition:
         survey: Callable[[], Sequence[SetSurvey]],
         events: EventRepository,
         unready: Callable[[], Awaitable[Unready | None]],
+        notifier: Notifier,
         clock: Clock,
     ) -> None:
         self._measures = measures
         self._survey = survey
         self._events = _EventCounts(events)
         self._unready = unready
+        self._notifier = notifier
         self._clock = clock
         self._writing: asyncio.Task[bytes] | None = None
         self._begun_at = 0.0
@@ -67,16 +71,19 @@ class Exposition:
     async def _written(self) -> bytes:
         ready = await self._unready() is None
         events = await self._events.upto_now()
-        surveys = self._survey()
+        surveys, webhooks = self._survey(), self._notifier.survey()
         # In a thread: hundreds of nodes take a while, and a failover does not wait for them.
-        return await asyncio.to_thread(self._page, surveys, events, ready=ready)
+        return await asyncio.to_thread(self._page, surveys, events, webhooks, ready=ready)
 
-    def _page(self, surveys: Sequence[SetSurvey], events: "EventTally", *, ready: bool) -> bytes:
+    def _page(
+        self, surveys: Sequence[SetSurvey], events: "EventTally", webhooks: WebhookSurvey, *, ready: bool
+    ) -> bytes:
         page = _Page()
         _write_nodes(page, surveys)
         _write_sets(page, surveys)
         _write_links(page, surveys)
         _write_events(page, events)
+        _write_webhooks(page, webhooks, self._clock.wall())
         page.family("memstored_ready", "1 while the service can work, as /readyz says.", "gauge")
         page.sample("memstored_ready", "", float(ready))
         page.family("memstored_build_info", "The version of the service.", "gauge")
@@ -233,3 +240,13 @@ def _write_events(page: _Page, events: EventTally) -> None:
     page.family("memstored_events_total", "Events since the service began (API.md 10).", "counter")
     for (name, outcome), count in events.items():
         page.sample("memstored_events_total", _labels(name=name, outcome=outcome), count)
+
+
+def _write_webhooks(page: _Page, webhooks: WebhookSurvey, now: float) -> None:
+    page.family("memstored_webhooks", "Webhooks of projects by state.", "gauge")
+    for state, count in webhooks.by_state.items():
+        page.sample("memstored_webhooks", _labels(state=state), count)
+    name = "memstored_webhook_lag_seconds"
+    since = webhooks.waiting_since
+    page.family(name, "Age of the oldest event that is to be sent to an enabled webhook.", "gauge")
+    page.sample(name, "", 0.0 if since is None else max(now - since, 0.0))

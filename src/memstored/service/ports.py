@@ -4,10 +4,11 @@ from typing import Protocol
 
 from memstored.domain.backup import Progress
 from memstored.domain.facts import SetFacts
+from memstored.domain.webhook import WebhookSurvey
 from memstored.domain.words import AuthorityId, BackupId, SetId
 from memstored.store.authorities import Told
 
-__all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Sequence"]
+__all__ = ["Authorities", "Control", "Keeper", "KeyMaker", "Notifier", "Sequence"]
 
 
 class Control(Protocol):
@@ -66,4 +67,16 @@ class KeyMaker(Protocol):
 
     async def made(self) -> None:
         """Return once there is a key: at once, but for the first moments of a new service."""
+        ...
+
+
+class Notifier(Protocol):
+    """Sends the events of projects to their webhooks."""
+
+    def wake(self, project_id: str) -> None:
+        """A project's webhook was written: look at it now."""
+        ...
+
+    def survey(self) -> WebhookSurvey:
+        """What there is to say of all webhooks, as they were last seen; nothing is asked of the store."""
         ...

@@ -15,6 +15,7 @@ from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
 from memstored.service.readiness import Unready
 from memstored.service.sets import SetService
+from memstored.service.webhooks import WebhookService
 from memstored.telemetry.measures import Measures
 
 __all__ = ["Services"]
@@ -36,6 +37,7 @@ class Services:
     catalogue: CatalogueService
     parameter_groups: ParameterGroupService
     passwords: PasswordService
+    webhooks: WebhookService
     gatekeeper: Gatekeeper
     issuer: EmbeddedIssuer | None
     credentials: CredentialService | None

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from memstored.store import migrations, sqlite
 from memstored.store.errors import SchemaTooNew, StoreTrouble, Superseded
 
-__all__ = ["Database", "SchemaTooNew", "StoreTrouble", "fetch"]
+__all__ = ["Database", "SchemaTooNew", "StoreTrouble", "announce", "fetch"]
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
@@ -35,6 +35,9 @@ PROBE = 1.0
 Observer = Callable[[str, float, bool], None]
 """Told of every transaction: `read` or `write`, the seconds it took with the wait for its turn, and whether
 it was refused."""
+Listener = Callable[[str], None]
+"""Told of every project that has new events once they are committed; called in the writer's thread."""
+_NEWS = "projects with new events"
 Guard = Callable[[Connection], None]
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
 
@@ -50,6 +53,7 @@ class Database:
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
         self._observer: Observer | None = None
+        self._listener: Listener | None = None
         self._guard: Guard | None = None
         self._lost: Callable[[str], None] | None = None
 
@@ -62,6 +66,10 @@ class Database:
     def observe(self, observer: Observer) -> None:
         """Tell it of every transaction from now on."""
         self._observer = observer
+
+    def listen(self, listener: Listener) -> None:
+        """Tell it of new events from now on."""
+        self._listener = listener
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -124,7 +132,7 @@ class Database:
     ) -> Outcome:
         until = time.monotonic() + (sqlite.BUSY_TIMEOUT if patience is None else patience)
         outcome: Future[Outcome] = Future()
-        job = partial(_fulfil, outcome, partial(_record, self._writing, work, until, self._guard))
+        job = partial(_fulfil, outcome, partial(self._record, work, until))
         self._waiting.put(_Turn(rank, next(self._numbers), job))
         self._writer.submit(self._serve_next)
         running = asyncio.wrap_future(outcome)
@@ -137,6 +145,21 @@ class Database:
         except asyncio.CancelledError:
             await asyncio.wait([running])
             raise
+
+    def _record(self, work: Callable[[Connection], Outcome], until: float) -> Outcome:
+        """Run a transaction that waits for other processes until then (monotonic seconds)."""
+        news: set[str] = set()
+        with _translated(), self._writing.connect() as connection:
+            sqlite.wait_at_most(connection, until - time.monotonic())
+            connection.info[_NEWS] = news
+            with connection.begin():
+                if self._guard is not None:
+                    self._guard(connection)
+                outcome = work(connection)
+        if self._listener is not None:
+            for project_id in news:
+                self._listener(project_id)
+        return outcome
 
     def _serve_next(self) -> None:
         """Called in the writer's thread, once for each that waits: the most urgent is next."""
@@ -190,6 +213,11 @@ def _fulfil(outcome: Future[Outcome], transaction: Callable[[], Outcome]) -> Non
         outcome.set_exception(fault)
 
 
+def announce(connection: Connection, project_id: str) -> None:
+    """Tell of new events of a project when, and only if, the transaction is committed."""
+    connection.info[_NEWS].add(project_id)
+
+
 def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
     """The rows that a query finds, each by the names of its columns."""
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -198,18 +226,6 @@ def fetch(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[dict[
 def _transact(engine: Engine, work: Callable[[Connection], Outcome]) -> Outcome:
     with _translated(), engine.begin() as connection:
         return work(connection)
-
-
-def _record(
-    engine: Engine, work: Callable[[Connection], Outcome], until: float, guard: Guard | None
-) -> Outcome:
-    """Run a transaction that waits for other processes until then (monotonic seconds)."""
-    with _translated(), engine.connect() as connection:
-        sqlite.wait_at_most(connection, until - time.monotonic())
-        with connection.begin():
-            if guard is not None:
-                guard(connection)
-            return work(connection)
 
 
 def _prove_writable(connection: Connection) -> None:

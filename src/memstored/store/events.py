@@ -15,7 +15,7 @@ from memstored.domain.clock import Clock
 from memstored.domain.model import EventDraft
 from memstored.domain.words import EventName, Outcome
 from memstored.store.codec import plain, restore
-from memstored.store.database import Database, fetch
+from memstored.store.database import Database, announce, fetch
 from memstored.store.errors import MarkerUnknown
 from memstored.store.paging import Page
 from memstored.store.tables import events
@@ -76,6 +76,13 @@ class EventRepository:
         """
         return await self._database.read(_tally, after)
 
+    async def following(self, project_id: str, after: int, limit: int) -> list[tuple[int, Event]]:
+        """A project's events after that place, with their own, in the order of writing.
+
+        What is written later has a later place: writers take turns, so none is passed over that comes late.
+        """
+        return await self._database.read(_following, project_id, after, limit)
+
     async def page(
         self,
         project_id: str,
@@ -121,6 +128,7 @@ def write_events(
         written.append(_event(resource, draft, cause, now))
     if written:
         connection.execute(insert(events), [plain(event) for event in written])
+        announce(connection, resource.project_id)
 
 
 def _cause(
@@ -154,6 +162,16 @@ def _event(resource: Resource, draft: EventDraft, cause: str | None, now: float)
 
 def _last_sequence(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.sequence))).scalar_one() or 0
+
+
+def _following(connection: Connection, project_id: str, after: int, limit: int) -> list[tuple[int, Event]]:
+    query = (
+        select(events)
+        .where(events.c.project_id == project_id, events.c.sequence > after)
+        .order_by(events.c.sequence)
+        .limit(limit)
+    )
+    return [(row["sequence"], restore(Event, row)) for row in fetch(connection, query)]
 
 
 def _tally(connection: Connection, after: int) -> tuple[int, dict[tuple[str, str], int]]:

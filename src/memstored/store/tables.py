@@ -40,6 +40,7 @@ __all__ = [
     "password_keys",
     "set_secrets",
     "tokens",
+    "webhooks",
 ]
 
 metadata = MetaData(
@@ -321,4 +322,24 @@ tokens = Table(
     _must("issued_at", Double),
     Column("expires_at", Double, nullable=False, index=True),
     Index(None, "credential_id"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("project_id", String(255), primary_key=True),
+    _must("id", String(36)),
+    _must("url", Text),
+    _must("event_names", _JSON),
+    # The sequence of the last event that is done with, and of the last one that is being sent.
+    _must("position", BigInteger),
+    _may("sending", BigInteger),
+    _may("failing", _JSON),
+    _may("disabled", _JSON),
+    _may("delivered_at", Double),
+    _must("created_at", Double),
+    _must("updated_at", Double),
+    # What messages are signed with, sealed.
+    _must("sealed", Text),
+    _must("revision", BigInteger),
 )

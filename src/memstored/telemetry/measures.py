@@ -51,6 +51,12 @@ class Measures:
             "memstored_backup_bytes", "Bytes of backups that were made.", registry=self._registry
         )
         self._backup = self._histogram("backup_seconds", "Making a backup.", _BACKUP)
+        self._notification = self._histogram(
+            "webhook_delivery_seconds",
+            "Attempts to send events to a webhook, by how they ended.",
+            _MOMENTS,
+            "outcome",
+        )
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"memstored_{name}", text, labels, buckets=buckets, registry=self._registry)
@@ -85,6 +91,10 @@ class Measures:
         """A backup of `size` bytes was made."""
         self._backup_bytes.inc(size)
         self._backup.observe(seconds)
+
+    def notified(self, outcome: str, seconds: float) -> None:
+        """An attempt to send events to a webhook ended so (a word of `domain.webhook.Verdict`)."""
+        self._notification.labels(outcome).observe(seconds)
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""

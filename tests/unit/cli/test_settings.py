@@ -13,7 +13,10 @@ from memstored.domain.settings import (
     ObjectSettings,
     Settings,
     UserSettings,
+    WebhookSettings,
 )
+
+NETWORKS = 'must be a list of networks like "10.1.0.0/16", without bits of a host.'
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -58,6 +61,27 @@ def test_folders_with_engines_are_read(tmp_path: Path) -> None:
     assert Settings().engines.folders == ()
 
 
+def test_where_webhooks_may_lead_can_be_set(tmp_path: Path) -> None:
+    """Every setting of the section is read; nothing but public addresses if nothing is said."""
+    text = """
+        [webhook]
+        allow = ["10.1.0.0/16", "fd00::/8"]
+        http = true
+        ca_file = "/etc/memstored/receivers.pem"
+        give_up_after = 3600
+    """
+
+    settings = read_settings(_file(tmp_path, text)).webhook
+
+    assert settings == WebhookSettings(
+        allow=("10.1.0.0/16", "fd00::/8"),
+        http=True,
+        ca_file="/etc/memstored/receivers.pem",
+        give_up_after=3600.0,
+    )
+    assert (read_settings(None).webhook.allow, read_settings(None).webhook.http) == ((), False)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -74,6 +98,14 @@ def test_folders_with_engines_are_read(tmp_path: Path) -> None:
         ("[objects]\ntimeout = 0", "objects.timeout must be a number of seconds above 0."),
         ("[user]\npassword_key_period = 60", "user.password_key_period must be at least a day (86400 s)."),
         ("objects = 1", "objects must be a table."),
+        ("[webhook]\nallow = 1", f"webhook.allow {NETWORKS}"),
+        ('[webhook]\nallow = "10.0.0.0/8"', f"webhook.allow {NETWORKS}"),
+        ('[webhook]\nallow = ["10.0.0.1/8"]', f"webhook.allow {NETWORKS}"),
+        ('[webhook]\nallow = ["receiver.example"]', f"webhook.allow {NETWORKS}"),
+        ("[webhook]\nallow = [1]", f"webhook.allow {NETWORKS}"),
+        ('[webhook]\nhttp = "yes"', "webhook.http must be true or false."),
+        ("[webhook]\nca_file = 1", "webhook.ca_file must be a string that is not empty."),
+        ("[webhook]\ngive_up_after = 0", "webhook.give_up_after must be a number of seconds above 0."),
     ],
 )
 def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, reason: str) -> None:

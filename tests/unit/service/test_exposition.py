@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from memstored.domain.figures import FIGURES, Info
 from memstored.domain.model import InstanceSet, Node
 from memstored.domain.survey import LinkState, NodeSurvey, SetSurvey
+from memstored.domain.webhook import Verdict, WebhookSurvey
 from memstored.domain.words import NodeId, NodeState, Role, SetId, SetState
 from memstored.service.exposition import Exposition
 from memstored.service.readiness import Unready
@@ -64,8 +65,8 @@ class Clock:
         self.now = 100.0
 
     def wall(self) -> float:
-        """Not asked for."""
-        raise AssertionError
+        """Seconds since 1970, not those of the other reading."""
+        return self.now + 1000.0
 
     def monotonic(self) -> float:
         """What it was set to."""
@@ -98,13 +99,19 @@ class Ground:
         self.clock, self.events, self.measures = Clock(), Events(), Measures()
         self.surveys: list[SetSurvey] = []
         self.why: Unready | None = None
+        self.webhooks = WebhookSurvey(by_state={"working": 2, "failing": 1}, waiting_since=None)
         self.page = Exposition(
             measures=self.measures,
             survey=lambda: self.surveys,
             events=self.events,  # type: ignore[arg-type]  # the two methods that are used
             unready=self._unready,
+            notifier=self,  # type: ignore[arg-type]  # the one method that is used
             clock=self.clock,
         )
+
+    def survey(self) -> WebhookSurvey:
+        """What is seen of webhooks."""
+        return self.webhooks
 
     async def _unready(self) -> Unready | None:
         return self.why
@@ -240,6 +247,18 @@ async def test_a_store_that_is_away_keeps_nobody_from_looking(ground: Ground) ->
     assert back["memstored_events_total", word] == 1
 
 
+async def test_webhooks_are_told_by_state_with_what_waits_longest(ground: Ground) -> None:
+    """Of all projects together, so that there are never more series."""
+    none = await ground.samples()
+    ground.webhooks = replace(ground.webhooks, waiting_since=ground.clock.wall() - 50)
+
+    samples = await ground.samples()
+
+    assert samples["memstored_webhooks", frozenset({("state", "failing")})] == 1
+    assert none["memstored_webhook_lag_seconds", frozenset()] == 0
+    assert samples["memstored_webhook_lag_seconds", frozenset()] == 60
+
+
 async def test_many_who_ask_at_once_cost_one_page(ground: Ground) -> None:
     """It is made anew after a second at the earliest."""
     first = await ground.page.text()
@@ -259,6 +278,7 @@ async def test_what_the_service_measures_is_there(ground: Ground) -> None:
     ground.measures.transacted("write", 0.003, True)
     ground.measures.answered("GET", None, 404, 0.001)
     ground.measures.backed_up(1024, 2.0)
+    ground.measures.notified(Verdict.REFUSED, 0.2)
 
     samples = await ground.samples()
 
@@ -267,5 +287,7 @@ async def test_what_the_service_measures_is_there(ground: Ground) -> None:
     assert samples["memstored_store_seconds_count", frozenset({("kind", "write")})] == 1
     assert samples["memstored_store_troubles_total", frozenset()] == 1
     assert samples["memstored_http_request_seconds_count", unrouted] == 1
+    refused = frozenset({("outcome", "refused")})
+    assert samples["memstored_webhook_delivery_seconds_count", refused] == 1
     assert samples["memstored_backup_bytes_total", frozenset()] == 1024
     assert not [name for name, _ in samples if name.endswith("_created")]

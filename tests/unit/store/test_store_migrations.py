@@ -10,13 +10,16 @@ from alembic.migration import MigrationContext
 from samples import PROJECT, StillClock
 from sqlalchemy import Connection, text
 
+from memstored.domain.model import Setting
 from memstored.domain.words import UseKind
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import SchemaTooNew
+from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 from memstored.store.tables import metadata
+from memstored.store.webhooks import WebhookRepository
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -73,6 +76,20 @@ async def test_backups_are_brought_forward(url: str, tmp_path: Path) -> None:
         assert marked is not None
         assert marked.source is not None
         assert (marked.backup, marked.source.backup_id) == (kept.id, kept.id)
+    finally:
+        await database.close()
+
+
+async def test_groups_are_brought_forward(url: str, tmp_path: Path) -> None:
+    """With their values; there is no webhook yet."""
+    _load(SCHEMAS / "0003.sql", tmp_path / "memstored.db")
+
+    database = await Database.open(url)
+    try:
+        [group] = await ParameterGroupRepository(database, StillClock()).of_project(PROJECT)
+        assert (group.name, group.version) == ("slow", 1)
+        assert group.settings == (Setting(name="timeout", value="300"),)
+        assert await WebhookRepository(database, StillClock(), Cipher("A" * 43 + "=")).projects() == []
     finally:
         await database.close()
 
