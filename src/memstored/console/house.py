@@ -29,6 +29,7 @@ from memstored.console.pages import (
     set_group,
     sets,
     signing,
+    webhook,
 )
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
@@ -42,6 +43,7 @@ _GROUPS: Sequence[PageGroup] = (
     set_group.group,
     events.group,
     project.group,
+    webhook.group,
     credentials.group,
     signing.group,
 )

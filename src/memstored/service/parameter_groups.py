@@ -223,7 +223,7 @@ class ParameterGroupService:
         async def attempt() -> GroupId:
             group = await self._require_custom(caller, group_id)
             if seen not in (None, group.version):
-                message = f"{group.name} was changed in between; it is at version {group.version} now."
+                message = f"{group.name} is at version {group.version} by now; look at it and decide anew."
                 raise Conflict(message, code="parameter_group_changed")
             change, _ = await self._judged(caller, group, await judge(group))
             if change.events:

@@ -8,6 +8,7 @@ from memstored.api.body import form, without_nulls
 from memstored.api.caller import check_admin, project_of
 from memstored.api.schemas.credentials import CreateCredential
 from memstored.api.schemas.forms import QueryForm
+from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.pages.project import group as project
@@ -40,11 +41,9 @@ async def list_credentials(visit: Visit) -> Response:
     return await _list(visit)
 
 
-async def _list(visit: Visit, refused: Fault | None = None) -> Response:
+async def _list(visit: Visit, refusal: Refusal = NOTHING_REFUSED) -> Response:
     found = await _service(visit).all()
-    if refused is not None:
-        return visit.refused("credentials/list.html", refused, credentials=found)
-    return visit.page("credentials/list.html", credentials=found)
+    return visit.page("credentials/list.html", status=refusal.status, refusal=refusal, credentials=found)
 
 
 @group.get("/credentials/new", name="new_credential")
@@ -52,20 +51,20 @@ async def new_credential(visit: Visit) -> Response:
     """The form for a credential: of a new user, or one in the place of another, of the same user."""
     service, like = _service(visit), visit.query(NewQuery).like
     old = await service.show(like) if like else None
-    return _form(visit, old=old)
+    return _form(visit, old)
 
 
-def _form(visit: Visit, *, old: Credential | None = None, refused: Fault | None = None) -> Response:
-    values: dict[str, object] = {
-        "old": old,
-        "roles": ROLES,
-        "own_project": project_of(visit.caller),
+def _form(visit: Visit, old: Credential | None, refusal: Refusal = NOTHING_REFUSED) -> Response:
+    return visit.page(
+        "credentials/new.html",
+        status=refusal.status,
+        refusal=refusal,
+        old=old,
+        roles=ROLES,
+        own_project=project_of(visit.caller),
         # A form that is sent again makes no second credential: a user has each name once.
-        "user_id": old.user_id if old else visit.posted.text("userId") or secrets.token_hex(16),
-    }
-    if refused is not None:
-        return visit.refused("credentials/new.html", refused, **values)
-    return visit.page("credentials/new.html", **values)
+        user_id=old.user_id if old else visit.posted.text("userId") or secrets.token_hex(16),
+    )
 
 
 @group.post("/credentials", name="create_credential")
@@ -78,7 +77,7 @@ async def create_credential(visit: Visit) -> Response:
         wanted = form(CreateCredential, without_nulls({**document, "roles": posted.all("roles")}))
         made = await service.create(visit.caller, wanted.order(project_of(visit.caller)))
     except Fault as fault:
-        return _form(visit, old=old, refused=fault)
+        return _form(visit, old, refusal_of(fault))
     return visit.page("credentials/made.html", status=201, made=made, old=old)
 
 
@@ -96,7 +95,7 @@ async def delete_credential(visit: Visit, credential_id: str) -> Response:
     except NotFound:
         raise
     except Fault as fault:
-        return await _list(visit, fault)
+        return await _list(visit, refusal_of(fault))
     return visit.redirect("credentials", notice="credential_deleted")
 
 

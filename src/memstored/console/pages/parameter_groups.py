@@ -16,6 +16,7 @@ from memstored.api.reading import read_change, read_whole
 from memstored.api.schemas.forms import QueryForm
 from memstored.api.schemas.parameter_groups import GROUP_FIXED, ChangeGroup, CreateGroup, GroupQuery
 from memstored.console.feed import Parts, Topic
+from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.visit import Visit
@@ -119,24 +120,24 @@ async def show_group(visit: Visit, group_id: str) -> Response:
     return await show(visit, group_id)
 
 
-async def show(visit: Visit, group_id: str, refused: Fault | None = None) -> Response:
+async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) -> Response:
     """The page of a group; with what was refused of a form of it."""
     services, caller = visit.services, visit.caller
     view = await services.parameter_groups.show(caller, group_id)
-    query = visit.query(ParameterQuery) if refused is None else ParameterQuery()
+    query = ParameterQuery() if refusal else visit.query(ParameterQuery)
     events = await services.sets.events(caller, EventFilter(limit=EVENTS, resource_id=view.group.id))
-    values = {
-        "view": view,
-        "base": await _base(visit, view),
-        "linked": view.linked,
-        "query": query,
-        "parameters": [it for it in view.parameters if query.shows(it)],
-        "others": await _others(visit, view),
-        "events": events.rows,
-    }
-    if refused is not None:
-        return visit.refused("parameter_groups/group.html", refused, **values)
-    return visit.page("parameter_groups/group.html", **values)
+    return visit.page(
+        "parameter_groups/group.html",
+        status=refusal.status,
+        refusal=refusal,
+        view=view,
+        base=await _base(visit, view),
+        linked=view.linked,
+        query=query,
+        parameters=[it for it in view.parameters if query.shows(it)],
+        others=await _others(visit, view),
+        events=events.rows,
+    )
 
 
 @group.get("/parameter-groups-live/{group_id}", name="parameter_group_live")
@@ -164,7 +165,7 @@ async def describe_group(visit: Visit, group_id: str) -> Response:
     try:
         await groups.change(visit.caller, group_id, reading.form.wishes(), reading.misread)
     except Fault as fault:
-        return await show(visit, group_id, fault)
+        return await show(visit, group_id, refusal_of(fault))
     return visit.redirect("parameter_group", notice="group_described", group_id=group_id)
 
 
@@ -174,7 +175,7 @@ async def delete_group(visit: Visit, group_id: str) -> Response:
     try:
         await visit.services.parameter_groups.delete(visit.caller, group_id)
     except Fault as fault:
-        return await show(visit, group_id, fault)
+        return await show(visit, group_id, refusal_of(fault))
     return visit.redirect("parameter_groups", notice="group_deleted")
 
 
@@ -190,19 +191,23 @@ async def retry_set(visit: Visit, group_id: str, set_id: str) -> Response:
     try:
         await visit.services.parameter_groups.retry(visit.caller, group_id, set_id)
     except Fault as fault:
-        return await _stuck(visit, group_id, set_id, fault)
+        return await _stuck(visit, group_id, set_id, refusal_of(fault))
     return visit.redirect("parameter_group", notice="tried_again", group_id=group_id)
 
 
-async def _stuck(visit: Visit, group_id: str, set_id: str, refused: Fault | None = None) -> Response:
+async def _stuck(visit: Visit, group_id: str, set_id: str, refusal: Refusal = NOTHING_REFUSED) -> Response:
     view = await visit.services.parameter_groups.show(visit.caller, group_id)
     row = next((it for it in view.linked if it.set.id == set_id), None)
     if row is None:
         raise NotFound("There is no such instance set with this parameter group.")
-    template, stuck = "parameter_groups/stuck.html", row.progress.status in _STUCK
-    if refused is not None:
-        return visit.refused(template, refused, view=view, row=row, stuck=stuck)
-    return visit.page(template, view=view, row=row, stuck=stuck)
+    return visit.page(
+        "parameter_groups/stuck.html",
+        status=refusal.status,
+        refusal=refusal,
+        view=view,
+        row=row,
+        stuck=row.progress.status in _STUCK,
+    )
 
 
 @group.get("/parameter-groups/{group_id}/give", name="give_parameter_group")

@@ -82,12 +82,15 @@ async def edit_again(visit: Visit, group_id: str) -> Response:
     return await _edit(visit, group_id)
 
 
-async def _edit(visit: Visit, group_id: str, fault: Fault | None = None) -> Response:
+async def _edit(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) -> Response:
     view = await visit.services.parameter_groups.show(visit.caller, group_id)
-    values = {"view": view, "fields": _fields(view, visit.posted)}
-    if fault is not None:
-        return visit.refused("parameter_groups/edit.html", fault, **values)
-    return visit.page("parameter_groups/edit.html", **values)
+    return visit.page(
+        "parameter_groups/edit.html",
+        status=refusal.status,
+        refusal=refusal,
+        view=view,
+        fields=_fields(view, visit.posted),
+    )
 
 
 def _fields(view: GroupView, posted: Posted) -> list[Field]:
@@ -149,7 +152,7 @@ async def _review_change(visit: Visit, group_id: str, refusal: Refusal = NOTHING
     try:
         preview = await _preview_change(visit, group_id, wanted)
     except Fault as fault:
-        return await _edit(visit, group_id, fault)
+        return await _edit(visit, group_id, refusal_of(fault))
     fields = {f"{VALUE}{name}": value for name, value in wanted.items()}
     fields |= {f"{WAS}{name}": was[name] for name in wanted if name in was}
     return _review(visit, preview, Step(action="apply_values", fields=fields), refusal)
@@ -181,7 +184,7 @@ async def _review_reset(
             visit.caller, group_id, reading.form.names, reading.misread
         )
     except Fault as fault:
-        return await show(visit, group_id, fault)
+        return await show(visit, group_id, refusal_of(fault))
     return _review(visit, preview, Step(action="apply_reset", fields={"names": " ".join(names)}), refusal)
 
 
@@ -195,7 +198,7 @@ async def _review_rollback(visit: Visit, group_id: str, refusal: Refusal = NOTHI
     try:
         preview = await visit.services.parameter_groups.preview_rollback(visit.caller, group_id)
     except Fault as fault:
-        return await show(visit, group_id, fault)
+        return await show(visit, group_id, refusal_of(fault))
     return _review(visit, preview, Step(action="apply_rollback", fields={}), refusal)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from memstored.api.caller import check_admin, project_of
+from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.visit import Visit
@@ -82,12 +83,15 @@ async def show_authorities(visit: Visit) -> Response:
     return await _authorities(visit)
 
 
-async def _authorities(visit: Visit, refused: Fault | None = None) -> Response:
+async def _authorities(visit: Visit, refusal: Refusal = NOTHING_REFUSED) -> Response:
     bundle = await visit.services.authorities.bundle()
-    values: dict[str, object] = {"bundle": bundle, "authorities": read_bundle(bundle)}
-    if refused is not None:
-        return visit.refused("project/authorities.html", refused, **values)
-    return visit.page("project/authorities.html", **values)
+    return visit.page(
+        "project/authorities.html",
+        status=refusal.status,
+        refusal=refusal,
+        bundle=bundle,
+        authorities=read_bundle(bundle),
+    )
 
 
 @group.get("/authorities/memstored-ca.pem", name="authorities_file")
@@ -105,5 +109,5 @@ async def renew_authority(visit: Visit) -> Response:
     try:
         await visit.services.authorities.renew(visit.caller)
     except Fault as fault:
-        return await _authorities(visit, fault)
+        return await _authorities(visit, refusal_of(fault))
     return visit.redirect("authorities", notice="authority_renewed")
