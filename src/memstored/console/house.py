@@ -23,9 +23,12 @@ from memstored.console.group import PLACE, PageGroup
 from memstored.console.pages import (
     credentials,
     events,
+    one_set,
     parameter_groups,
     parameter_values,
     project,
+    set_changes,
+    set_charts,
     set_group,
     sets,
     signing,
@@ -38,9 +41,12 @@ __all__ = ["Console", "install"]
 
 _GROUPS: Sequence[PageGroup] = (
     sets.group,
+    one_set.group,
+    set_charts.group,
+    set_changes.group,
+    set_group.group,
     parameter_groups.group,
     parameter_values.group,
-    set_group.group,
     events.group,
     project.group,
     webhook.group,

@@ -9,7 +9,7 @@ FOLDER = files("memstored.console") / "assets"
 
 
 def test_scripts_are_as_they_were_published() -> None:
-    """Every script of others is one of those that are recorded, byte for byte; its licence lies beside it."""
+    """Every script of others is one that is recorded, byte for byte, and has its licence beside it."""
     scripts = {
         file.name: sha256(file.read_bytes()).hexdigest()
         for file in FOLDER.iterdir()
