@@ -267,7 +267,9 @@ async def test_passwords_must_agree(api: Api, member: Browser) -> None:
     none = await sent(member, **{"user.name": "app"})
 
     assert "Give the same password twice." in text_of(differing)
-    assert "1 to 128 bytes" in text_of(too_long)
+    assert "1 to 128 bytes; this one has 129" in text_of(too_long)
+    assert "Give the password of the user, twice." in text_of(none)
+    assert "SHA-256 of the password as" not in text_of(none)
     assert {answer.status_code for answer in (differing, too_long, alone, none)} == {400}
     assert (await api.get("/v1/instance-sets")).json()["size"] == 0
 
