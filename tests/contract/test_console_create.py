@@ -91,7 +91,7 @@ async def test_a_form_orders_a_set(api: Api, member: Browser) -> None:
     made = await only_set(api)
     assert (answer.status_code, answer.headers["location"]) == (
         303,
-        f"./sets/{made['objectId']}?notice=set_ordered",
+        f"./sets/{made['objectId']}/?notice=set_ordered",
     )
     assert (made["instanceSetName"], made["replicas"], made["version"]) == ("orders", 2, "7.0.15")
     assert (made["tlsEnabled"], made["recoveryEnabled"]) == (True, True)
@@ -267,7 +267,9 @@ async def test_passwords_must_agree(api: Api, member: Browser) -> None:
     none = await sent(member, **{"user.name": "app"})
 
     assert "Give the same password twice." in text_of(differing)
-    assert "1 to 128 bytes" in text_of(too_long)
+    assert "1 to 128 bytes; this one has 129" in text_of(too_long)
+    assert "Give the password of the user, twice." in text_of(none)
+    assert "SHA-256 of the password as" not in text_of(none)
     assert {answer.status_code for answer in (differing, too_long, alone, none)} == {400}
     assert (await api.get("/v1/instance-sets")).json()["size"] == 0
 
@@ -396,7 +398,11 @@ async def test_without_an_engine_there_is_nothing_to_fill_in(api: Api, member: B
     bare = replace(services.catalogue, engines=list)
     api.app.state.services = replace(services, catalogue=bare)
 
-    pages = [await member.get("create-set"), *[await member.send("sets", path, fields()) for path in PATHS]]
+    pages = [
+        await member.get("create-set"),
+        await member.send("sets", "create-set-check", fields()),
+        await member.send("sets", "create-set-refresh", fields()),
+    ]
 
     assert {page.status_code for page in pages} == {400}
     assert all("There is no Redis here" in text_of(page) for page in pages)

@@ -108,8 +108,7 @@ def _fields(posted: Posted) -> list[str]:
 
 async def _order(visit: Visit) -> Reading[CreateSet]:
     """What was filled in, with the password as the API takes it."""
-    clear = visit.posted.exact(PASSWORD)
-    password, fault = await _sealed(visit, clear) if clear else (None, None)
+    password, fault = await _password(visit)
     document = document_of(visit.posted, project_of(visit.caller), password)
     reading = read_creation(CreateSet, document, CREATION_STAND_IN)
     if fault is None:
@@ -120,8 +119,13 @@ async def _order(visit: Visit) -> Reading[CreateSet]:
     return replace(reading, misread=misread)
 
 
-async def _sealed(visit: Visit, clear: str) -> tuple[str, Detail | None]:
-    """The password as the API takes it, or a stand-in and what is wrong with it."""
+async def _password(visit: Visit) -> tuple[str | None, Detail | None]:
+    """The password as the API takes it, if there is one; or a stand-in and what is wrong with it."""
+    clear = visit.posted.exact(PASSWORD)
+    if clear is None and visit.posted.text("user.name") is None:
+        return None, None
+    if clear is None:
+        return _STAND_IN, Detail(PASSWORD, "password_missing", "Give the password of the user, twice.")
     if clear != visit.posted.exact(AGAIN):
         return _STAND_IN, Detail(AGAIN, "passwords_differ", "Give the same password twice.")
     try:
