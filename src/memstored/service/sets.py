@@ -16,6 +16,7 @@ from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet, Node, Operation
+from memstored.domain.outlook import Outlook, outlook
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
 from memstored.domain.requests.certificates import renew_certificates
@@ -239,6 +240,17 @@ class SetService:
         if wanted is not None:
             self._sequence.wake()
         return changed
+
+    async def preview_group(self, caller: Caller, set_id: str, group_id: str) -> Outlook:
+        """What giving a set this parameter group will do; raises what `update` would. Nothing is recorded."""
+        before, wishes = await self.get(caller, set_id), Wishes(parameter_group_id=group_id)
+        group = await self._groups.find(before.project_id, group_id)
+        custom = group if isinstance(group, ParameterGroup) else None
+        used, catalogue = await self._used(before, group), self._catalogue.catalogue
+        update(before, wishes, self._call(caller), catalogue, Misread(), custom=custom, used=used)
+        present = configured(before).values.settings
+        after = values_of(group) if group else configured(before).values
+        return outlook(family_of(before.version), present, after, [before], used)
 
     async def _used(self, instance_set: InstanceSet, group: AnyGroup | None) -> Used:
         """What the set's data takes, if this group would leave it less memory than it has now."""
