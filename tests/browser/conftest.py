@@ -13,17 +13,37 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 pytest.register_assert_rewrite(
-    "accessibility", "live_backup", "live_set", "service_fixtures", "service_process", "signing"
+    "accessibility",
+    "guarded_set",
+    "live_backup",
+    "live_set",
+    "service_fixtures",
+    "service_process",
+    "signing",
 )
 for folder in ("faults", "redis"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
 from accessibility import DESK  # noqa: E402 - found only now
-from service_fixtures import house, service  # noqa: E402 - found only now
+from service_fixtures import (  # noqa: E402 - found only now
+    house,
+    old_house,
+    old_service,
+    service,
+)
 from service_process import ServiceProcess  # noqa: E402 - found only now
 from signing import sign_in  # noqa: E402 - found only now
 
-__all__ = ["browser", "house", "page", "pytest_collection_modifyitems", "service", "signed_in"]
+__all__ = [
+    "browser",
+    "house",
+    "old_house",
+    "old_service",
+    "page",
+    "pytest_collection_modifyitems",
+    "service",
+    "signed_in",
+]
 
 PROGRAM = shutil.which("chromium")
 ARGUMENTS = (

@@ -101,9 +101,9 @@ class Stage:
             made.patch("/recovery", enabled=recovery)
 
     def have_none(self) -> None:
-        """See to there being no set."""
+        """See to there being no set, and no group."""
         self.service.clear()
-        self.set_ = None
+        self.set_, self.group = None, None
 
     def order(self, nodes: int, **changes: Any) -> None:  # noqa: ANN401 - any JSON
         """Ask for a set; whether there was an answer or not, it is known by its name."""

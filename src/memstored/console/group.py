@@ -42,12 +42,14 @@ _Decorator = Callable[[Page], Page]
 class PageGroup:
     """Pages that belong together.
 
-    `title` (English, for `_`) and `home` (the name of a page) are what the navigation has of it, if anything.
+    `title` (English, for `_`) and `home` (the name of a page) are what the navigation has of it, if anything;
+    one that has no place there of its own may lie `within` another.
     `notices` are the texts (English, for `_`) that its pages redirect with, by code.
     """
 
     title: str | None = None
     home: str | None = None
+    within: "PageGroup | None" = None
     notices: Mapping[str, str] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
 

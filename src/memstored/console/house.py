@@ -20,13 +20,19 @@ from memstored.console.assets import asset
 from memstored.console.faults import fault_page
 from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
-from memstored.console.pages import sets, signing
+from memstored.console.pages import one_set, set_changes, set_charts, sets, signing
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
 
 __all__ = ["Console", "install"]
 
-_GROUPS: Sequence[PageGroup] = (sets.group, signing.group)
+_GROUPS: Sequence[PageGroup] = (
+    sets.group,
+    one_set.group,
+    set_charts.group,
+    set_changes.group,
+    signing.group,
+)
 """Every group of pages, in the order of the navigation."""
 
 _HEADERS: Mapping[str, str] = {

@@ -6,13 +6,16 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from memstored.console import charts, wording
 from memstored.console.assets import address_of
-from memstored.console.charts import line
 from memstored.console.states import meaning, tone
 
 __all__ = ["environment", "prepare", "render"]
 
 _STEP = 1024.0
+_MINUTE = 60
+_SHORT = 10.0
+"""Seconds below which hundredths of them are shown."""
 
 
 @cache
@@ -26,8 +29,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(asset=address_of, line=line, meaning=meaning, tone=tone)
-    made.filters.update(size=size, number=number, moment=moment, moment_tag=moment_tag)
+    made.globals.update(asset=address_of, line=charts.line, meaning=meaning, tone=tone)
+    made.globals.update(chart_span=charts.SPAN, chart_height=charts.HEIGHT)
+    made.globals.update(kind=wording.kind, step=wording.step, hindrance=wording.hindrance)
+    made.globals.update(trouble=wording.trouble)
+    made.filters.update(size=size, number=number, moment=moment, moment_tag=moment_tag, took=took)
     return made
 
 
@@ -55,6 +61,17 @@ def size(count: float) -> str:
 def number(value: float) -> str:
     """`1,234`, or `0.5` below ten where it is no integer."""
     return f"{value:.1f}" if abs(value) < 10 and value != round(value) else f"{value:,.0f}"  # noqa: PLR2004 - two digits are enough
+
+
+def took(seconds: float) -> str:
+    """A length of time as people read it: `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.2f} s" if seconds < _SHORT else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if minutes < _MINUTE:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours} h {minutes} min"
 
 
 def moment(seconds: float) -> str:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Router
 
+from memstored.api.caller import strongest_role
 from memstored.api.faults import validation_details
 from memstored.api.gate import state
 from memstored.api.schemas.forms import QueryForm
@@ -24,7 +25,7 @@ from memstored.console.protection import FIELD, form_token
 from memstored.console.rendering import render
 from memstored.console.stream import Stream
 from memstored.domain.errors import Fault, InvalidRequest
-from memstored.identity.protocol import Caller
+from memstored.identity.protocol import Caller, RoleName
 
 if TYPE_CHECKING:
     from memstored.console.group import PageGroup
@@ -98,6 +99,16 @@ class Visit:
     def signed_in(self) -> bool:
         """Whether somebody is."""
         return self._caller is not None
+
+    @property
+    def may_write(self) -> bool:
+        """Whether forms that change something would be taken from this visitor."""
+        return self.signed_in and strongest_role(self.caller) in (RoleName.ADMIN, RoleName.MEMBER)
+
+    @property
+    def section(self) -> "PageGroup | None":
+        """The group that the navigation has for this page."""
+        return self.group and (self.group.within or self.group)
 
     async def identify(self) -> None:
         """Find out who is signed in. Raises `StoreTrouble`."""

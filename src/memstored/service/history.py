@@ -117,6 +117,15 @@ class HistoryService:
             hitrate_percent=series(Column.HITRATE_PERCENT),
         )
 
+    def lags(self, instance_set: InstanceSet) -> Mapping[NodeId, float | None]:
+        """How far the nodes of a set that the caller was given were behind, in seconds, when that was last
+        measured; None where that is too long ago.
+        """
+        now = int(self._clock.wall()) // STEP
+        slots = range(now - FRESH + 1, now + 1)
+        kept = self._past.of(instance_set.id)
+        return {n: Glance.latest(it.ring.read(Column.REPLICATION_LAG, slots, 1)) for n, it in kept.items()}
+
     def _slots(self, since: float | None, step: int) -> range:
         """Whole steps of the window, the one that is not over yet among them."""
         now, width = int(self._clock.wall()) // STEP, step // STEP

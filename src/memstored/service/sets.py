@@ -14,6 +14,7 @@ from memstored.domain.backup import BackupUse
 from memstored.domain.clock import Clock
 from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
+from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet, Node, Operation
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
@@ -355,9 +356,13 @@ class SetService:
         except MarkerUnknown:
             _refuse_marker()
 
+    def seen(self, instance_set: InstanceSet) -> SetFacts:
+        """What is seen of the set's nodes and addresses now; nothing is asked of a node for it."""
+        return self._control.facts(instance_set.id)
+
     def failover_check(self, instance_set: InstanceSet) -> Readiness:
         """Whether the set could fail over now."""
-        return readiness(instance_set, self._control.facts(instance_set.id))
+        return readiness(instance_set, self.seen(instance_set))
 
 
 def _node_of(instance_set: InstanceSet, node_id: str) -> Node:

@@ -9,11 +9,11 @@ FOLDER = files("memstored.console") / "assets"
 
 
 def test_scripts_are_as_they_were_published() -> None:
-    """Every script is one of those that are recorded, byte for byte, and has its licence beside it."""
+    """Every script of others is one that is recorded, byte for byte, and has its licence beside it."""
     scripts = {
         file.name: sha256(file.read_bytes()).hexdigest()
         for file in FOLDER.iterdir()
-        if file.name.endswith(".js")
+        if file.name.endswith(".min.js")
     }
 
     assert scripts == dict(SHA256)
