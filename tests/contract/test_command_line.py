@@ -1,16 +1,19 @@
 """The command line against the whole HTTP house, in a process that has everything but a terminal."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
 from harness import NOW, Api
-from set_calls import OTHER_SUBNET, SUBNET, put, running, stored
+from set_calls import FLAVOR, OTHER_SUBNET, PARAMETERS, SECURITY_GROUP, SUBNET, put, running, stored
 from typed_commands import Run
 
-from memstored.domain.model import InstanceSet
+from browser import Browser
+from memstored.domain.model import BackupSchedule, InstanceSet
 from memstored.domain.words import SetState
 
 
@@ -27,6 +30,38 @@ async def test_a_set_is_ordered_with_what_was_not_said_chosen(run: Run, api: Api
     assert it["backupSchedule"] == {"cron": "* 3 * * *", "retentionLimit": 7}
     assert it["parameterGroup"]["name"] == "Redis.7.0.Default"
     assert len({node.subnet_id for node in made.nodes}) == 3
+
+
+async def test_the_console_shows_the_command_for_its_form(api: Api, run: Run) -> None:
+    """What the form of a new set shows as a command orders that set, wherever its nodes are to be."""
+    browser = Browser(api.http)
+    browser.take(api.tokens["member"])
+    subnets = {"primary.id": SUBNET, "replicas[0].id": SUBNET, "replicas[1].id": OTHER_SUBNET}
+    filled = {
+        "instanceSetName": "orders",
+        "description": 'it\'s "all" $HOME',
+        "version": "6.2.5",
+        "parameterGroupId": PARAMETERS["6.2"],
+        "port": "7000",
+        "flavorId": FLAVOR,
+        "replicas": "3",
+        "securityGroups": SECURITY_GROUP,
+        "backupSchedule.cron": "* 3 * * *",
+        "backupSchedule.retentionLimit": "14",
+        **{f"subnetAssignments[0].{name}": subnet_id for name, subnet_id in subnets.items()},
+    }
+    page = await browser.send("create-set", "create-set-check", filled)
+    shown = unescape(page.text.split("<code>")[1].split("</code>")[0])
+
+    done = await run(*shlex.split(shown.replace("\\\n", ""))[1:])
+
+    assert (done.code, done.err) == (0, "")
+    (row,) = (await api.get("/v1/instance-sets")).json()["data"]
+    made = await stored(api, row["objectId"])
+    assert [node.subnet_id for node in made.nodes] == list(subnets.values())
+    assert (made.description, made.version, made.port) == ('it\'s "all" $HOME', "6.2.5", 7000)
+    assert (made.flavor_id, made.recovery_enabled, made.security_groups) == (FLAVOR, False, (SECURITY_GROUP,))
+    assert made.backup_schedule == BackupSchedule(cron="* 3 * * *", retention_limit=14)
 
 
 async def test_names_are_taken_for_ids(run: Run, api: Api) -> None:

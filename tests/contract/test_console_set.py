@@ -241,7 +241,7 @@ async def test_pages_of_a_set_hold_no_scripts_and_styles(api: Api, member: Brows
 # Who may
 
 
-@pytest.mark.parametrize("page", [*PAGES, "live", "ca.pem"])
+@pytest.mark.parametrize("page", [*PAGES, "ca.pem"])
 async def test_another_project_s_set_has_no_pages(api: Api, page: str) -> None:
     """404, as if it did not exist; nobody learns its name."""
     set_id = await running(api)
@@ -252,6 +252,22 @@ async def test_another_project_s_set_has_no_pages(api: Api, page: str) -> None:
 
     assert answer.status_code == 404
     assert "orders" not in answer.text
+
+
+@pytest.mark.parametrize("caller", ["member", "other_project"])
+async def test_the_stream_of_a_set_that_is_gone_says_so_and_ends(api: Api, caller: str) -> None:
+    """A set of another project is one that is gone: nothing of it is told."""
+    set_id = await running(api)
+    if caller == "member":
+        await put(api, set_id, _terminated)
+    visitor = Browser(api.http)
+    visitor.take(api.tokens[caller])
+
+    told = (await visitor.get(f"sets/{set_id}/live")).text
+
+    assert "It is gone." in told
+    assert told.endswith("event: end\ndata: \n\n")
+    assert "orders" not in told
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -12,7 +12,15 @@ from fastapi.security import APIKeyHeader
 from memstored.domain.errors import Forbidden
 from memstored.identity.protocol import Caller, RoleName
 
-__all__ = ["AdminCaller", "ReadingCaller", "WritingCaller", "check_role", "project_of", "strongest_role"]
+__all__ = [
+    "AdminCaller",
+    "ReadingCaller",
+    "WritingCaller",
+    "check_admin",
+    "check_role",
+    "project_of",
+    "strongest_role",
+]
 
 TOKEN = APIKeyHeader(
     name="X-Auth-Token",
@@ -40,6 +48,13 @@ def check_role(caller: Caller, method: str) -> None:
         raise Forbidden("The role reader only reads; ask for the role member.", code="read_only")
 
 
+def check_admin(caller: Caller) -> None:
+    """Raise `Forbidden` unless the caller is an administrator (API.md 3)."""
+    if strongest_role(caller) is not RoleName.ADMIN:
+        message = "This concerns every project, so it takes the role admin, which is the operator's."
+        raise Forbidden(message, code="admin_only")
+
+
 def project_of(caller: Caller) -> str:
     """The project of a caller that passed the gate."""
     assert caller.project_id is not None
@@ -61,9 +76,7 @@ async def _writing(request: Request, _token: Annotated[str | None, Security(TOKE
 
 async def _admin(request: Request, _token: Annotated[str | None, Security(TOKEN)]) -> Caller:
     caller = await _caller(request)
-    if strongest_role(caller) is not RoleName.ADMIN:
-        message = "This concerns every project, so it takes the role admin, which is the operator's."
-        raise Forbidden(message, code="admin_only")
+    check_admin(caller)
     return caller
 
 

@@ -158,7 +158,7 @@ async def list_group_events(
 )
 async def list_linked_sets(group_id: str, caller: ReadingCaller, groups: Groups, _query: NoQueries) -> Answer:
     """Each with how far the group's present values have come to it, in the order in which they come."""
-    linked = await groups.linked_sets(caller, group_id)
+    linked = (await groups.show(caller, group_id)).linked
     return answer(LinkedSetList(instance_sets=[LinkedSetRow.of(row) for row in linked]))
 
 

@@ -60,7 +60,8 @@ def create(
     subnet: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SUBNET", help="Where nodes are made, the primary in the first; by default in all."
+            metavar="SUBNET",
+            help="Where nodes are made, the primary in the first; may repeat. By default in all.",
         ),
     ] = None,
     security_group: Annotated[

@@ -52,7 +52,7 @@ def ordered(client: "Client", wishes: Wishes) -> str:
         if wishes.flavor
         else smallest(client.list_flavors()),
         recovery_enabled=wishes.nodes > 1 if wishes.ha is None else wishes.ha,
-        subnets=zones,
+        subnets=list(dict.fromkeys(zones)),
         primary_subnet=places[0],
         replica_subnets=places[1:],
         security_groups=[names.security_group_id(client, it) for it in groups],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from memstored.api.errors import MOST_DETAILS, shortened, status_of
-from memstored.domain.errors import CannotBeMet, Conflict, Detail, Fault, InvalidRequest
+from memstored.domain.errors import CannotBeMet, Conflict, Detail, Fault, Forbidden, InvalidRequest
 
 __all__ = ["NOTHING_REFUSED", "Posted", "Refusal", "read_posted", "refusal_of"]
 
@@ -85,7 +85,9 @@ NOTHING_REFUSED = Refusal()
 
 def refusal_of(fault: Fault) -> Refusal:
     """The refusal to show in the form; raises the fault again when it is none of what was filled in."""
-    if not isinstance(fault, InvalidRequest | Conflict | CannotBeMet):
+    # A right that is lacking for what was filled in, as for a bucket, names the field.
+    named = isinstance(fault, Forbidden) and fault.details
+    if not named and not isinstance(fault, InvalidRequest | Conflict | CannotBeMet):
         raise fault
     return Refusal(
         status=status_of(fault), message=fault.message, details=tuple(sorted(fault.details)[:MOST_DETAILS])

@@ -20,7 +20,23 @@ from memstored.console.assets import asset
 from memstored.console.faults import fault_page
 from memstored.console.feed import Feed
 from memstored.console.group import PLACE, PageGroup
-from memstored.console.pages import one_set, set_changes, set_charts, sets, signing
+from memstored.console.pages import (
+    backups,
+    create,
+    credentials,
+    events,
+    one_set,
+    parameter_groups,
+    parameter_values,
+    project,
+    schedules,
+    set_changes,
+    set_charts,
+    set_group,
+    sets,
+    signing,
+    webhook,
+)
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
 
@@ -31,6 +47,16 @@ _GROUPS: Sequence[PageGroup] = (
     one_set.group,
     set_charts.group,
     set_changes.group,
+    set_group.group,
+    create.group,
+    backups.group,
+    schedules.group,
+    parameter_groups.group,
+    parameter_values.group,
+    events.group,
+    project.group,
+    webhook.group,
+    credentials.group,
     signing.group,
 )
 """Every group of pages, in the order of the navigation."""

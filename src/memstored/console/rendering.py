@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from memstored.console import charts, wording
 from memstored.console.assets import address_of
 from memstored.console.states import meaning, tone
+from memstored.domain.schedule import time_of
 
 __all__ = ["environment", "prepare", "render"]
 
@@ -34,6 +35,7 @@ def environment() -> Environment:
     made.globals.update(kind=wording.kind, step=wording.step, hindrance=wording.hindrance)
     made.globals.update(trouble=wording.trouble)
     made.filters.update(size=size, number=number, moment=moment, moment_tag=moment_tag, took=took)
+    made.filters.update(kst=time_of)
     return made
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from memstored.console.languages import english
-from memstored.domain.words import SetState
+from memstored.domain.words import ApplyStatus, BackupState, SetState
 
 __all__ = ["meaning", "tone"]
 
@@ -22,6 +22,21 @@ _MEANINGS: Mapping[str, str] = {
     SetState.TERMINATED: english("It is gone."),
     SetState.WARNING: english("It serves, and something of it needs attention."),
     SetState.FAILED: english("It does not serve."),
+    # A backup, and the values of a group on their way to a set.
+    BackupState.PENDING: english("It waits for its turn."),
+    BackupState.CREATING: english("It is being taken from a replica."),
+    BackupState.AVAILABLE: english("It is whole, and can be restored."),
+    BackupState.RESTORING: english("A set is beginning with it."),
+    BackupState.COPYING: english("It is being copied."),
+    BackupState.EXPORTING: english("It is being written to a bucket."),
+    BackupState.ERROR: english("It came to nothing."),
+    BackupState.DELETING: english("It is being deleted."),
+    ApplyStatus.APPLYING: english("The nodes are getting the values."),
+    ApplyStatus.IN_SYNC: english("The nodes run with the values of the group."),
+    ApplyStatus.ERROR_SYNC: english(
+        "The values could not be brought to it; its nodes have those from before."
+    ),
+    ApplyStatus.SUSPENDED: english("An earlier set failed, so this one waits."),
 }
 
 _TONES: Mapping[str, str] = {
@@ -31,6 +46,12 @@ _TONES: Mapping[str, str] = {
     SetState.FAILED: "bad",
     SetState.TERMINATING: "quiet",
     SetState.TERMINATED: "quiet",
+    BackupState.AVAILABLE: "good",
+    BackupState.ERROR: "bad",
+    BackupState.DELETING: "quiet",
+    ApplyStatus.IN_SYNC: "good",
+    ApplyStatus.ERROR_SYNC: "bad",
+    ApplyStatus.SUSPENDED: "warn",
 }
 
 

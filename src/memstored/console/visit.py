@@ -106,6 +106,11 @@ class Visit:
         return self.signed_in and strongest_role(self.caller) in (RoleName.ADMIN, RoleName.MEMBER)
 
     @property
+    def is_admin(self) -> bool:
+        """Whether this visitor may handle what belongs to the whole service."""
+        return self.signed_in and strongest_role(self.caller) is RoleName.ADMIN
+
+    @property
     def section(self) -> "PageGroup | None":
         """The group that the navigation has for this page."""
         return self.group and (self.group.within or self.group)

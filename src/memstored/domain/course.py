@@ -4,6 +4,7 @@ Pure. `control` finds out what happened, asks here what that makes of the backup
 Times are seconds since 1970 (UTC).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,6 +32,7 @@ __all__ = [
     "checked",
     "completed",
     "copied",
+    "days_given_up",
     "deleted",
     "export_failed",
     "exported",
@@ -221,6 +223,16 @@ def given_up(
         outcome=Outcome.FAILURE,
     )
     return _day_over(instance_set, missed[-1]), draft
+
+
+_GIVEN_UP = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))? \(KST\): (.*)", re.ASCII | re.DOTALL)
+
+
+def days_given_up(message: str) -> tuple[str, str, str]:
+    """The first and the last day that a line of `given_up` is about, and why there was no backup."""
+    found = _GIVEN_UP.search(message)
+    assert found is not None, "given_up writes no other messages"
+    return found[1], found[2] or found[1], found[3]
 
 
 def _day_over(instance_set: InstanceSet, day: str) -> InstanceSet:

@@ -6,17 +6,31 @@ A day is written `2026-11-25`; such words compare as the days do. Times are seco
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from memstored.domain.model import BackupSchedule, InstanceSet
 from memstored.domain.words import SetId
 
-__all__ = ["Agenda", "agenda", "day_of", "expiry", "minute_of", "scheduled_name", "slot_of"]
+__all__ = [
+    "Agenda",
+    "agenda",
+    "begin_of",
+    "day_of",
+    "expiry",
+    "hour_of",
+    "minute_of",
+    "scheduled_name",
+    "scheduled_of",
+    "slot_of",
+    "time_of",
+]
 
 _KST = timezone(timedelta(hours=9), "KST")
 _DAY = timedelta(days=1)
 MINUTES = 60
+_NAME = re.compile(r"scheduled\.([^.]+)\.(\d{4}-\d{2}-\d{2})-\d{2}-\d{2}\.KST", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +72,17 @@ def _first_open(instance_set: InstanceSet, schedule: BackupSchedule) -> date:
 
 def slot_of(set_id: SetId, schedule: BackupSchedule, day: str) -> float:
     """When the backup of that day begins to be due."""
-    hour = int(schedule.cron.split(" ")[1])
-    midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), _KST)
-    return (midnight + timedelta(hours=hour, minutes=minute_of(set_id))).timestamp()
+    return begin_of(day) + timedelta(hours=hour_of(schedule), minutes=minute_of(set_id)).total_seconds()
+
+
+def begin_of(day: str) -> float:
+    """When that day begins in Korea."""
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), _KST).timestamp()
+
+
+def hour_of(schedule: BackupSchedule) -> int:
+    """The hour in Korea, 0 to 23, that the schedule names."""
+    return int(schedule.cron.split(" ")[1])
 
 
 def minute_of(set_id: SetId) -> int:
@@ -74,9 +96,20 @@ def day_of(now: float) -> str:
     return str(_kst(now).date())
 
 
+def time_of(now: float) -> str:
+    """The time of the day in Korea at that time: `03:17`."""
+    return f"{_kst(now):%H:%M}"
+
+
 def scheduled_name(set_name: str, now: float) -> str:
     """The name of an automatic backup that is begun now: `scheduled.{set}.{yyyy-MM-dd-HH-mm}.KST`."""
     return f"scheduled.{set_name}.{_kst(now):%Y-%m-%d-%H-%M}.KST"
+
+
+def scheduled_of(name: str) -> tuple[str, str] | None:
+    """The set's name and the day that the name of an automatic backup tells; None for another name."""
+    found = _NAME.fullmatch(name)
+    return (found[1], found[2]) if found else None
 
 
 def expiry(completed_at: float, schedule: BackupSchedule) -> float:

@@ -24,7 +24,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from memstored.domain.ports import Papers
 
-__all__ = ["SKEW", "Leaf", "Signer", "fingerprint_of", "new_authority", "validity_of"]
+__all__ = [
+    "SKEW",
+    "Leaf",
+    "Signer",
+    "Trusted",
+    "fingerprint_of",
+    "new_authority",
+    "read_bundle",
+    "validity_of",
+]
 
 SKEW: Final = 3600.0
 """Seconds before its making from which a certificate holds: clocks differ."""
@@ -40,6 +49,16 @@ class Leaf:
     """
 
     papers: Papers
+    fingerprint: str
+    not_before: float
+    not_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """What is in the certificate of an authority; `fingerprint` and times as those of a `Leaf`."""
+
+    name: str
     fingerprint: str
     not_before: float
     not_after: float
@@ -99,6 +118,21 @@ def new_authority(name: str, *, now: float, days: int) -> tuple[str, str]:
     )
     made = builder.sign(key, SHA256())
     return made.public_bytes(Encoding.PEM).decode(), _pem(key).decode()
+
+
+def read_bundle(pem: str) -> list[Trusted]:
+    """The authorities whose certificates these are, in their order. Raises `ValueError` for anything else."""
+    return [_trusted(it) for it in x509.load_pem_x509_certificates(pem.encode())]
+
+
+def _trusted(certificate: x509.Certificate) -> Trusted:
+    not_before, not_after = validity_of(certificate)
+    return Trusted(
+        name=certificate.subject.rfc4514_string(),
+        fingerprint=fingerprint_of(certificate.public_bytes(Encoding.DER)),
+        not_before=not_before,
+        not_after=not_after,
+    )
 
 
 def fingerprint_of(der: bytes) -> str:

@@ -1,25 +1,37 @@
 """The use cases of backups (API.md 4): what callers want is checked and recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from memstored.domain.backup import Backup, Progress
+from memstored.domain.calendar import Entry, Line, entries
 from memstored.domain.clock import Clock
 from memstored.domain.errors import Forbidden, NotFound
 from memstored.domain.requests.backups import NewUse, Title, copy, export, remove, save, under_way, verify
 from memstored.domain.requests.change import Call, name_in_use, refusal
-from memstored.domain.words import BackupId, BackupState
+from memstored.domain.schedule import begin_of, day_of, scheduled_of
+from memstored.domain.words import BackupId, BackupState, EventName
 from memstored.identity.protocol import Caller
 from memstored.service.attempts import until_fresh
 from memstored.service.calls import call_of, project_of
 from memstored.service.files import Files
 from memstored.service.ports import Keeper
-from memstored.service.sets import SetService
+from memstored.service.sets import EventFilter, SetService
 from memstored.store.backups import BackupRepository
 from memstored.store.errors import BackupUnderWay, NameTaken
 
 __all__ = ["BackupService", "BackupView"]
+
+_OUTCOMES = (
+    EventName.SCHEDULED_BACKUP_CREATE_COMPLETE,
+    EventName.SCHEDULED_BACKUP_CREATE_FAILED,
+    EventName.SCHEDULED_BACKUP_FAILED,
+)
+"""What the audit lines tell of automatic backups."""
+_LATE = 35 * 24 * 3600.0
+"""Seconds after a day in which a line about it is looked for: it is written once the service is back."""
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +140,46 @@ class BackupService:
         found = await self._backups.of_project(project_of(caller), set_id=set_id, set_name=set_name)
         return [self._view(backup) for backup in found]
 
+    def today(self) -> str:
+        """The day that it is in Korea, by which automatic backups are counted."""
+        return day_of(self._clock.wall())
+
+    async def calendar(
+        self, caller: Caller, days: Sequence[str], *, set_id: str | None = None
+    ) -> list[Entry]:
+        """What there is to say of automatic backups on these days (consecutive, in Korea).
+
+        Of every set of the project, or of one; raises `NotFound` for that.
+        """
+        one = await self._sets.get(caller, set_id) if set_id is not None else None
+        sets = [one] if one else await self._sets.all(caller)
+        backups = await self._backups.of_project(project_of(caller), set_id=set_id)
+        lines = [line for name in _OUTCOMES for line in await self._lines(caller, name, days)]
+        if one is not None:
+            lines = [line for line in lines if _of_set(line, one.id, one.name)]
+        return entries(days, sets, backups, lines, self._clock.wall())
+
+    async def _lines(self, caller: Caller, name: EventName, days: Sequence[str]) -> list[Line]:
+        """Every audit line of that name which may be about these days."""
+        found: list[Line] = []
+        marker: str | None = None
+        while True:
+            wanted = EventFilter(
+                limit=_PAGE,
+                marker=marker,
+                name=name,
+                since=begin_of(days[0]),
+                until=begin_of(days[-1]) + _LATE,
+            )
+            page = await self._sets.events(caller, wanted)
+            found += [
+                Line(name=name, about=it.resource_id, called=it.resource_name, message=it.message)
+                for it in page.rows
+            ]
+            marker = page.next
+            if marker is None:
+                return found
+
     async def _get(self, caller: Caller, backup_id: str) -> Backup:
         found = await self._backups.load(backup_id)
         if found is None or found.project_id != project_of(caller):
@@ -137,6 +189,12 @@ class BackupService:
     def _view(self, backup: Backup) -> BackupView:
         moving = bool(backup.uses) or backup.status is BackupState.CREATING
         return BackupView(backup=backup, progress=self._keeper.progress(backup.id) if moving else None)
+
+
+def _of_set(line: Line, set_id: str, set_name: str) -> bool:
+    """Whether a line is about that set: by its id, or that of a backup by the set's name in its own."""
+    scheduled = scheduled_of(line.called)
+    return line.about == set_id or (scheduled is not None and scheduled[0] == set_name)
 
 
 def _title(name: str) -> Title:

@@ -4,19 +4,21 @@ The values themselves are brought to the sets by `control`, which is woken.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from memstored.domain.catalogue import Catalogue, DefaultGroup
 from memstored.domain.clock import Clock
-from memstored.domain.errors import NotFound
+from memstored.domain.errors import Conflict, NotFound
 from memstored.domain.model import InstanceSet
+from memstored.domain.outlook import Outlook, outlook
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, Progress, progress_of, values_of
 from memstored.domain.parameters import Parameter, effective, parameters_of
 from memstored.domain.requests.change import Call, Misread, name_in_use, refused
 from memstored.domain.requests.parameter_groups import (
     Draft,
+    GroupChange,
     GroupTitle,
     GroupWishes,
     Used,
@@ -44,7 +46,17 @@ from memstored.service.ports import Sequence as GroupSequence
 from memstored.store.errors import GroupInUse, NameTaken, QuotaExceeded
 from memstored.store.sets import SetRepository
 
-__all__ = ["GroupFilter", "GroupTerms", "GroupView", "LinkedSet", "ParameterGroupService", "ParameterView"]
+__all__ = [
+    "GroupFilter",
+    "GroupPreview",
+    "GroupTerms",
+    "GroupView",
+    "LinkedSet",
+    "ParameterGroupService",
+    "ParameterView",
+]
+
+_Judge = Callable[[ParameterGroup], Awaitable[Draft]]
 
 ASKED_AT_ONCE = 8
 """How many sets are asked at the same time for what they use: one that hangs takes a second."""
@@ -68,11 +80,19 @@ class ParameterView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedSet:
+    """A set that has a group, and how far the group's present values have come to it."""
+
+    set: InstanceSet
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group as one project sees it: with the number of the project's sets that have it."""
+    """A group as one project sees it: with the project's sets that have it, the oldest first."""
 
     group: AnyGroup
-    set_count: int
+    sets: tuple[InstanceSet, ...]
 
     @property
     def custom(self) -> ParameterGroup | None:
@@ -86,13 +106,10 @@ class GroupView:
         known = parameters_of(self.group.family)
         return [ParameterView(parameter=p, value=values.get(p.name, p.default)) for p in known]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkedSet:
-    """A set that has a group, and how far the group's present values have come to it."""
-
-    set: InstanceSet
-    progress: Progress
+    @property
+    def linked(self) -> list[LinkedSet]:
+        """The sets, in the order in which the group's values come to them."""
+        return [LinkedSet(set=it, progress=progress_of(it, self.group)) for it in self.sets]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +119,15 @@ class GroupTerms:
     base_id: str
     name: str
     description: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPreview:
+    """What a change of a group will do: nothing of it is recorded."""
+
+    before: ParameterGroup
+    after: ParameterGroup
+    outlook: Outlook
 
 
 class ParameterGroupService:
@@ -155,40 +181,69 @@ class ParameterGroupService:
             raise name_in_use("name", terms.name) from taken
         return title.id
 
-    async def change(self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread) -> GroupId:
-        """Give parameters other values, or the group another description: all that is asked, or nothing."""
-        return await self._revise(caller, group_id, lambda group: draft_change(group, wishes, misread))
-
-    async def reset(self, caller: Caller, group_id: str, names: list[str], misread: Misread) -> GroupId:
-        """Give these parameters their defaults again; all, when none is named."""
-        return await self._revise(caller, group_id, lambda group: draft_reset(group, names, misread))
-
-    async def rollback(self, caller: Caller, group_id: str) -> GroupId:
-        """Take back the values of the version before."""
-
-        async def attempt() -> GroupId:
-            group = await self._require_custom(caller, group_id)
-            draft = draft_rollback(group, await self._groups.settings_before(group))
-            return await self._commit(caller, group, draft)
-
-        return self._woken(await until_fresh(attempt))
-
-    async def _revise(
-        self, caller: Caller, group_id: str, judge: Callable[[ParameterGroup], Draft]
+    async def change(
+        self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread, *, seen: int | None = None
     ) -> GroupId:
+        """Give parameters other values, or the group another description: all that is asked, or nothing.
+
+        Here and below: `seen` is the version that the caller decided by; `Conflict` when there is another.
+        """
+        return await self._revise(caller, group_id, _changing(wishes, misread), seen)
+
+    async def reset(
+        self, caller: Caller, group_id: str, names: list[str], misread: Misread, *, seen: int | None = None
+    ) -> GroupId:
+        """Give these parameters their defaults again; all, when none is named."""
+        return await self._revise(caller, group_id, _resetting(names, misread), seen)
+
+    async def rollback(self, caller: Caller, group_id: str, *, seen: int | None = None) -> GroupId:
+        """Take back the values of the version before."""
+        return await self._revise(caller, group_id, self._rolling_back, seen)
+
+    async def preview_change(
+        self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread
+    ) -> GroupPreview:
+        """What `change` would do; raises what that would."""
+        return await self._preview(caller, group_id, _changing(wishes, misread))
+
+    async def preview_reset(
+        self, caller: Caller, group_id: str, names: list[str], misread: Misread
+    ) -> GroupPreview:
+        """What `reset` would do; raises what that would."""
+        return await self._preview(caller, group_id, _resetting(names, misread))
+
+    async def preview_rollback(self, caller: Caller, group_id: str) -> GroupPreview:
+        """What `rollback` would do; raises what that would."""
+        return await self._preview(caller, group_id, self._rolling_back)
+
+    async def _rolling_back(self, group: ParameterGroup) -> Draft:
+        return draft_rollback(group, await self._groups.settings_before(group))
+
+    async def _revise(self, caller: Caller, group_id: str, judge: _Judge, seen: int | None) -> GroupId:
         async def attempt() -> GroupId:
             group = await self._require_custom(caller, group_id)
-            return await self._commit(caller, group, judge(group))
+            if seen not in (None, group.version):
+                message = f"{group.name} is at version {group.version} by now; look at it and decide anew."
+                raise Conflict(message, code="parameter_group_changed")
+            change, _ = await self._judged(caller, group, await judge(group))
+            if change.events:
+                await self._groups.commit(group, change.after, change.events)
+            return group.id
 
         return self._woken(await until_fresh(attempt))
 
-    async def _commit(self, caller: Caller, group: ParameterGroup, draft: Draft) -> GroupId:
+    async def _judged(self, caller: Caller, group: ParameterGroup, draft: Draft) -> tuple[GroupChange, Used]:
+        """The change, and what the sets use to whose data it leaves less."""
         users = concerned(group, draft, await self._users_of(project_of(caller), group))
         used = await self._used(shrinking(draft.settings, users))
-        change = revise(group, draft, self._call(caller), users, used)
-        if change.events:
-            await self._groups.commit(group, change.after, change.events)
-        return group.id
+        return revise(group, draft, self._call(caller), users, used), used
+
+    async def _preview(self, caller: Caller, group_id: str, judge: _Judge) -> GroupPreview:
+        group = await self._require_custom(caller, group_id)
+        change, used = await self._judged(caller, group, await judge(group))
+        users = await self._users_of(project_of(caller), group)
+        seen = outlook(group.family, group.settings, change.after.values(), users, used)
+        return GroupPreview(before=group, after=change.after, outlook=seen)
 
     async def _used(self, sets: Sequence[InstanceSet]) -> Used:
         """What each of the sets uses, asked of some at the same time."""
@@ -246,24 +301,14 @@ class ParameterGroupService:
         project_id = project_of(caller)
         known: list[AnyGroup] = [*self._catalogue.parameter_groups]
         known += await self._groups.of_project(project_id)
-        used = [it.parameter_group_id for it in await self._holdings.sets_of(project_id)]
-        return [
-            GroupView(group=group, set_count=sum(i in _ids(group) for i in used))
-            for group in known
-            if _fits(group, wanted)
-        ]
+        sets = await self._holdings.sets_of(project_id)
+        return [_view(group, sets) for group in known if _fits(group, wanted)]
 
     async def show(self, caller: Caller, group_id: str) -> GroupView:
         """The group that has this as one of its ids; raises `NotFound`."""
-        group = await self._require(project_of(caller), group_id)
-        return GroupView(group=group, set_count=len(await self._users_of(project_of(caller), group)))
-
-    async def linked_sets(self, caller: Caller, group_id: str) -> list[LinkedSet]:
-        """The project's sets that have the group, in the order in which its values come to them."""
         project_id = project_of(caller)
         group = await self._require(project_id, group_id)
-        users = await self._users_of(project_id, group)
-        return [LinkedSet(set=it, progress=progress_of(it, group)) for it in users]
+        return _view(group, await self._holdings.sets_of(project_id))
 
     @property
     def _catalogue(self) -> Catalogue:
@@ -282,9 +327,26 @@ class ParameterGroupService:
             raise default_group()
         return found
 
-    async def _users_of(self, project_id: str, group: AnyGroup) -> list[InstanceSet]:
-        """The project's sets that have the group, the oldest first."""
-        return [it for it in await self._holdings.sets_of(project_id) if it.parameter_group_id in _ids(group)]
+    async def _users_of(self, project_id: str, group: AnyGroup) -> tuple[InstanceSet, ...]:
+        return _view(group, await self._holdings.sets_of(project_id)).sets
+
+
+def _view(group: AnyGroup, sets: Iterable[InstanceSet]) -> GroupView:
+    return GroupView(group=group, sets=tuple(it for it in sets if it.parameter_group_id in _ids(group)))
+
+
+def _changing(wishes: GroupWishes, misread: Misread) -> _Judge:
+    async def judge(group: ParameterGroup) -> Draft:
+        return draft_change(group, wishes, misread)
+
+    return judge
+
+
+def _resetting(names: list[str], misread: Misread) -> _Judge:
+    async def judge(group: ParameterGroup) -> Draft:
+        return draft_reset(group, names, misread)
+
+    return judge
 
 
 def _ids(group: AnyGroup) -> tuple[str, ...]:

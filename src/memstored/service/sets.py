@@ -16,6 +16,7 @@ from memstored.domain.engine import capabilities_of, family_of
 from memstored.domain.errors import Detail, InvalidRequest, NotFound
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet, Node, Operation
+from memstored.domain.outlook import Outlook, outlook
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
 from memstored.domain.requests.certificates import renew_certificates
@@ -126,31 +127,51 @@ class SetService:
 
     async def create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
         """Keep a new set as ordered. Raises as `requests.creation.create`, and `Conflict` for its name."""
-        if order.user is not None:
-            order = replace(order, user=await self._passwords.read(order.user))
-        set_id = await until_fresh(lambda: self._create(caller, order, misread))
+        opened = await self._opened(order)
+        set_id = await until_fresh(lambda: self._create(caller, opened, misread))
         self._control.wake(set_id)
         return set_id
 
+    async def check(self, caller: Caller, order: Order, misread: Misread) -> None:
+        """Judge an order by the rules of `create` as things are now; nothing is kept. Raises as `create`."""
+        await self._judged(caller, await self._opened(order), misread)
+        project_id = project_of(caller)
+        used = await self._catalogue.holdings.nodes_used(project_id)
+        most = self._catalogue.quotas.of(project_id).nodes_per_project
+        if used + order.replicas > most:
+            raise unmeetable(order, [_no_room(QuotaExceeded(most, used))])
+        if (await self._sets.page(project_id, name=order.name, limit=1)).rows:
+            raise name_in_use("instanceSetName", order.name)
+
+    async def _opened(self, order: Order) -> Order:
+        """The order with its password opened, where that was sent encrypted."""
+        return order if order.user is None else replace(order, user=await self._passwords.read(order.user))
+
     async def _create(self, caller: Caller, order: Order, misread: Misread) -> SetId:
-        project_id, call, set_id = project_of(caller), self._call(caller), SetId(str(uuid4()))
-        custom = await self._groups.custom(project_id, order.parameter_group_id)
-        offer = self._offer(project_id, custom)
-        sought = await self._sought(project_id, order, misread)
-        change = create(order, offer, call, set_id, project_id=project_id, misread=misread, sought=sought)
+        change, offer = await self._judged(caller, order, misread)
+        new = change.after
         try:
             await self._sets.add(
-                change.after,
+                new,
                 _fresh_identities(order),
                 change.events,
                 node_quota=offer.quotas.nodes_per_project,
-                further=[*self._restore_use(change.after, call), *self._group_link(custom)],
+                further=[*self._restore_use(new), *self._group_link(offer.custom)],
             )
         except QuotaExceeded as full:
             raise unmeetable(order, [_no_room(full)]) from full
         except NameTaken as taken:
             raise name_in_use("instanceSetName", order.name) from taken
-        return set_id
+        return new.id
+
+    async def _judged(self, caller: Caller, order: Order, misread: Misread) -> tuple[Change, Offer]:
+        """The set that would be made, out of what is offered to the caller's project."""
+        project_id, set_id = project_of(caller), SetId(str(uuid4()))
+        offer = self._offer(project_id, await self._groups.custom(project_id, order.parameter_group_id))
+        sought = await self._sought(project_id, order, misread)
+        call = self._call(caller)
+        change = create(order, offer, call, set_id, project_id=project_id, misread=misread, sought=sought)
+        return change, offer
 
     def _offer(self, project_id: str, custom: ParameterGroup | None) -> Offer:
         return Offer(
@@ -172,7 +193,7 @@ class SetService:
         name = wish.backup_name or ""
         return backup_source(await self._backups.named(project_id, name), name, wish.field)
 
-    def _restore_use(self, new: InstanceSet, call: Call) -> list[Further]:
+    def _restore_use(self, new: InstanceSet) -> list[Further]:
         """That the backup which the set begins with is in use until its data is loaded."""
         if new.source is None or new.source.backup_id is None:
             return []
@@ -180,7 +201,7 @@ class SetService:
             id=str(uuid4()),
             backup_id=new.source.backup_id,
             kind=UseKind.RESTORE,
-            since=call.at,
+            since=new.created_at,
             holder=new.id,
         )
         return [self._backups.used(use, project_id=new.project_id)]
@@ -219,6 +240,17 @@ class SetService:
         if wanted is not None:
             self._sequence.wake()
         return changed
+
+    async def preview_group(self, caller: Caller, set_id: str, group_id: str) -> Outlook:
+        """What giving a set this parameter group will do; raises what `update` would. Nothing is recorded."""
+        before, wishes = await self.get(caller, set_id), Wishes(parameter_group_id=group_id)
+        group = await self._groups.find(before.project_id, group_id)
+        custom = group if isinstance(group, ParameterGroup) else None
+        used, catalogue = await self._used(before, group), self._catalogue.catalogue
+        update(before, wishes, self._call(caller), catalogue, Misread(), custom=custom, used=used)
+        present = configured(before).values.settings
+        after = values_of(group) if group else configured(before).values
+        return outlook(family_of(before.version), present, after, [before], used)
 
     async def _used(self, instance_set: InstanceSet, group: AnyGroup | None) -> Used:
         """What the set's data takes, if this group would leave it less memory than it has now."""
@@ -333,6 +365,10 @@ class SetService:
         groups = await self._groups.of_sets(project_of(caller), found.rows)
         rows = (self._view(row, groups.get(row.parameter_group_id)) for row in found.rows)
         return Page(rows=tuple(rows), next=found.next)
+
+    async def all(self, caller: Caller) -> list[InstanceSet]:
+        """Every set of the project, the oldest first."""
+        return await self._catalogue.holdings.sets_of(project_of(caller))
 
     async def operations(self, set_id: SetId, *, limit: int, marker: str | None) -> Page[Operation]:
         """A set's operations, newest first."""

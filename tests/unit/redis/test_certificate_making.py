@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from memstored.redis.certificates import SKEW, Leaf, Signer, fingerprint_of, new_authority
+from memstored.redis.certificates import SKEW, Leaf, Signer, fingerprint_of, new_authority, read_bundle
 
 NOW = 1_750_000_000.0
 DAY = 86400.0
@@ -90,6 +90,17 @@ def test_the_fingerprint_is_that_of_the_certificate() -> None:
 
     assert leaf.fingerprint == fingerprint_of(der)
     assert len(leaf.fingerprint) == 64
+
+
+def test_a_bundle_tells_its_authorities() -> None:
+    """Each as it calls itself, with what one can recognize it by, in their order."""
+    old, new = authority("memstored authority 1")[0], authority("memstored authority 2")[0]
+
+    read = read_bundle(new + old)
+
+    assert [it.name for it in read] == ["CN=memstored authority 2", "CN=memstored authority 1"]
+    assert read[0].fingerprint == fingerprint_of(ssl.PEM_cert_to_DER_cert(new))
+    assert (read[1].not_before, read[1].not_after) == (NOW - SKEW, NOW + 3650 * DAY)
 
 
 def test_a_node_is_server_and_client_and_signs_nothing() -> None:

@@ -122,7 +122,7 @@ class GroupRow(Document):
             engine_family=group.family,
             cluster_mode=False,
             base_id=custom.base_id if custom else None,
-            instance_set_count=view.set_count,
+            instance_set_count=len(view.sets),
             created_at=in_seconds(custom.created_at) if custom else None,
             updated_at=in_seconds(custom.updated_at) if custom else None,
         )

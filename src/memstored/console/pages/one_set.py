@@ -31,6 +31,8 @@ __all__ = ["Sight", "group", "sight_of"]
 
 group = PageGroup(within=sets.group)
 
+LIVE = ("standing", "picture", "nodes", "readiness", "lately")
+"""The parts that change while one looks."""
 LATELY = 6
 """Events on the first page of a set."""
 ROWS = 50
@@ -88,25 +90,28 @@ async def show_set(visit: Visit, set_id: str) -> Response:
 
 @group.get("/sets/{set_id}/live", name="set_live")
 async def follow_set(visit: Visit, set_id: str) -> Response:
-    """What changes on the pages of a set, whenever it does; in the end, that the set is gone."""
-    services, caller = visit.services, visit.caller
-    project_id = project_of(caller)
-    known = await services.sets.get(caller, set_id)
+    """What changes on the pages of a set, whenever it does; in the end, that the set is gone.
+
+    That is also the answer for a set that is none of the project's: a browser that was too late for the end
+    would else ask again for ever.
+    """
+    services, caller, project_id = visit.services, visit.caller, project_of(visit.caller)
+    ended = False
 
     async def look() -> Parts:
+        nonlocal ended
         try:
-            sight = await sight_of(services, caller, known.id)
+            sight = await sight_of(services, caller, set_id)
         except NotFound:
-            return {"standing": visit.part("set/gone.html")}
-        events = await _lately(services, caller, known.id)
-        return {
-            name: visit.part(f"set/{name}.html", sight=sight, events=events)
-            for name in ("standing", "picture", "nodes", "readiness", "lately")
-        }
+            if ended:
+                raise
+            ended = True
+            return {name: visit.part("set/gone.html", name=name) for name in LIVE}
+        events = await _lately(services, caller, set_id)
+        return {name: visit.part(f"set/{name}.html", sight=sight, events=events) for name in LIVE}
 
-    return visit.live(
-        Topic(key=("set", project_id, known.id, visit.language), project_id=project_id, look=look)
-    )
+    key = ("set", project_id, set_id, visit.language)
+    return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
 @group.get("/sets/{set_id}/connect", name="set_connect")

@@ -1,0 +1,97 @@
+"""A set from its form to its backup and back: created, saved, restored, deleted."""
+
+from accessibility import DESK, PHONE, assert_accessible, assert_fits
+from live_set import LiveSet
+from playwright.sync_api import Browser, Page, expect
+from service_process import NEWEST, ServiceProcess
+from signing import sign_in
+
+LONG = 60_000
+"""Milliseconds that a set may take to run on a busy machine."""
+
+
+def test_a_set_is_created_saved_and_restored(service: ServiceProcess, signed_in: Page) -> None:
+    """The whole way, and what is wrong is told while one types."""
+    page = signed_in
+    told_password: list[str] = []
+    page.on("request", lambda it: told_password.append(it.url) if "correct" in (it.post_data or "") else None)
+    page.get_by_role("link", name="Create a set").click()
+    name = page.get_by_label("Name", exact=True)
+    name.press_sequentially("Orders")
+    told = page.locator("#wrong-instanceSetName")
+    expect(told).to_contain_text("Give 4 to 20 characters")
+    expect(name).to_have_attribute("aria-invalid", "true")
+    name.fill("orders")
+    expect(told).to_be_empty()
+    page.get_by_label("User optional").fill("app")
+    page.get_by_label("Password optional", exact=True).fill("correct horse")
+    page.get_by_label("Password again").fill("correct horse")
+    expect(page.get_by_text("SHA-256 of the password")).to_be_visible()
+    page.get_by_label("Nodes").focus()
+    page.get_by_label("Nodes").select_option("3")
+    expect(page.get_by_label("Subnet of replica 2")).to_be_visible()
+    expect(page.get_by_label("Nodes")).to_be_focused()
+    expect(page.get_by_label("Password again")).to_have_value("correct horse")
+    page.get_by_label("Nodes").select_option("2")
+    expect(page.get_by_label("Subnet of replica 2")).to_be_hidden()
+    assert_accessible(page)
+    page.get_by_role("button", name="Create the set").click()
+
+    expect(page.get_by_text("The set was ordered.")).to_be_visible()
+    assert told_password == [f"{service.url}/console/create-set"]
+    expect(page.locator("#part-standing .badge", has_text="Running")).to_be_visible(timeout=LONG)
+
+    page.get_by_role("navigation", name="Pages of this set").get_by_role("link", name="Backups").click()
+    page.get_by_role("link", name="Make a backup").click()
+    page.get_by_label("Name").fill("nightly")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.locator(".badge", has_text="Available")).to_be_visible(timeout=LONG)
+    assert_accessible(page)
+
+    page.get_by_role("link", name="Restore into a new set").click()
+    expect(page.get_by_label("Backup", exact=True)).to_have_value("nightly")
+    page.get_by_label("Name", exact=True).fill("restored")
+    page.get_by_label("Nodes").select_option("1")
+    expect(page.get_by_label("Subnet of replica 1")).to_be_hidden()
+    page.get_by_role("button", name="Create the set").click()
+    expect(page.locator("#part-standing .badge", has_text="Running")).to_be_visible(timeout=LONG)
+
+    page.goto("backups")
+    page.get_by_role("link", name="nightly").click()
+    expect(page.locator(".badge", has_text="Available")).to_be_visible(timeout=LONG)
+    page.locator("summary", has_text="Delete").click()
+    page.get_by_role("button", name="Delete it for good").click()
+    expect(page.get_by_text("There is no backup yet")).to_be_visible(timeout=LONG)
+    for row in service.sets():
+        LiveSet(service, row["objectId"]).delete()
+    page.goto("sets")
+    expect(page.get_by_text("There is no set yet")).to_be_visible(timeout=LONG)
+
+
+def test_a_form_can_be_filled_in_without_scripts(service: ServiceProcess, browser: Browser) -> None:
+    """What goes together comes by a button, and all that was filled in stays."""
+    with browser.new_context(base_url=f"{service.url}/console/", java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(service, page)
+        page.goto("create-set")
+        page.get_by_label("Name", exact=True).fill("orders")
+        page.get_by_label("Nodes").select_option("1")
+        page.get_by_role("button", name="Show what goes with it").click()
+        expect(page.get_by_label("Subnet of replica 1")).to_be_hidden()
+        expect(page.get_by_label("Name", exact=True)).to_have_value("orders")
+        page.get_by_role("button", name="Create the set").click()
+        expect(page.get_by_role("row", name="orders")).to_be_visible()
+
+
+def test_the_pages_of_backups_are_open_to_everybody(service: ServiceProcess, signed_in: Page) -> None:
+    """Form, list, calendar and schedule: nothing serious, on a desk and on a phone, light and dark."""
+    live = LiveSet.ordered(service, NEWEST, 2, instanceSetName="orders", backupSchedule={"cron": "* 3 * * *"})
+    looks = (("en", "light"), ("ko", "dark"))
+    for place in ("create-set", "backups", "create-backup", "backup-calendar", f"backup-schedules/{live.id}"):
+        for language, scheme in looks:
+            signed_in.emulate_media(color_scheme=scheme)
+            signed_in.set_viewport_size(DESK)
+            signed_in.goto(f"language?to={language}&back={place}")
+            assert_accessible(signed_in)
+            signed_in.set_viewport_size(PHONE)
+            assert_fits(signed_in)
