@@ -6,12 +6,14 @@ more of the machine than what is measured. Only a few sets take writes; the figu
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import count
+from threading import Event, Thread
 
 import httpx
-from redis.asyncio import Redis
+from redis import Redis
 
 import idle
 from figures import Summary
@@ -29,7 +31,7 @@ the others each at a set of its own.
 """
 LANGUAGES = ("en", "ko")
 WRITTEN = 3
-"""Sets that take writes and reads, `EVERY` so many seconds one of each."""
+"""Sets that take writes and reads, one of each every `EVERY` seconds."""
 EVERY = 0.02
 PATIENCE = 60.0
 """Seconds that a page may take: a machine that has other work is slow, and that is to be seen."""
@@ -60,11 +62,12 @@ def measure(plan: Plan) -> dict[str, object]:
     with throwaway_service(settings=SETTINGS) as service:
         sets = many(service, plan.listed, nodes=1, version=plan.version)
         time.sleep(SETTLED if plan.listed == Plan().listed else idle.REST)
-        return {"sets": len(sets), **asyncio.run(_measured(service, sets, plan.idle))}
+        with _written(sets[:WRITTEN]):
+            return {"sets": len(sets), **asyncio.run(_measured(service, sets, plan.idle))}
 
 
 async def _measured(service: ThrowawayService, sets: Sequence[BenchSet], seconds: float) -> dict[str, object]:
-    async with _written(sets[:WRITTEN]), _browser(service) as http:
+    async with _browser(service) as http:
         pages = {
             **await _page(service, http, "list", "sets"),
             **await _page(service, http, "set", f"sets/{sets[0].id}/"),
@@ -144,23 +147,26 @@ async def _open_pages(service: ThrowawayService, sets: Sequence[BenchSet]) -> As
             task.cancel()
 
 
-@asynccontextmanager
-async def _written(sets: Sequence[BenchSet]) -> AsyncIterator[None]:
+@contextmanager
+def _written(sets: Sequence[BenchSet]) -> Iterator[None]:
     """Writes and reads of these sets for the length of the block."""
-    async with AsyncExitStack() as stack:
+    enough = Event()
+    with ExitStack() as stack:
         endpoints = [one.endpoint for one in sets]
-        nodes = [await stack.enter_async_context(Redis(host=host, port=port)) for host, port in endpoints]
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        writing = [tasks.create_task(_write(node)) for node in nodes]
-        yield
-        for task in writing:
-            task.cancel()
+        nodes = [stack.enter_context(Redis(host=host, port=port)) for host, port in endpoints]
+        writing = Thread(target=_write, args=(nodes, enough))
+        writing.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            writing.join()
 
 
-async def _write(node: Redis) -> None:
-    number = 0
-    while True:
-        number += 1
-        await node.set(f"key-{number % 10_000}", number)
-        await node.get(f"key-{2 * number % 10_000}")
-        await asyncio.sleep(EVERY)
+def _write(nodes: Sequence[Redis], enough: Event) -> None:
+    for number in count():
+        for node in nodes:
+            node.set(f"key-{number % 10_000}", number)
+            node.get(f"key-{2 * number % 10_000}")
+        if enough.wait(EVERY):
+            return
