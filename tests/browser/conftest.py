@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 pytest.register_assert_rewrite(
     "accessibility",
+    "album",
     "guarded_set",
     "live_backup",
     "live_set",
