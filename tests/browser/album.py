@@ -22,12 +22,12 @@ QUALITY = 50
 
 
 def look_at(page: Page, name: str) -> None:
-    """Check what is on the page now, and take its picture by that name, if pictures are wanted."""
-    assert_accessible(page)
-    assert_fits(page)
+    """Take the picture of that name, if pictures are wanted; then check the page, which may be changing."""
     if WANTED:
         FOLDER.mkdir(parents=True, exist_ok=True)
         (FOLDER / f"{name}.webp").write_bytes(_picture(page))
+    assert_accessible(page)
+    assert_fits(page)
 
 
 def _picture(page: Page) -> bytes:
