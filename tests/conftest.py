@@ -15,6 +15,33 @@ from hypothesis import settings
 from memstored.domain.engine import capabilities_of
 from memstored.runtime.engines import offered, take_inventory
 
+# What stands beside the tests of one folder is used by those of others, too, whichever is collected first.
+pytest.register_assert_rewrite(
+    "accessibility",
+    "album",
+    "bare",
+    "combination",
+    "datasets",
+    "guarded_set",
+    "keyspace",
+    "live_backup",
+    "live_set",
+    "loading",
+    "nodes",
+    "prometheus",
+    "receiver",
+    "returned",
+    "server_fixtures",
+    "servers",
+    "service_fixtures",
+    "service_process",
+    "signing",
+    "step_trials",
+    "stepping_service",
+    "streams",
+    "writers",
+)
+
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
 

@@ -12,16 +12,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-pytest.register_assert_rewrite(
-    "accessibility",
-    "album",
-    "guarded_set",
-    "live_backup",
-    "live_set",
-    "service_fixtures",
-    "service_process",
-    "signing",
-)
 for folder in ("faults", "redis"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 

@@ -71,5 +71,7 @@ def test_the_list_can_be_used_by_keyboard(signed_in: Page) -> None:
 
     signed_in.keyboard.press("Enter")
     signed_in.keyboard.press("Tab")
+    expect(signed_in.get_by_role("link", name="Create a set")).to_be_focused()
+    signed_in.keyboard.press("Tab")
 
     expect(signed_in.get_by_label("Name")).to_be_focused()

@@ -6,25 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "combination",
-    "guarded_set",
-    "keyspace",
-    "live_backup",
-    "live_set",
-    "prometheus",
-    "receiver",
-    "returned",
-    "service_fixtures",
-    "service_process",
-    "step_trials",
-    "stepping_service",
-    "writers",
-)
 # What speaks to single nodes of engines without users.
 sys.path.insert(0, str(Path(__file__).parents[1] / "redis"))
 
-from service_fixtures import (  # noqa: E402 - after what makes its assertions explain themselves
+from service_fixtures import (
     alert_house,
     alert_service,
     house,
@@ -33,7 +18,7 @@ from service_fixtures import (  # noqa: E402 - after what makes its assertions e
     service,
     version,
 )
-from service_process import ServiceProcess  # noqa: E402 - as above
+from service_process import ServiceProcess
 
 __all__ = [
     "alert_house",

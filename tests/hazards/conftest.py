@@ -9,20 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "bare",
-    "datasets",
-    "guarded_set",
-    "live_backup",
-    "live_set",
-    "loading",
-    "nodes",
-    "server_fixtures",
-    "servers",
-    "service_fixtures",
-    "service_process",
-    "writers",
-)
 for folder in ("faults", "redis"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 

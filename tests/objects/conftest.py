@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("live_backup", "live_set", "servers", "service_process", "streams")
 for folder in ("redis", "unit/objects", "faults"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 

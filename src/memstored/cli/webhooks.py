@@ -20,7 +20,7 @@ app = typer.Typer(help="Where the project's events are sent.", no_args_is_help=T
 @app.command()
 @remote
 def show(desk: Desk) -> None:
-    """Show where events go, how many wait, and what is wrong if something is."""
+    """Show where events go, how many wait, and what is wrong."""
     print_one(desk.client.show_webhook(), desk.output, facts=_facts, name=lambda it: it.id)
 
 
@@ -36,14 +36,20 @@ def put(
     *,
     disabled: Annotated[bool, typer.Option("--disabled", help="Let events wait.")] = False,
 ) -> None:
-    """Make the webhook and print its secret, which is shown this once; or change where events go."""
+    """Say where events go.
+
+    The secret of a new webhook is shown this once.
+    """
     _print_written(desk, desk.client.put_webhook(url, event_names=event or (), enabled=not disabled))
 
 
 @app.command()
 @remote
 def test(desk: Desk) -> None:
-    """Send a message without events and say what came of it; exit code 1 when it did not arrive."""
+    """Send a message without events.
+
+    Says what came of it; exit code 1 when it did not arrive.
+    """
     trial = desk.client.test_webhook()
     print_one(trial, desk.output, facts=_outcome, name=lambda it: str(it.delivered).lower())
     if not trial.delivered:
@@ -53,7 +59,10 @@ def test(desk: Desk) -> None:
 @app.command()
 @remote
 def rotate_secret(desk: Desk) -> None:
-    """Print a new secret, shown this once; the one before signs beside it for a day."""
+    """Make another secret.
+
+    It is shown this once; the one before signs beside it for a day.
+    """
     _print_written(desk, desk.client.rotate_webhook_secret())
 
 

@@ -361,7 +361,7 @@ async def test_s07_a_controller_whose_store_has_another_records_nothing(ground: 
 
         with pytest.raises(Superseded):
             await ground.lease.confirm()
-        await eventually(lambda: all(task.cancelled() for task in fleet._work()))  # noqa: SLF001 - it is over
+        await eventually(lambda: all(task.cancelled() for task in fleet._tasks.values()))  # noqa: SLF001 - it is over
         ground.runtime.fleet.crash(node_id(SET, 1))
         fleet.wake(SET)
 
