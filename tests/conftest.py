@@ -18,6 +18,7 @@ from memstored.runtime.engines import offered, take_inventory
 # What stands beside the tests of one folder is used by those of others, too, whichever is collected first.
 pytest.register_assert_rewrite(
     "accessibility",
+    "album",
     "bare",
     "combination",
     "datasets",

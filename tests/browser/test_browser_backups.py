@@ -1,4 +1,4 @@
-"""A set from its form to its backup and back: created, saved, restored, deleted."""
+"""The form of a new set, and the pages of backups."""
 
 from accessibility import DESK, PHONE, assert_accessible, assert_fits
 from live_set import LiveSet
@@ -6,12 +6,9 @@ from playwright.sync_api import Browser, Page, expect
 from service_process import NEWEST, ServiceProcess
 from signing import sign_in
 
-LONG = 60_000
-"""Milliseconds that a set may take to run on a busy machine."""
 
-
-def test_a_set_is_created_saved_and_restored(service: ServiceProcess, signed_in: Page) -> None:
-    """The whole way, and what is wrong is told while one types."""
+def test_a_form_is_judged_while_it_is_filled_in(service: ServiceProcess, signed_in: Page) -> None:
+    """What is wrong and what goes with it is told at once; the password leaves only with the order."""
     page = signed_in
     told_password: list[str] = []
     page.on("request", lambda it: told_password.append(it.url) if "correct" in (it.post_data or "") else None)
@@ -39,33 +36,6 @@ def test_a_set_is_created_saved_and_restored(service: ServiceProcess, signed_in:
 
     expect(page.get_by_text("The set was ordered.")).to_be_visible()
     assert told_password == [f"{service.url}/console/create-set"]
-    expect(page.locator("#part-standing .badge", has_text="Running")).to_be_visible(timeout=LONG)
-
-    page.get_by_role("navigation", name="Pages of this set").get_by_role("link", name="Backups").click()
-    page.get_by_role("link", name="Make a backup").click()
-    page.get_by_label("Name").fill("nightly")
-    page.get_by_role("button", name="Make it").click()
-    expect(page.locator(".badge", has_text="Available")).to_be_visible(timeout=LONG)
-    assert_accessible(page)
-
-    page.get_by_role("link", name="Restore into a new set").click()
-    expect(page.get_by_label("Backup", exact=True)).to_have_value("nightly")
-    page.get_by_label("Name", exact=True).fill("restored")
-    page.get_by_label("Nodes").select_option("1")
-    expect(page.get_by_label("Subnet of replica 1")).to_be_hidden()
-    page.get_by_role("button", name="Create the set").click()
-    expect(page.locator("#part-standing .badge", has_text="Running")).to_be_visible(timeout=LONG)
-
-    page.goto("backups")
-    page.get_by_role("link", name="nightly").click()
-    expect(page.locator(".badge", has_text="Available")).to_be_visible(timeout=LONG)
-    page.locator("summary", has_text="Delete").click()
-    page.get_by_role("button", name="Delete it for good").click()
-    expect(page.get_by_text("There is no backup yet")).to_be_visible(timeout=LONG)
-    for row in service.sets():
-        LiveSet(service, row["objectId"]).delete()
-    page.goto("sets")
-    expect(page.get_by_text("There is no set yet")).to_be_visible(timeout=LONG)
 
 
 def test_a_form_can_be_filled_in_without_scripts(service: ServiceProcess, browser: Browser) -> None:

@@ -26,3 +26,12 @@ def test_an_address_has_the_hash_of_its_file() -> None:
     digest = sha256((FOLDER / "console.css").read_bytes()).hexdigest()
 
     assert address_of("console.css") == f"assets/{digest[:16]}/console.css"
+
+
+def test_the_style_sheet_closes_what_it_opens() -> None:
+    """A rule at the margin lies within no other: a lost brace would make the rest one of phones only."""
+    depth = 0
+    for number, line in enumerate((FOLDER / "console.css").read_text().splitlines(), 1):
+        assert depth == 0 or line.startswith((" ", "}")), f"line {number} is within a block: {line}"
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
