@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from harness import Api
 
 from browser import Browser, text_of, token_in
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR
+from memstored.console.house import Console
 from memstored.console.protection import FIELD, form_token
 
 
@@ -88,6 +90,16 @@ async def test_the_cookie_stays_with_tls(api: Api, browser: Browser, scheme: str
     assert ("Secure" in answer.headers["set-cookie"]) is (scheme == "https")
 
 
+async def test_cookies_stay_with_tls_where_the_service_is_known_by_it(api: Api, browser: Browser) -> None:
+    """A page that is only read says nothing of how it was reached; the service's own URL does."""
+    [console] = [it.app for it in api.app.routes if isinstance(getattr(it, "app", None), Console)]
+    console.public_origin = "https://memstored.test"
+
+    answer = await browser.get("sign-in")
+
+    assert "Secure" in answer.headers["set-cookie"]
+
+
 @pytest.mark.parametrize("change", [{"secret": "wrong"}, {"id": "nobody"}, {"secret": ""}, {"id": ""}])
 async def test_another_secret_signs_nobody_in(api: Api, browser: Browser, change: dict[str, str]) -> None:
     """Whatever was wrong, the words are the same, and no secret is shown again."""
@@ -161,7 +173,17 @@ async def test_roles_are_those_of_the_api(api: Api, browser: Browser, kind: str,
 
 
 @pytest.mark.parametrize(
-    "place", ["//evil.example/", "https://evil.example/", "/\\evil.example", "..//evil.example"]
+    "place",
+    [
+        "//evil.example/",
+        "https://evil.example/",
+        "/\\evil.example",
+        "..//evil.example",
+        "../evil",
+        "sets/../../..//evil",
+        "sets/..\\..\\evil",
+        "%2e%2e/evil",
+    ],
 )
 @pytest.mark.parametrize("way", ["sign-in", "language"])
 async def test_nobody_is_led_elsewhere(api: Api, browser: Browser, place: str, way: str) -> None:
@@ -172,6 +194,7 @@ async def test_nobody_is_led_elsewhere(api: Api, browser: Browser, place: str, w
         answer = await browser.send("sign-in", "sign-in", {**await credential(api, "reader"), "next": place})
 
     assert answer.headers["location"].startswith("./")
+    assert ".." not in unquote(answer.headers["location"])
 
 
 # Forms of others

@@ -6,7 +6,7 @@ The gate of `console.group` makes one for each request and hands it to the page.
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -56,8 +56,10 @@ class Urls:
         return f"{self._up}{path}" + (f"?{urlencode(given)}" if given else "")
 
     def at(self, place: str) -> str:
-        """The address of a place that is given from the console's own place on."""
-        return self._up + place.lstrip("/")
+        """The address of a place that is given from the console's own place on, and lies there."""
+        path = unquote(place.partition("?")[0]).replace("\\", "/")
+        within = not {".", ".."} & set(path.split("/"))
+        return self._up + (place.lstrip("/") if within else "")
 
 
 class Visit:
@@ -128,8 +130,8 @@ class Visit:
     @property
     def secure(self) -> bool:
         """Whether the browser came by https, whatever is behind its proxy."""
-        origin = self.request.headers.get("origin", "")
-        return self.request.url.scheme == "https" or origin.startswith("https://")
+        origins = (self.request.headers.get("origin", ""), self.console.public_origin)
+        return self.request.url.scheme == "https" or any(it.startswith("https://") for it in origins)
 
     def query(self, shape: type[Q]) -> Q:
         """The query as the API reads it, less what is empty; raises `InvalidRequest`."""

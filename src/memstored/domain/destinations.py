@@ -14,8 +14,8 @@ __all__ = ["Address", "Destinations"]
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_TUNNELS = (ip_network("2002::/16"), ip_network("2001::/32"))
-"""6to4 and Teredo: public to look at, with any IPv4 address inside."""
+_TUNNELS = (ip_network("2002::/16"), ip_network("2001::/32"), ip_network("192.88.99.0/24"))
+"""6to4 and Teredo, and the relays of 6to4: public to look at, with any address inside or behind them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class Destinations:
 
 
 def _public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and (
-        address.is_site_local or any(_holds(network, address) for network in _TUNNELS)
-    ):
+    if any(_holds(network, address) for network in _TUNNELS):
+        return False
+    if isinstance(address, IPv6Address) and address.is_site_local:
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
