@@ -14,6 +14,7 @@ class Summary:
 
     count: int
     p50: float
+    p95: float
     p99: float
     max: float
 
@@ -21,13 +22,14 @@ class Summary:
     def of(cls, seconds: Sequence[float]) -> "Summary":
         """Nearest-rank percentiles; of 30 measurements the 99th is the largest."""
         ordered = sorted(seconds)
-        rank = max(0, -(-len(ordered) * 99 // 100) - 1)
-        figures = (statistics.median(ordered), ordered[rank], ordered[-1])
+        ranks = [max(0, -(-len(ordered) * percent // 100) - 1) for percent in (95, 99)]
+        figures = (statistics.median(ordered), *(ordered[rank] for rank in ranks), ordered[-1])
         return cls(len(ordered), *(round(figure * 1000, 1) for figure in figures))
 
     def json(self) -> dict[str, float]:
         """As it stands in a result."""
-        return {"count": self.count, "p50_ms": self.p50, "p99_ms": self.p99, "max_ms": self.max}
+        times = {"p50_ms": self.p50, "p95_ms": self.p95, "p99_ms": self.p99, "max_ms": self.max}
+        return {"count": self.count, **times}
 
 
 def machine() -> dict[str, object]:

@@ -23,25 +23,25 @@ def measure(plan: Plan) -> dict[str, object]:
         many(service, plan.sets, nodes=NODES, version=plan.version)
         made_in = time.monotonic() - began
         time.sleep(REST)
-        cpu = load(service.pid, plan.idle)
+        used = load(service.pid, plan.idle)
         return {
             "sets": plan.sets,
             "nodes": plan.sets * NODES,
             "seconds_to_make_all": round(made_in, 1),
             "seconds_idle": plan.idle,
-            "cpu_percent_of_a_core": round(cpu, 2),
+            "cpu_percent_of_a_core": round(used, 2),
             "memory_mib": round(_memory(service.pid), 1),
         }
 
 
 def load(pid: int, seconds: float, meanwhile: Callable[[float], object] = time.sleep) -> float:
     """Per cent of a core that a process uses while `meanwhile` takes so many seconds."""
-    used, at = _cpu(pid), time.monotonic()
+    used, at = cpu(pid), time.monotonic()
     meanwhile(seconds)
-    return 100 * (_cpu(pid) - used) / (time.monotonic() - at)
+    return 100 * (cpu(pid) - used) / (time.monotonic() - at)
 
 
-def _cpu(pid: int) -> float:
+def cpu(pid: int) -> float:
     """Seconds of CPU that the process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS

@@ -19,6 +19,7 @@ from rich.table import Table
 
 import api
 import backup
+import console
 import endpoint
 import failover
 import idle
@@ -39,6 +40,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], dict[str, object]]] = {
     "endpoint": endpoint.measure,
     "idle": idle.measure,
     "metrics": metrics.measure,
+    "console": console.measure,
     "backup": backup.measure,
     "restore": restore.measure,
 }
@@ -48,14 +50,14 @@ def main() -> None:
     """Run what was asked for."""
     wanted = _arguments()
     plan = quick(wanted.version) if wanted.quick else Plan(version=wanted.version, sets=wanted.sets)
-    console = Console(highlight=False)
+    out = Console(highlight=False)
     for name in wanted.only or BENCHMARKS:
         facts, began = machine(), time.monotonic()
-        with console.status(f"{name} ..."):
+        with out.status(f"{name} ..."):
             figures = BENCHMARKS[name](plan)
         if not wanted.quick:
             _write(name, plan, facts, figures)
-        console.print(_table(name, plan, figures, time.monotonic() - began))
+        out.print(_table(name, plan, figures, time.monotonic() - began))
 
 
 def _arguments() -> argparse.Namespace:
@@ -84,7 +86,7 @@ def _write(name: str, plan: Plan, facts: Mapping[str, object], figures: Mapping[
 def _table(name: str, plan: Plan, figures: Mapping[str, object], took: float) -> Table:
     """One row a figure; single runs stand in the result file only."""
     table = Table(title=f"{name}, Redis {plan.version} ({took:.0f} s)", title_justify="left", box=None)
-    for column in ("", "count", "p50 ms", "p99 ms", "max ms", "per s"):
+    for column in ("", "count", "p50 ms", "p95 ms", "p99 ms", "max ms", "per s"):
         table.add_column(column, justify="left" if not column else "right")
     for label, figure in figures.items():
         if isinstance(figure, Mapping):

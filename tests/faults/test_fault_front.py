@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from live_set import LiveSet
 from service_process import NEWEST, ServiceProcess, wait_for
+
+from memstored.console.protection import FIELD
 
 PUBLIC = "https://example.org/redis"
 
@@ -151,3 +154,25 @@ def test_the_state_is_put_back(service: ServiceProcess, tmp_path: Path) -> None:
 
     assert [run.returncode for run in (backed_up, too_early, restored)] == [0, 1, 0], restored.stderr
     assert made.servers() == servers
+
+
+def test_the_console_keeps_its_session_with_tls(fronted: FrontedService) -> None:
+    """The cookie goes no other way, forms are taken from either address, and no page names where it is."""
+    first = json.loads((fronted.data_dir / "credentials.json").read_text())
+    trusting = ssl.create_default_context(cafile=str(fronted.chain))
+    for origin in (fronted.url, "https://example.org"):
+        with httpx.Client(base_url=f"{fronted.url}/console/", verify=trusting) as http:
+            form = http.get("sign-in")
+            fields = {
+                "id": first["applicationCredentialId"],
+                "secret": first["applicationCredentialSecret"],
+                FIELD: re.findall(rf'name="{FIELD}" value="([^"]+)"', form.text)[0],
+            }
+            answer = http.post("sign-in", data=fields, headers={"origin": origin})
+            foreign = http.post("sign-in", data=fields, headers={"origin": "https://evil.example"})
+            page = http.get("sets")
+
+        assert (answer.status_code, foreign.status_code, page.status_code) == (303, 403, 200)
+        assert all("Secure" in told for told in answer.headers.get_list("set-cookie"))
+        assert answer.headers["location"] == "./"
+        assert "://" not in page.text

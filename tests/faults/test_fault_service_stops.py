@@ -1,10 +1,14 @@
 """The service stops, in order or frozen, and the nodes go on serving as if nothing were."""
 
+import signal
 import time
 
+import httpx
 from live_set import LiveSet
-from service_process import NEWEST, ServiceProcess, kill
+from service_process import NEWEST, START_DEADLINE, ServiceProcess, kill
 
+from memstored.cli.serve import GOODBYE
+from memstored.console.cookies import SESSION
 from writers import Writers
 
 FROZEN = 8.0
@@ -32,6 +36,28 @@ def test_nodes_serve_while_the_service_is_stopped_and_are_found_again(
     assert (made.address(), made.reader_address(), made.servers()) == (address, reader, servers)
     assert made.event_names() == told
     assert writers.longest_gap() < 2
+
+
+def test_a_page_that_is_open_does_not_hold_up_the_end(service: ServiceProcess) -> None:
+    """Its stream is ended, and the browser told so: nothing waits for what answers may take."""
+    assert service.process is not None
+    place, session = f"{service.url}/console/sets-live", {SESSION: service.client.new_token().value}
+    with (
+        httpx.Client(cookies=session, timeout=START_DEADLINE) as http,
+        http.stream("GET", place) as answer,
+    ):
+        lines = answer.iter_lines()
+        first = next(lines)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        rest = list(lines)
+        told = time.monotonic() - began
+        code = service.stop()
+        took = time.monotonic() - began
+
+    assert (first, code) == ("event: rows", 0)
+    assert [line for line in rest if line][-2:] == ["event: end", "data: "]
+    assert told < took < GOODBYE
 
 
 def test_a_frozen_service_blames_nobody_for_its_own_silence(service: ServiceProcess) -> None:

@@ -72,9 +72,11 @@ class Stream(Response):
 
     async def _pieces(self, listener: Listener) -> AsyncIterator[bytes]:
         try:
+            news = await listener.news(HEARTBEAT)
+            # Asked after the wait: what comes once the session is over is not for its holder.
             while await self._valid():
-                news = await listener.news(HEARTBEAT)
                 yield b"".join(event(name, content) for name, content in news.items()) or _BEAT
+                news = await listener.news(HEARTBEAT)
         except EOFError:
             pass
         yield event(END)

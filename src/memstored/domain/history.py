@@ -6,7 +6,7 @@ restart. A point that nobody saw is no number (NaN), never a guess.
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -140,15 +140,9 @@ class Ring:
 
     def read(self, column: Column, slots: range, width: int) -> list[float | None]:
         """The means of each `width` slots that follow each other; None where nothing is known."""
-        return [_mean(self._known(column, slots[i : i + width])) for i in range(0, len(slots), width)]
-
-    def _known(self, column: Column, slots: Sequence[int]) -> Iterator[float]:
-        values = self.columns[column]
-        for slot in slots:
-            if self.newest - POINTS < slot <= self.newest:
-                value = values[slot % POINTS]
-                if not math.isnan(value):
-                    yield value
+        values, oldest = self.columns[column], self.newest - POINTS
+        kept = [values[slot % POINTS] if oldest < slot <= self.newest else _MISSING for slot in slots]
+        return [_mean(kept[i : i + width]) for i in range(0, len(kept), width)]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,6 +153,6 @@ class NodeHistory:
     ring: Ring
 
 
-def _mean(values: Iterator[float]) -> float | None:
-    known = list(values)
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else None

@@ -21,7 +21,7 @@ from samples import (
 from sqlalchemy import delete, func, select, text, update
 
 from memstored.domain.model import InstanceSet
-from memstored.domain.words import EventName, NodeState, OperationState, SetState
+from memstored.domain.words import EventName, NodeState, OperationState, SetId, SetState
 from memstored.store import tables
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
@@ -462,3 +462,30 @@ async def test_trouble_while_writing_is_told_in_words(database: Database, sets: 
 
     with pytest.raises(StoreTrouble):
         await sets.load(kept.id)
+
+
+async def test_what_is_written_is_told(sets: SetRepository) -> None:
+    """A new set and every change of it, as it was recorded, to who observes; not what was before that."""
+    told: list[InstanceSet] = []
+    first = await sets.add(a_set(), IDENTITIES, node_quota=AMPLE)
+    sets.observe(told.append)
+
+    second = await sets.commit(first, replace(first, description="changed"))
+    gone = await sets.commit(second, replace(second, status=SetState.TERMINATED))
+
+    assert told == [second, gone]
+
+
+async def test_what_is_not_recorded_is_not_told(sets: SetRepository) -> None:
+    """Neither a change that came too late nor a name that is in use."""
+    told: list[InstanceSet] = []
+    first = await sets.add(a_set(), IDENTITIES, node_quota=AMPLE)
+    await sets.commit(first, replace(first, description="changed"))
+    sets.observe(told.append)
+
+    with pytest.raises(Stale):
+        await sets.commit(first, replace(first, description="too late"))
+    with pytest.raises(NameTaken):
+        await sets.add(replace(first, id=SetId("another")), IDENTITIES, node_quota=AMPLE)
+
+    assert told == []

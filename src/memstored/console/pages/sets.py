@@ -1,6 +1,6 @@
 """The sets of a project."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
@@ -11,11 +11,11 @@ from memstored.console.feed import Parts, Topic
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.visit import Visit
-from memstored.domain.words import SetState
+from memstored.domain.model import InstanceSet
+from memstored.domain.words import SetId, SetState
 from memstored.identity.protocol import Caller
-from memstored.service.history import Glance
 from memstored.service.services import Services
-from memstored.service.sets import SetFilter, SetView
+from memstored.service.sets import SetFilter
 
 __all__ = ["group"]
 
@@ -25,19 +25,32 @@ ROWS = 50
 """Sets on a page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A set, and how its last hour was."""
+class Rows:
+    """Sets as rows of the list, in HTML: one that is as it was, and its last hour too, is not drawn again."""
 
-    view: SetView
-    glance: Glance
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._drawn: dict[SetId, tuple[Hashable, str]] = {}
+
+    def of(self, sets: Iterable[InstanceSet]) -> list[str]:
+        """The rows of these sets; those of others are forgotten."""
+        self._drawn = {it.id: self._row(it) for it in sets}
+        return [row for _, row in self._drawn.values()]
+
+    def _row(self, it: InstanceSet) -> tuple[Hashable, str]:
+        history = self._visit.services.history
+        shown = (it.revision, history.seen(it))
+        known = self._drawn.get(it.id)
+        if known is not None and known[0] == shown:
+            return known
+        return shown, self._visit.part("sets/row.html", it=it, glance=history.glance(it))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the list; `next` is the marker of the one after it."""
+    """A page of the list, its rows in HTML; `next` is the marker of the one after it."""
 
-    rows: Sequence[Row]
+    rows: Sequence[str]
     next: str | None
 
 
@@ -51,7 +64,7 @@ async def home(visit: Visit) -> Response:
 async def list_sets(visit: Visit) -> Response:
     """The project's sets, oldest first, by name or state if that is asked for."""
     query = visit.query(SetQuery)
-    listing = await _listing(visit.services, visit.caller, query)
+    listing = await _listing(visit.services, visit.caller, query, Rows(visit))
     return visit.page("sets/list.html", listing=listing, query=query, states=tuple(SetState))
 
 
@@ -59,9 +72,10 @@ async def list_sets(visit: Visit) -> Response:
 async def follow_sets(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
     query, services, caller = visit.query(SetQuery), visit.services, visit.caller
+    rows = Rows(visit)
 
     async def look() -> Parts:
-        listing = await _listing(services, caller, query)
+        listing = await _listing(services, caller, query, rows)
         return {"rows": visit.part("sets/rows.html", listing=listing, query=query)}
 
     project_id = project_of(caller)
@@ -69,9 +83,8 @@ async def follow_sets(visit: Visit) -> Response:
     return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
-async def _listing(services: Services, caller: Caller, query: SetQuery) -> Listing:
+async def _listing(services: Services, caller: Caller, query: SetQuery, rows: Rows) -> Listing:
     status = SetState(query.status) if query.status else None
     wanted = SetFilter(limit=min(ROWS, query.limit), marker=query.marker, name=query.name, status=status)
     page = await services.sets.page(caller, wanted)
-    rows = [Row(view, services.history.glance(view.set)) for view in page.rows]
-    return Listing(rows, page.next)
+    return Listing(rows.of(view.set for view in page.rows), page.next)

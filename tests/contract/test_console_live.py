@@ -1,0 +1,141 @@
+"""The live parts of pages, over HTTP: what is sent to whom, and when it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from harness import Api
+
+from memstored.console.cookies import SESSION
+from memstored.console.feed import MOST_OF_ONE
+from memstored.console.house import Console
+
+PATIENCE = 20.0
+"""Seconds in which what is awaited comes, also on a busy machine."""
+
+
+@pytest.fixture
+async def console(api: Api) -> AsyncIterator[Console]:
+    """The console of the house, told of what is written as in a service; in the end nothing is open."""
+    found = next(route.app for route in api.app.routes if isinstance(getattr(route, "app", None), Console))
+    api.sets.observe(lambda written: found.feed.wake(written.project_id))
+    return found
+
+
+class Stream:
+    """What a browser is sent, event by event."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def event(self) -> tuple[str, str]:
+        """The name and the content of the next event."""
+        async with asyncio.timeout(PATIENCE):
+            name, content = "", []
+            async for line in self._lines:
+                if not line:
+                    return name, "\n".join(content)
+                kind, _, rest = line.partition(": ")
+                name = rest if kind == "event" else name
+                content += [rest] if kind == "data" else []
+        raise EOFError
+
+    async def shows(self, what: str) -> str:
+        """The next event with that in its content."""
+        while what not in (found := await self.event())[1]:
+            pass
+        return found[1]
+
+
+@asynccontextmanager
+async def stream(port: int, token: str, path: str = "sets-live") -> AsyncIterator[Stream]:
+    """A browser that is signed in, and left open at a stream."""
+    place = f"http://127.0.0.1:{port}/console/{path}"
+    async with (
+        httpx.AsyncClient(cookies={SESSION: token}, timeout=PATIENCE) as http,
+        http.stream("GET", place) as answer,
+    ):
+        yield Stream(answer)
+
+
+@pytest.mark.usefixtures("console")
+async def test_what_is_ordered_is_on_the_list(api: Api, port: int) -> None:
+    """First all of it, then what changed; as a stream that nobody may keep or collect."""
+    async with stream(port, api.tokens["reader"]) as live:
+        first = await live.event()
+        await api.create_set(instanceSetName="orders")
+        await live.shows("orders")
+
+    headers = live.answer.headers
+    assert first[0] == "rows"
+    assert "There is no set yet" in first[1]
+    assert headers["content-type"] == "text/event-stream"
+    assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-store", "no")
+
+
+@pytest.mark.usefixtures("console")
+async def test_a_row_is_drawn_again_when_its_set_changes(api: Api, port: int) -> None:
+    """And the others are there as before."""
+    await api.create_set(instanceSetName="orders")
+    changed = await api.create_set(instanceSetName="sessions")
+    async with stream(port, api.tokens["reader"]) as live:
+        first = await live.event()
+        await api.request("PATCH", f"/v1/instance-sets/{changed}", json={"description": "of the shop"})
+        later = await live.shows("of the shop")
+
+    assert "orders" in first[1]
+    assert "orders" in later
+
+
+@pytest.mark.usefixtures("console")
+async def test_another_project_is_not_told(api: Api, port: int) -> None:
+    """Neither its list nor a set of others, which is not there for it."""
+    mine = await api.create_set(instanceSetName="orders")
+    async with stream(port, api.tokens["other_project"]) as live:
+        name, content = await live.event()
+    async with stream(port, api.tokens["other_project"], f"sets/{mine}/live") as foreign:
+        pass
+
+    assert (name, "orders" in content) == ("rows", False)
+    assert foreign.answer.status_code == 404
+
+
+async def test_who_is_not_signed_in_gets_no_stream(port: int) -> None:
+    """But the way to the sign-in."""
+    async with stream(port, "") as live:
+        pass
+
+    assert live.answer.status_code == 303
+
+
+@pytest.mark.usefixtures("console")
+async def test_signing_out_ends_what_is_open(api: Api, port: int) -> None:
+    """Instead of the next news the browser is told not to come back."""
+    made = await api.app.state.services.issuer.create_credential("new", api.project, ["reader"])
+    claim = {"id": made.credential.id, "secret": made.secret}
+    identity = {"methods": ["application_credential"], "application_credential": claim}
+    token = (await api.app.state.services.issuer.issue({"auth": {"identity": identity}})).token
+    async with stream(port, token) as live:
+        await live.event()
+        await api.app.state.services.issuer.revoke(token, asked_by=token)
+        await api.create_set(instanceSetName="orders")
+        last = await live.event()
+
+    assert last == ("end", "")
+
+
+@pytest.mark.usefixtures("console")
+async def test_a_session_has_a_few_streams(api: Api, port: int) -> None:
+    """One more is refused; when one ends there is room."""
+    opened = [stream(port, api.tokens["reader"]) for _ in range(MOST_OF_ONE)]
+    for one in opened:
+        await one.__aenter__()
+    async with stream(port, api.tokens["reader"]) as refused:
+        pass
+    for one in opened:
+        await one.__aexit__(None, None, None)
+
+    assert refused.answer.status_code == 503
