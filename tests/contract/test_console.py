@@ -90,10 +90,12 @@ async def test_the_cookie_stays_with_tls(api: Api, browser: Browser, scheme: str
     assert ("Secure" in answer.headers["set-cookie"]) is (scheme == "https")
 
 
-async def test_cookies_stay_with_tls_where_the_service_is_known_by_it(api: Api, browser: Browser) -> None:
+async def test_cookies_stay_with_tls_where_the_service_is_known_by_it(
+    api: Api, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A page that is only read says nothing of how it was reached; the service's own URL does."""
     [console] = [it.app for it in api.app.routes if isinstance(getattr(it, "app", None), Console)]
-    console.public_origin = "https://memstored.test"
+    monkeypatch.setattr(console, "public_origin", "https://memstored.test")
 
     answer = await browser.get("sign-in")
 
