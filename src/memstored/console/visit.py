@@ -129,7 +129,7 @@ class Visit:
 
     @property
     def secure(self) -> bool:
-        """Whether the browser came by https, whatever is behind its proxy; by its own word, if it gave one."""
+        """Whether the browser came by https, whatever is behind its proxy: by its own word, if there is one."""
         origin = self.request.headers.get("origin", self.console.public_origin)
         return self.request.url.scheme == "https" or origin.startswith("https://")
 
