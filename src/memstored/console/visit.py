@@ -129,7 +129,7 @@ class Visit:
 
     @property
     def secure(self) -> bool:
-        """Whether the browser came by https, whatever is behind its proxy: by its own word, if there is one."""
+        """Whether the browser came by https, whatever is behind its proxy; by its own word, if any."""
         origin = self.request.headers.get("origin", self.console.public_origin)
         return self.request.url.scheme == "https" or origin.startswith("https://")
 
