@@ -95,15 +95,20 @@ async def test_a_test_tells_what_came_of_it(
 
 
 async def test_a_secret_is_replaced(api: Api, member: Browser) -> None:
-    """The page says that the one before still signs."""
+    """The page says that the one before still signs, and a second click does not end that."""
     await _put(api)
+    [seen] = re.findall('name="updatedAt" value="([^"]+)"', (await member.get("webhook")).text)
+    api.clock.advance(1)
 
-    made = await member.send("webhook", "webhook/secret", {})
+    made = await member.send("webhook", "webhook/secret", {"updatedAt": seen})
+    again = await member.send("webhook", "webhook/secret", {"updatedAt": seen})
 
     assert "whsec_" in made.text
+    assert again.status_code == 409
+    assert "whsec_" not in again.text
     page = text_of(await member.get("webhook"))
     assert "the present secret" in page
-    assert "the secret before, until 2025-06-16 15:06:40 UTC" in page
+    assert "the secret before, until 2025-06-16 15:06:41 UTC" in page
 
 
 async def test_a_webhook_is_deleted(api: Api, member: Browser) -> None:

@@ -15,6 +15,9 @@ __all__ = ["Equivalents", "equivalents"]
 
 _BREAK = " \\\n  "
 
+CRON_FIELDS = 5
+"""Of a schedule that is one; what is not is refused beside its field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equivalents:
@@ -60,7 +63,9 @@ def _optional(document: Mapping[str, Any]) -> Iterator[list[str]]:
         yield ["--user", document["user"].get("name", "")]
     if "backupSchedule" in document:
         schedule = document["backupSchedule"]
-        yield ["--backup-hour", schedule["cron"].split(" ")[1]]
+        fields = schedule["cron"].split()
+        if len(fields) == CRON_FIELDS:
+            yield ["--backup-hour", fields[1]]
         if "retentionLimit" in schedule:
             yield ["--backup-days", str(schedule["retentionLimit"])]
     source = document.get("restoreSource", {})

@@ -58,11 +58,16 @@ class Listener:
         self._stirred = asyncio.Event()
 
     async def news(self, seconds: float) -> Parts:
-        """The parts that changed, as they are now; none after `seconds` without. `EOFError`: it is over."""
+        """The parts that changed, as they are now; none after `seconds` without.
+
+        `EOFError`: nothing comes any more. `ConnectionAbortedError`: nobody looks any more, as at the end of
+        the service; whoever asks again may find more.
+        """
         await _rest(self._stirred, seconds)
-        self._stirred.clear()
-        if self._watched.ended:
-            raise EOFError
+        if self._watched.ended is not None and not self._due:
+            raise self._watched.ended
+        if self._watched.ended is None:
+            self._stirred.clear()
         told = {name: self._watched.parts[name] for name in sorted(self._due)}
         self._due.clear()
         return told
@@ -81,7 +86,7 @@ class _Watched:
     parts: dict[str, str] = field(default_factory=dict)
     listeners: set[Listener] = field(default_factory=set)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: bool = False
+    ended: type[Exception] | None = None
 
     def show(self, parts: Parts) -> None:
         """Tell on what differs from what was seen before."""
@@ -91,9 +96,9 @@ class _Watched:
             for listener in self.listeners:
                 listener.stir(changed)
 
-    def end(self) -> None:
-        """Tell everybody that nothing comes any more."""
-        self.ended = True
+    def end(self, why: type[Exception]) -> None:
+        """Tell everybody that nothing comes any more, or not from here."""
+        self.ended = why
         for listener in self.listeners:
             listener.stir(set())
 
@@ -139,7 +144,7 @@ class Feed:
         listener = Listener(watched)
         watched.listeners.add(listener)
         self._holders[holder] += 1
-        if watched.parts or watched.ended:
+        if watched.parts or watched.ended is not None:
             listener.stir(set(watched.parts))
         try:
             yield listener
@@ -169,8 +174,9 @@ class Feed:
         self._tasks.pop(watched, None)
         if self._watched.get(watched.topic.key) is watched:
             del self._watched[watched.topic.key]
-        watched.end()
-        if not task.cancelled() and (fault := task.exception()) is not None:
+        fault = None if task.cancelled() else task.exception()
+        watched.end(ConnectionAbortedError if task.cancelled() or fault else EOFError)
+        if fault is not None:
             log.error("feed_failed", exc_info=fault)
 
     async def _watch(self, watched: _Watched) -> None:

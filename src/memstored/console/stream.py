@@ -77,6 +77,9 @@ class Stream(Response):
             while await self._valid():
                 yield b"".join(event(name, content) for name, content in news.items()) or _BEAT
                 news = await listener.news(HEARTBEAT)
+        except ConnectionAbortedError:
+            # Without a word: the browser comes back by itself, to who serves then.
+            return
         except EOFError:
             pass
         yield event(END)

@@ -50,12 +50,13 @@ class Notifier:
     async def __aexit__(self, *_exc: object) -> None:
         """Stop; what was being sent is sent again by the next run."""
         self._loop = None
-        for handle in self._again:
-            handle.cancel()
         tasks = [desk.task for desk in self._desks.values() if desk.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Only now: one that ended by a fault just then was to be taken up again.
+        for handle in self._again:
+            handle.cancel()
 
     # What others tell and ask
 

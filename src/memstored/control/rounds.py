@@ -29,6 +29,7 @@ class Rounds:
         self._awake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._again: asyncio.TimerHandle | None = None
+        self._over = False
 
     def begin(self) -> None:
         """Begin; the first turn is not waited for."""
@@ -37,6 +38,8 @@ class Rounds:
 
     async def end(self) -> None:
         """Stop, in the middle of a turn if need be, and wait for its end. Harmless before the begin."""
+        # A turn may answer its cancellation with a fault of its own: that is not taken up again either.
+        self._over = True
         if self._again is not None:
             self._again.cancel()
         if self._loop is not None:
@@ -50,6 +53,7 @@ class Rounds:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             log.error("duty_failed", duty=self._name, exc_info=task.exception())
+        if not task.cancelled() and not self._over:
             self._again = asyncio.get_running_loop().call_later(self._revival, self.begin)
 
     async def _run(self) -> None:

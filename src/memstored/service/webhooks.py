@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from memstored.domain.clock import Clock
 from memstored.domain.destinations import Destinations
-from memstored.domain.errors import InvalidRequest
+from memstored.domain.errors import Conflict, InvalidRequest
 from memstored.domain.requests.webhook import (
     WebhookWishes,
     check,
@@ -109,11 +109,17 @@ class WebhookService:
         await self._webhooks.add(new.after, new.events)
         return Written(id=new.after.id, secret=secret)
 
-    async def rotate(self, caller: Caller) -> Written:
-        """Sign with a new secret, and with the one before for a while. Raises `NotFound`."""
+    async def rotate(self, caller: Caller, *, seen: str | None = None) -> Written:
+        """Sign with a new secret, and with the one before for a while. Raises `NotFound`.
+
+        `seen` is when the webhook that the caller decided by was written, as text; `Conflict` when it was
+        written since: another new secret would end the one that the receiver has.
+        """
 
         async def attempt() -> Written:
             webhook = await self._require(caller)
+            if seen not in (None, str(webhook.updated_at)):
+                raise Conflict("It was changed by now; look at it and decide anew.", code="webhook_changed")
             secret = new_secret()
             change = rotate(webhook, call_of(caller, self._clock), secret)
             await self._webhooks.commit(webhook, change.after, change.events)

@@ -227,7 +227,7 @@ async def test_a_broken_look_ends_the_stream(feed: Feed) -> None:
     """Who listens is let go; the fault is in the log, not in the feed's way."""
     sight = Sight(rows="one")
     sight.trouble = RuntimeError("a mistake")
-    with feed.joined(sight.topic(), "me") as listener, pytest.raises(EOFError):
+    with feed.joined(sight.topic(), "me") as listener, pytest.raises(ConnectionAbortedError):
         await told(listener)
 
 
@@ -256,7 +256,7 @@ async def test_the_end_of_the_service_ends_every_stream(feed: Feed) -> None:
 
         await feed.close()
 
-        with pytest.raises(EOFError):
+        with pytest.raises(ConnectionAbortedError):
             await waiting
     with pytest.raises(Unavailable):
         feed.joined(Sight(rows="one").topic(), "me").__enter__()

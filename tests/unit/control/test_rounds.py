@@ -105,6 +105,25 @@ async def test_what_failed_is_not_taken_up_again_after_its_end() -> None:
         await asyncio.wait_for(turns.another.wait(), 10 * SHORT)
 
 
+async def test_a_turn_that_fails_as_it_is_ended_is_not_taken_up_again() -> None:
+    """It answers its cancellation with a fault of its own."""
+    begun, begins = asyncio.Event(), []
+
+    async def fail_at_the_end() -> None:
+        begins.append(1)
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RuntimeError("unforeseen") from None
+
+    async with going(fail_at_the_end):
+        await begun.wait()
+    await asyncio.sleep(10 * SHORT)
+
+    assert begins == [1]
+
+
 async def test_the_end_of_a_turn_is_waited_for() -> None:
     """What it holds is given back before the end."""
     begun, given_back = asyncio.Event(), []

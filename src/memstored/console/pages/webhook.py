@@ -76,7 +76,8 @@ async def put_webhook(visit: Visit) -> Response:
 @group.post("/webhook/secret", name="rotate_webhook_secret")
 async def rotate_secret(visit: Visit) -> Response:
     """Sign with another secret, and show it this once."""
-    return _made(visit, await visit.services.webhooks.rotate(visit.caller))
+    seen = visit.posted.text("updatedAt") or ""
+    return _made(visit, await visit.services.webhooks.rotate(visit.caller, seen=seen))
 
 
 def _made(visit: Visit, done: Written) -> Response:

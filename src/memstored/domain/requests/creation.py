@@ -43,7 +43,8 @@ def create(
     if missing:
         raise unmeetable(order, missing)
     planned = _planned(order, offer, call, set_id)
-    message = f"{call.actor} ordered {order.replicas} nodes of Redis {order.version}."
+    nodes = "a node" if order.replicas == 1 else f"{order.replicas} nodes"
+    message = f"{call.actor} ordered {nodes} of Redis {order.version}."
     if not isinstance(sought, Found):
         return Change(after=planned, events=(event(EventName.CREATE, call, message),))
     operation = begun(planned, call, OperationKind.CREATE, RESTORE_STEPS)
