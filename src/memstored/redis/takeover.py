@@ -101,7 +101,9 @@ class Takeover:
         self._say(connection, commands, self._made)
 
     def _made(self, connection: Connection, replies: list[Reply]) -> None:
-        refusal = next((reply for reply in replies if _refused(reply)), None)
+        # Those of a transaction are within its own answer.
+        each = (it for reply in replies for it in (reply if isinstance(reply, list) else [reply]))
+        refusal = next((it for it in each if _refused(it)), None)
         if refusal is not None:
             self._tell_failed(str(refusal))
             return
