@@ -36,8 +36,7 @@ class Choices:
     """What a project can choose from; the first of everything is what a form begins with.
 
     `versions` are newest first, at least one; `tls` those of them with TLS. `flavors` are smallest first.
-    `groups` are the parameter groups of all versions, `backups` those that can be restored, newest first.
-    `most_nodes` is how many a set may have.
+    `groups` are the parameter groups of all versions; `most_nodes` is how many a set may have.
     """
 
     versions: Sequence[str]
@@ -46,7 +45,6 @@ class Choices:
     subnets: Sequence[Subnet]
     security_groups: Sequence[SecurityGroup]
     groups: Sequence[AnyGroup]
-    backups: Sequence[Backup]
     most_nodes: int
 
     def groups_for(self, version: str) -> list[AnyGroup]:

@@ -20,10 +20,11 @@ from memstored.console.visit import Visit
 from memstored.domain.errors import Fault, NotFound
 from memstored.domain.words import BackupState, BackupType
 from memstored.identity.protocol import Caller
-from memstored.service.backups import BackupView
+from memstored.service.backups import BackupFilter, BackupView
 from memstored.service.services import Services
 from memstored.service.sets import EventFilter
 from memstored.store.events import Event
+from memstored.store.paging import Page
 
 __all__ = ["group"]
 
@@ -58,19 +59,11 @@ def _kind(word: str) -> str:
 
 
 class ListQuery(BackupQuery):
-    """Which backups to list; `marker` is the id of the last one on the page before."""
+    """Which backups to list; `marker` is the one that the page before ended with."""
 
     status: Annotated[str, AfterValidator(_state)] | None = None
     type: Annotated[str, AfterValidator(_kind)] | None = None
     marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of the list, the newest first; `next` is the marker of the one after it."""
-
-    rows: Sequence[BackupView]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +106,16 @@ async def follow_backups(visit: Visit) -> Response:
     return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
-async def _listing(services: Services, caller: Caller, query: ListQuery) -> Listing:
-    views = await services.backups.all(caller, set_id=query.cluster_id, set_name=query.cluster_name)
-    fitting = [view for view in reversed(views) if _fits(view, query)]
-    places = {view.backup.id: place for place, view in enumerate(fitting, start=1)}
-    # One that was deleted meanwhile marks nothing any more: then it is the beginning again.
-    begin = next((places[known] for known in places if known == query.marker), 0)
-    rows = fitting[begin : begin + ROWS]
-    return Listing(rows, rows[-1].backup.id if len(fitting) > begin + ROWS else None)
-
-
-def _fits(view: BackupView, query: ListQuery) -> bool:
-    backup = view.backup
-    return query.status in (None, backup.shown) and query.type in (None, backup.type)
+async def _listing(services: Services, caller: Caller, query: ListQuery) -> Page[BackupView]:
+    wanted = BackupFilter(
+        limit=ROWS,
+        marker=query.marker,
+        set_id=query.cluster_id,
+        set_name=query.cluster_name,
+        states=[BackupState(query.status)] if query.status else (),
+        kind=BackupType(query.type) if query.type else None,
+    )
+    return await services.backups.page(caller, wanted)
 
 
 # One of them
