@@ -95,11 +95,11 @@ async def list_backups(visit: Visit) -> Response:
 @group.get("/backups-live", name="backups_live")
 async def follow_backups(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
-    query, services, caller = visit.query(ListQuery), visit.services, visit.caller
+    query, services, caller, part = visit.query(ListQuery), visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
         listing = await _listing(services, caller, query)
-        return {"rows": visit.part("backups/rows.html", listing=listing, query=query)}
+        return {"rows": part("backups/rows.html", listing=listing, query=query)}
 
     project_id = project_of(caller)
     key = ("backups", project_id, query, visit.language)
@@ -129,20 +129,16 @@ async def show_backup(visit: Visit, backup_id: str) -> Response:
 
 @group.get("/backup-live/{backup_id}", name="backup_live")
 async def follow_backup(visit: Visit, backup_id: str) -> Response:
-    """The state of a backup, whenever it changes."""
-    services, caller = visit.services, visit.caller
+    """The state of a backup, whenever it changes; in the end, that it is gone, as of a set."""
+    services, caller, part = visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
-        try:
-            shown = await _shown(services, caller, backup_id)
-        except NotFound:
-            return {"backup": visit.part("backups/gone.html")}
-        return {"backup": visit.part("backups/state.html", shown=shown)}
+        return {"backup": part("backups/state.html", shown=await _shown(services, caller, backup_id))}
 
-    await services.backups.show(caller, backup_id)
     project_id = project_of(caller)
     key = ("backup", project_id, backup_id, visit.language)
-    return visit.live(Topic(key=key, project_id=project_id, look=look))
+    last = {"backup": part("backups/gone.html")}
+    return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
 async def _shown(services: Services, caller: Caller, backup_id: str) -> Shown:

@@ -142,18 +142,19 @@ async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) 
 
 @group.get("/parameter-groups-live/{group_id}", name="parameter_group_live")
 async def follow_group(visit: Visit, group_id: str) -> Response:
-    """How far the values have come to each set, whenever that changes."""
-    services, caller, may_write = visit.services, visit.caller, visit.may_write
-    found = (await services.parameter_groups.show(caller, group_id)).group.id
+    """How far the values have come to each set, whenever that changes; in the end, that the group is gone."""
+    services, caller, may_write, part = visit.services, visit.caller, visit.may_write, visit.part
 
     async def look() -> Parts:
-        view = await services.parameter_groups.show(caller, found)
-        part = visit.part("parameter_groups/sets.html", view=view, linked=view.linked, may_write=may_write)
-        return {"sets": part}
+        view = await services.parameter_groups.show(caller, group_id)
+        return {
+            "sets": part("parameter_groups/sets.html", view=view, linked=view.linked, may_write=may_write)
+        }
 
     project_id = project_of(caller)
-    key = ("parameter_group", project_id, found, may_write, visit.language)
-    return visit.live(Topic(key=key, project_id=project_id, look=look))
+    key = ("parameter_group", project_id, group_id, may_write, visit.language)
+    last = {"sets": part("parameter_groups/gone.html")}
+    return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
 @group.post("/parameter-groups/{group_id}/description", name="describe_parameter_group")
