@@ -365,6 +365,17 @@ async def test_requests_are_logged_and_counted_by_page(
     assert b'route="/console/sets"' in api.app.state.services.measures.text()
 
 
+@pytest.mark.parametrize(("page", "status"), [("sets?status=Odd", "400"), ("sets/unknown/", "404")])
+async def test_a_refusal_is_logged_with_its_number(
+    member: Browser, logs: list[dict[str, Any]], page: str, status: str
+) -> None:
+    """A line of the log has the status as a number, whoever reads it."""
+    await member.get(page)
+
+    (line,) = [record for record in logs if record["event"] == "request"]
+    assert repr(line["status"]) == status
+
+
 # Languages
 
 

@@ -5,18 +5,23 @@ import gc
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
-from backup_calls import saved
+from backup_calls import post_backup, saved, stored_backup
 from group_calls import made
 from harness import Api
+from set_calls import running
 from starlette.responses import Response
 
+from memstored.console import feed
 from memstored.console.cookies import SESSION
 from memstored.console.feed import MOST_OF_ONE, Topic
 from memstored.console.house import Console
 from memstored.console.visit import Visit
+from memstored.domain.model import EventDraft
+from memstored.domain.words import BackupState, EventName
 
 PATIENCE = 20.0
 """Seconds in which what is awaited comes, also on a busy machine."""
@@ -26,7 +31,7 @@ PATIENCE = 20.0
 async def console(api: Api) -> AsyncIterator[Console]:
     """The console of the house, told of what is written as in a service; in the end nothing is open."""
     found = next(route.app for route in api.app.routes if isinstance(getattr(route, "app", None), Console))
-    api.sets.observe(lambda written: found.feed.wake(written.project_id))
+    found.told_by(api.sets, api.database)
     return found
 
 
@@ -51,8 +56,9 @@ class Stream:
 
     async def shows(self, what: str) -> str:
         """The next event with that in its content."""
-        while what not in (found := await self.event())[1]:
-            pass
+        async with asyncio.timeout(PATIENCE):
+            while what not in (found := await self.event())[1]:
+                pass
         return found[1]
 
 
@@ -94,6 +100,23 @@ async def test_a_row_is_drawn_again_when_its_set_changes(api: Api, port: int) ->
 
     assert "orders" in first[1]
     assert "orders" in later
+
+
+@pytest.mark.usefixtures("console")
+async def test_what_is_written_without_its_set_is_seen_at_once(
+    api: Api, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that is ordered or deleted is on the list without waiting for the next look."""
+    monkeypatch.setattr(feed, "CALM", 3600.0)
+    ready = await running(api)
+    async with stream(port, api.tokens["reader"], "backups-live") as live:
+        await live.shows("There is no backup yet")
+        failed = EventDraft(name=EventName.BACKUP_CREATE_FAILED, message="The replica is gone.")
+        made = await post_backup(api, {"clusterId": ready, "name": "nightly"})
+        await live.shows("Pending")
+        backup = await stored_backup(api, made.json()["objectId"])
+        await api.backups.update(backup, replace(backup, status=BackupState.ERROR), [failed])
+        await live.shows("Error")
 
 
 @pytest.mark.usefixtures("console")

@@ -1,6 +1,6 @@
 """Live parts of pages: whoever looks at the same thing shares one look at it.
 
-A page's live parts are a `Topic`. While somebody listens to it, it is looked at when something of its
+A page's live parts are a `Topic`. While somebody listens to it, it is looked at when a set or an event of its
 project was written, and else now and then, never more often than twice a second; a part is told on only when
 it changed. Nothing is asked of a node, and nothing is kept for a reader but the names of the parts that it
 has not had yet, so a slow one costs no memory.
@@ -130,7 +130,7 @@ class Feed:
         self._closed = False
 
     def wake(self, project_id: str) -> None:
-        """Something of the project was written: look at it soon."""
+        """A set or an event of the project was written: look at it soon. Called in the event loop."""
         for watched in self._watched.values():
             if watched.topic.project_id == project_id:
                 watched.stirred.set()

@@ -178,7 +178,7 @@ class Visit:
             "form_field": FIELD,
             "form_token": form_token((self.signed_in and self.token) or self._visitor),
         }
-        response = HTMLResponse(render(template, own | values), status)
+        response = HTMLResponse(render(template, own | values), int(status))
         if not self.signed_in and VISITOR not in self.request.cookies and self.path.count("/") == 1:
             keep(response, VISITOR, self._visitor, secure=self.secure)
         return response
