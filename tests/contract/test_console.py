@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from harness import Api
+from starlette.routing import Route
 
 from browser import Browser, text_of, token_in
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR
@@ -224,6 +225,29 @@ async def test_forms_of_others_do_nothing(
     assert answer.status_code == 403
     assert "so nothing was done" in text_of(answer)
     assert (await api.get("/v1/instance-sets")).status_code == 200
+
+
+FORMS = sorted(
+    route.path
+    for route in Console("http://memstored.test").router.routes
+    if isinstance(route, Route) and "POST" in (route.methods or ())
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_no_form_has_unknown_fields(api: Api, browser: Browser, path: str) -> None:
+    """A field that would be dropped is refused by its name, as the API does, before anything is done."""
+    if path == "/sign-in":
+        token = token_in(await browser.get("sign-in"))
+    else:
+        browser.take(api.tokens["admin"])
+        token = token_in(await browser.get("sets"))
+
+    answer = await browser.post(re.sub("{.*?}", "any", path[1:]), {FIELD: token, "colour": "red"})
+
+    assert answer.status_code == 400
+    assert "colour : This name is not known here; correct or remove it." in text_of(answer)
+    assert (await api.get("/v1/events")).json()["size"] == 0
 
 
 async def test_nobody_is_signed_in_by_others(api: Api, browser: Browser) -> None:

@@ -354,29 +354,27 @@ async def test_a_week_begins_as_one_is_used_to(api: Api, member: Browser) -> Non
 # Who may, and from where
 
 
-PAGES = ("backups/{backup}", "backup-live/{backup}", "backup-schedules/{set}", "create-set?backup={backup}")
-FORMS = (
-    "copy-backup/{backup}",
-    "export-backup/{backup}",
-    "verify-backup/{backup}",
-    "delete-backup/{backup}",
-    "backup-schedules/{set}",
-)
+PAGES = ("backups/{backup}", "backup-schedules/{set}", "create-set?backup={backup}")
+FORMS: Mapping[str, Mapping[str, str]] = {
+    "copy-backup/{backup}": {"name": "copy"},
+    "export-backup/{backup}": {"path": "archive/x"},
+    "verify-backup/{backup}": {},
+    "delete-backup/{backup}": {},
+    "backup-schedules/{set}": {"backupSchedule.cron": "* 3 * * *"},
+}
 
 
-@pytest.mark.parametrize("path", [*PAGES, *FORMS])
-async def test_what_is_of_another_project_is_not_there(api: Api, path: str) -> None:
+@pytest.mark.parametrize(("path", "fields"), [*((path, None) for path in PAGES), *FORMS.items()])
+async def test_what_is_of_another_project_is_not_there(
+    api: Api, path: str, fields: Mapping[str, str] | None
+) -> None:
     """By whatever address: 404, and nothing is done."""
     backup, set_id = await saved(api), await running(api)
     other = Browser(api.http)
     other.take(api.tokens["other_project"])
     address = path.format(backup=backup.id, set=set_id)
 
-    if path in FORMS:
-        fields = {"name": "mine", "path": "foreign/x", "backupSchedule.cron": "* 3 * * *"}
-        answer = await other.send("sets", address, fields)
-    else:
-        answer = await other.get(address)
+    answer = await (other.get(address) if fields is None else other.send("sets", address, fields))
 
     assert answer.status_code == 404
     assert await stored_backup(api, backup.id) == backup
@@ -414,8 +412,8 @@ async def test_who_only_reads_sees_no_forms(api: Api, reader: Browser) -> None:
         assert 'method="post"' not in page.text.split("<main")[1]
         assert "create-" not in page.text
     assert (await reader.get("create-backup")).status_code == 403
-    for path in FORMS:
-        answer = await reader.send("sets", path.format(backup=backup.id, set=set_id), {"name": "copy"})
+    for path, fields in FORMS.items():
+        answer = await reader.send("sets", path.format(backup=backup.id, set=set_id), fields)
         assert answer.status_code == 403
 
 

@@ -168,7 +168,7 @@ async def new_backup(visit: Visit) -> Response:
     return await _form(visit)
 
 
-@group.post("/create-backup", name="create_backup")
+@group.post("/create-backup", name="create_backup", fields=("clusterId", "name"))
 async def create_backup(visit: Visit) -> Response:
     """Order a backup of a set."""
     document = {"clusterId": visit.posted.text("clusterId"), "name": visit.posted.text("name")}
@@ -190,7 +190,7 @@ async def _form(visit: Visit, refusal: Refusal = NOTHING_REFUSED) -> Response:
     )
 
 
-@group.post("/copy-backup/{backup_id}", name="copy_backup")
+@group.post("/copy-backup/{backup_id}", name="copy_backup", fields=("name",))
 async def copy_backup(visit: Visit, backup_id: str) -> Response:
     """Keep the same data under another name."""
     backups = visit.services.backups
@@ -203,7 +203,7 @@ async def copy_backup(visit: Visit, backup_id: str) -> Response:
     return visit.redirect("backup", notice="backup_copied", backup_id=copy_id)
 
 
-@group.post("/export-backup/{backup_id}", name="export_backup")
+@group.post("/export-backup/{backup_id}", name="export_backup", fields=("path",))
 async def export_backup(visit: Visit, backup_id: str) -> Response:
     """Write the backup to a file of a bucket."""
     backups = visit.services.backups

@@ -19,7 +19,16 @@ from memstored.console.forms import NOTHING_REFUSED, Posted, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.pages import sets
-from memstored.console.set_form import PRIMARY, Choices, begun, completed, document_of, going_with, replica
+from memstored.console.set_form import (
+    FIELDS,
+    PRIMARY,
+    Choices,
+    begun,
+    completed,
+    document_of,
+    going_with,
+    replica,
+)
 from memstored.console.visit import Visit
 from memstored.domain.backup import Backup
 from memstored.domain.errors import Detail, Fault, InvalidRequest
@@ -58,7 +67,7 @@ async def new_set(visit: Visit) -> Response:
     return await _form(visit, choices, begun(choices, backup))
 
 
-@group.post("/create-set", name="create_set")
+@group.post("/create-set", name="create_set", fields=FIELDS)
 async def create_set(visit: Visit) -> Response:
     """Order the set."""
     try:
@@ -70,7 +79,7 @@ async def create_set(visit: Visit) -> Response:
     return visit.redirect("set", notice="set_ordered", set_id=set_id)
 
 
-@group.post("/create-set-refresh", name="refresh_set_form")
+@group.post("/create-set-refresh", name="refresh_set_form", fields=FIELDS)
 async def refresh(visit: Visit) -> Response:
     """The form as it was filled in, with what goes with that."""
     choices = await _choices(visit)
@@ -78,7 +87,7 @@ async def refresh(visit: Visit) -> Response:
     return await _form(visit, choices, posted, await _so_far(visit, posted))
 
 
-@group.post("/create-set-check", name="check_set_form")
+@group.post("/create-set-check", name="check_set_form", fields=FIELDS)
 async def check(visit: Visit) -> Response:
     """What is wrong with what was filled in so far, and the same for other doors."""
     refusal = await _so_far(visit, visit.posted)

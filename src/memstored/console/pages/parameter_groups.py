@@ -48,6 +48,8 @@ EVENTS = 8
 MOST_SETS = 500
 """Sets of a project that one may choose out of."""
 
+_NEW = ("parameterGroupId", "name", "description")
+"""The fields of a new group."""
 _STUCK = (ApplyStatus.ERROR_SYNC, ApplyStatus.SUSPENDED)
 
 
@@ -102,10 +104,10 @@ async def new_group(visit: Visit) -> Response:
     return visit.page("parameter_groups/new.html", bases=await _bases(visit), base=base)
 
 
-@group.post("/parameter-groups", name="create_parameter_group")
+@group.post("/parameter-groups", name="create_parameter_group", fields=_NEW)
 async def create_group(visit: Visit) -> Response:
     """Make a group out of another one."""
-    document = {name: visit.posted.text(name) for name in ("parameterGroupId", "name", "description")}
+    document = {name: visit.posted.text(name) for name in _NEW}
     try:
         terms = read_whole(CreateGroup, without_nulls(document)).terms()
         group_id = await visit.services.parameter_groups.create(visit.caller, terms)
@@ -157,7 +159,9 @@ async def follow_group(visit: Visit, group_id: str) -> Response:
     return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
-@group.post("/parameter-groups/{group_id}/description", name="describe_parameter_group")
+@group.post(
+    "/parameter-groups/{group_id}/description", name="describe_parameter_group", fields=("description",)
+)
 async def describe_group(visit: Visit, group_id: str) -> Response:
     """Give a group another description; an empty one clears it."""
     groups = visit.services.parameter_groups
