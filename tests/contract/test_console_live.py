@@ -90,16 +90,17 @@ async def test_what_is_ordered_is_on_the_list(api: Api, port: int) -> None:
 
 @pytest.mark.usefixtures("console")
 async def test_a_row_is_drawn_again_when_its_set_changes(api: Api, port: int) -> None:
-    """And the others are there as before."""
+    """And nothing else is sent."""
     await api.create_set(instanceSetName="orders")
     changed = await api.create_set(instanceSetName="sessions")
     async with stream(port, api.tokens["reader"]) as live:
         first = await live.event()
         await api.request("PATCH", f"/v1/instance-sets/{changed}", json={"description": "of the shop"})
-        later = await live.shows("of the shop")
+        name, row = await live.event()
 
     assert "orders" in first[1]
-    assert "orders" in later
+    assert (name, "of the shop" in row, "orders" in row) == (f"row-{changed}", True, False)
+    assert f'sse-swap="{name}"' in first[1]
 
 
 @pytest.mark.usefixtures("console")
