@@ -99,7 +99,7 @@ async def list_backups(visit: Visit) -> Response:
     )
 
 
-@group.get("/backups-live", name="backups_live")
+@group.live("/backups-live", name="backups_live")
 async def follow_backups(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
     query, services, caller, part = visit.query(ListQuery), visit.services, visit.caller, visit.part
@@ -137,7 +137,7 @@ async def show_backup(visit: Visit, backup_id: str) -> Response:
     return await _page(visit, backup_id)
 
 
-@group.get("/backup-live/{backup_id}", name="backup_live")
+@group.live("/backup-live/{backup_id}", name="backup_live")
 async def follow_backup(visit: Visit, backup_id: str) -> Response:
     """The state of a backup, whenever it changes; in the end, that it is gone, as of a set."""
     services, caller, part = visit.services, visit.caller, visit.part

@@ -143,7 +143,7 @@ async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) 
     )
 
 
-@group.get("/parameter-groups-live/{group_id}", name="parameter_group_live")
+@group.live("/parameter-groups-live/{group_id}", name="parameter_group_live")
 async def follow_group(visit: Visit, group_id: str) -> Response:
     """How far the values have come to each set, whenever that changes; in the end, that the group is gone."""
     services, caller, may_write, part = visit.services, visit.caller, visit.may_write, visit.part

@@ -69,7 +69,7 @@ async def list_sets(visit: Visit) -> Response:
     return visit.page("sets/list.html", listing=listing, query=query, states=tuple(SetState))
 
 
-@group.get("/sets-live", name="sets_live")
+@group.live("/sets-live", name="sets_live")
 async def follow_sets(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
     query, services, caller, part = visit.query(SetQuery), visit.services, visit.caller, visit.part
