@@ -16,6 +16,7 @@ from memstored.console.feed import Parts, Table, Topic
 from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
+from memstored.console.listing import ListingQuery
 from memstored.console.visit import Fragments, Visit
 from memstored.domain.errors import Fault, NotFound
 from memstored.domain.words import BackupState, BackupType
@@ -57,12 +58,11 @@ def _kind(word: str) -> str:
     return word
 
 
-class ListQuery(BackupQuery):
-    """Which backups to list; `marker` is the one that the page before ended with."""
+class ListQuery(ListingQuery, BackupQuery):
+    """Which backups to list."""
 
     status: Annotated[str, AfterValidator(_state)] | None = None
     type: Annotated[str, AfterValidator(_kind)] | None = None
-    marker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ async def list_groups(visit: Visit) -> Response:
     wanted = GroupFilter(engine_version=query.engine_version, type=query.parameter_group_type)
     views = await visit.services.parameter_groups.fitting(visit.caller, wanted)
     rows = [Row(view, Counter(it.progress.status for it in view.linked)) for view in views]
-    families = [it.family for it in visit.services.catalogue.catalogue.parameter_groups]
+    families = {it.family: f"Redis {it.family}" for it in visit.services.catalogue.catalogue.parameter_groups}
     own, default = [r for r in rows if r.view.custom], [r for r in rows if not r.view.custom]
     return visit.page("parameter_groups/list.html", own=own, default=default, query=query, families=families)
 
