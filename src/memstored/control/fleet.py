@@ -264,16 +264,27 @@ class Fleet:
         """Take on sets that were just created, or whose loop ended by a fault."""
         while True:
             set_id = await self._new.get()
-            if set_id in self._workers:
-                self._workers[set_id].reload()
-                continue
+            welcomed = False
             try:
-                instance_set = await self._sets.load(set_id)
-                if instance_set is not None:
-                    await self._take_on(instance_set)
-            except StoreTrouble as trouble:
-                log.warning("store_trouble", set_id=set_id, trouble=str(trouble))
-                asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+                welcomed = await self._welcomed(set_id)
+            finally:
+                if not welcomed:
+                    # Also by an unforeseen fault, after which this duty is taken up again.
+                    asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+
+    async def _welcomed(self, set_id: SetId) -> bool:
+        """Whether nothing is left to do for a set that may be new."""
+        if set_id in self._workers:
+            self._workers[set_id].reload()
+            return True
+        try:
+            instance_set = await self._sets.load(set_id)
+            if instance_set is not None:
+                await self._take_on(instance_set)
+        except StoreTrouble as trouble:
+            log.warning("store_trouble", set_id=set_id, trouble=str(trouble))
+            return False
+        return True
 
     # Duties for all sets
 

@@ -305,6 +305,29 @@ async def test_a_set_whose_secret_is_damaged_does_not_stop_the_others(
     assert asked.count(STRANGER) == 1
 
 
+async def test_a_set_that_a_fault_kept_from_being_watched_is_welcomed_again(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever went wrong when it was new, it is not forgotten until the next start of the service."""
+    monkeypatch.setattr("memstored.control.fleet.REVIVAL", 0.02)
+    load = ground.sets.load
+    faults = [RuntimeError("unforeseen")]
+
+    async def faulty(set_id: str) -> InstanceSet | None:
+        if faults:
+            raise faults.pop()
+        return await load(set_id)
+
+    monkeypatch.setattr(ground.sets, "load", faulty)
+    async with ground.fleet() as fleet:
+        await ground.order()
+        with capture_logs() as said:
+            fleet.wake(SET)
+            await eventually(lambda: SET in fleet.sets)
+
+    assert [line["duty"] for line in said if line["event"] == "duty_failed"] == ["_welcome"]
+
+
 async def test_another_controller_goes_on_where_the_first_one_ended(ground: Ground) -> None:
     """Stopped in the middle of making a set, started again: the set is made, nothing is started twice."""
     await ground.order()
