@@ -299,10 +299,63 @@ async def test_a_set_whose_secret_is_damaged_does_not_stop_the_others(
 
     async with ground.fleet() as fleet:
         await ground.until(running)
-        watched = fleet.sets
+        watched, neglected = fleet.sets, fleet.neglected
 
     assert watched == {SET}
     assert asked.count(STRANGER) == 1
+    assert neglected == 1
+
+
+async def test_s10_a_set_whose_secret_is_damaged_says_so_until_it_can_be_read(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To who may see it, with what to do; since then, however often it is tried."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+    read = ground.sets.identities
+
+    async def fail(_set_id: SetId) -> Identities:
+        raise WrongKey("sealed with another key")
+
+    monkeypatch.setattr(ground.sets, "identities", fail)
+    async with ground.fleet():
+        troubled = await ground.until(lambda s: s.status is SetState.WARNING)
+    async with ground.fleet() as fleet:
+        again, neglected = await ground.until(lambda s: s.status is SetState.WARNING), fleet.neglected
+        monkeypatch.setattr(ground.sets, "identities", read)
+        fleet.wake(SET)
+        healed = await ground.until(running)
+
+        assert fleet.neglected == 0
+    assert troubled.reason is not None
+    assert troubled.reason.code == "secrets_unreadable"
+    assert (again, neglected) == (troubled, 1)
+    assert healed.nodes == troubled.nodes
+
+
+async def test_s10_a_node_that_may_live_or_not_is_left_alone_and_said(ground: Ground) -> None:
+    """Also the primary: nobody takes its place, and its set says why until it is clear (S3)."""
+    await ground.order()
+    primary = node_id(SET, 1)
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        before = await ground.until(running)
+        ground.runtime.doubt(primary)
+        fleet.wake(SET)
+        troubled = await ground.until(lambda s: s.status is SetState.WARNING)
+        neglected = fleet.neglected
+        ground.runtime.believe(primary)
+        after = await ground.until(running)
+
+        assert fleet.neglected == 0
+    assert troubled.reason is not None
+    assert troubled.reason.code == "node_in_doubt"
+    assert "orders-1" in troubled.reason.message
+    assert "its server may be somebody else's" in troubled.reason.message
+    assert neglected == 1
+    assert (after.nodes, after.lineage) == (before.nodes, before.lineage)
 
 
 async def test_a_set_that_a_fault_kept_from_being_watched_is_welcomed_again(
