@@ -249,6 +249,7 @@ async def open_house(
                     survey=fleet.survey,
                     events=EventRepository(database, clock),
                     unready=services.unready,
+                    neglected=lambda: fleet.neglected,
                     notifier=notifier,
                     clock=clock,
                 ),
