@@ -451,7 +451,7 @@ def _carrier_trouble(turn: Turn) -> Standing | None:
         return Standing(
             SetState.WARNING,
             "endpoint_silent",
-            f"{who} does not answer: nobody can connect.",
+            f"{who} does not answer, or takes nobody: nobody can connect.",
             "asking it again",
             f"After {turn.rules.failure_detection:g} s of silence it is ended, and another is started.",
         )
