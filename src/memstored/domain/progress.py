@@ -85,7 +85,11 @@ def _advance_deletion(turn: Turn) -> None:
     if operation is not None and operation.kind is OperationKind.DELETE:
         remains = any(turn.seen(n).remains for n in turn.set.nodes)
         turn.amend(operation=operation.at("withdraw" if remains else "remove", turn.facts.wall))
-    turn.look(SOON)
+    doubt = _in_doubt(turn)
+    if doubt is not None:
+        standing = replace(doubt, state=turn.set.status)
+        turn.amend(reason=_reason(turn.set, standing, turn.facts.wall))
+    turn.look(SOON if doubt is None else LATER)
 
 
 # How far the operation is

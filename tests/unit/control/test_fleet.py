@@ -358,6 +358,22 @@ async def test_s10_a_node_that_may_live_or_not_is_left_alone_and_said(ground: Gr
     assert (after.nodes, after.lineage) == (before.nodes, before.lineage)
 
 
+async def test_s10_a_deletion_that_waits_for_a_node_in_doubt_says_so(ground: Ground) -> None:
+    """What may be somebody else's is not ended, so the set is not gone; its owner sees why."""
+    stored = await ground.order(1)
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        ground.runtime.doubt(node_id(SET, 1))
+        await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
+        fleet.wake(SET)
+
+        told = await ground.until(lambda s: s.reason is not None)
+
+    assert told.reason is not None
+    assert (told.status, told.reason.code) == (SetState.TERMINATING, "node_in_doubt")
+
+
 async def test_a_set_that_a_fault_kept_from_being_watched_is_welcomed_again(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,7 +119,7 @@ class FakeRuntime:
         await asyncio.sleep(0)
         if node not in self._placed:
             return True
-        if node in self.unprovable:
+        if node in self.unprovable or node in self._doubted:
             return False
         if not self.fleet.node(node).ended:
             self.fleet.crash(node)
