@@ -261,7 +261,7 @@ async def open_house(
             here = door if settings.metrics.address is None and (local or token is not None) else None
             app = await asyncio.to_thread(create_app, services, here)
             console = install_console(app, url)
-            sets.observe(lambda written: console.feed.wake(written.project_id))
+            console.told_by(sets, database)
             yield House(
                 app=app,
                 feed=console.feed,
