@@ -1,16 +1,17 @@
-"""One HTTP request to an address that was chosen, and the status of its answer.
+"""One HTTP request to an address that was chosen, and the head of its answer.
 
 Apart from who sends: the HTTP library takes a good part of a start to load, and most services send nothing.
 """
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import httpx
 
 from memstored.domain.destinations import Address
 
-__all__ = ["NotConnected", "TransportTrouble", "Url", "post"]
+__all__ = ["NotConnected", "Reply", "TransportTrouble", "Url", "post"]
 
 CONNECT = 3.0
 """Seconds for a connection to one address."""
@@ -46,6 +47,14 @@ class Url:
         return self.parsed.scheme == "https"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is of interest in an answer: its status, and its `Retry-After` as it was written, if any."""
+
+    status: int
+    retry_after: str | None
+
+
 async def post(
     url: Url,
     address: Address,
@@ -53,8 +62,8 @@ async def post(
     headers: Mapping[str, str],
     *,
     trust: ssl.SSLContext,
-) -> int:
-    """The status of the answer, however long that takes. Raises `TransportTrouble`.
+) -> Reply:
+    """The head of the answer, however long that takes. Raises `TransportTrouble`.
 
     Connects to the address, and to no other, also not through a proxy; the certificate must be one for the
     host of the URL. Every call is on its own: no connection, and no cookie, outlives it.
@@ -77,7 +86,7 @@ async def post(
             response = await http.send(request, stream=True)
             # Unread, which ends the connection: the body may have no end.
             await response.aclose()
-            return response.status_code
+            return Reply(status=response.status_code, retry_after=response.headers.get("retry-after"))
     except (httpx.ConnectError, httpx.ConnectTimeout) as trouble:
         raise NotConnected(_words(trouble)) from None
     except httpx.TransportError as trouble:
