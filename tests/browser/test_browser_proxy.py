@@ -19,6 +19,9 @@ from signing import sign_in
 from memstored.console.cookies import SESSION
 from memstored.runtime.haproxy import SYSTEM
 
+PROGRAM = shutil.which("haproxy", path=os.pathsep.join((*os.get_exec_path(), *SYSTEM)))
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no haproxy here")
+
 CONFIGURATION = """\
 defaults
   mode http
@@ -50,8 +53,6 @@ class HiddenService(ServiceProcess):
 @contextmanager
 def proxied(service: HiddenService, *, keeps_host: bool) -> Iterator[str]:
     """The service, and a proxy before it at this address; the service is told it where `Host` does not."""
-    program = shutil.which("haproxy", path=os.pathsep.join((*os.get_exec_path(), *SYSTEM)))
-    assert program is not None, "haproxy is not here: scripts/setup redis"
     certificate, file = service.place / "proxy.pem", service.place / "proxy.cfg"
     certify(certificate, certificate)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -65,7 +66,7 @@ def proxied(service: HiddenService, *, keeps_host: bool) -> Iterator[str]:
             address=service.url.removeprefix("http://"),
         )
         file.write_text(text)
-        command = [program, "-db", "-q", "-f", str(file)]
+        command = [str(PROGRAM), "-db", "-q", "-f", str(file)]
         proxy = subprocess.Popen(command, pass_fds=[listening.fileno()])
         try:
             yield place
