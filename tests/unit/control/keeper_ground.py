@@ -84,6 +84,17 @@ class SetClock:
         return time.monotonic()
 
 
+class WatchedBackups(BackupRepository):
+    """Counts how often the keeper looked for something to do."""
+
+    looks = 0
+
+    async def unsettled(self, now: float) -> list[Backup]:
+        """As the repository."""
+        self.looks += 1
+        return await super().unsettled(now)
+
+
 @dataclass
 class Tap:
     """Gives the data of replicas: `data`, then what is `left`, as soon as `opened`; or it `breaks`.
@@ -226,7 +237,7 @@ class Ground:
         cipher = Cipher.from_file(folder / "key")
         self.sets = SetRepository(database, self.clock, cipher)
         self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
-        self.backups = BackupRepository(database, self.clock, self.sets)
+        self.backups = WatchedBackups(database, self.clock, self.sets)
         self.events = EventRepository(database, self.clock)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
         self.seen = Seen()
@@ -365,7 +376,8 @@ class Ground:
 
     async def rest(self) -> None:
         """Let the keeper look a few times: for what must not happen."""
-        await asyncio.sleep(10 * self.rhythm.idle)
+        enough = self.backups.looks + 10
+        await eventually(lambda: self.backups.looks >= enough)
 
     async def count(self, instance_set: InstanceSet, status: BackupState, number: int) -> bool:
         """Whether the set has so many backups in that state."""
