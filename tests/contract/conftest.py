@@ -24,6 +24,7 @@ from harness import (
     FINDINGS,
     NO_PROJECT,
     NO_ROLE,
+    NOW,
     OTHER_PROJECT,
     PROJECT,
     Api,
@@ -35,7 +36,6 @@ from harness import (
     RecordingNotifier,
     RecordingPast,
     RecordingSequence,
-    StandingClock,
     catalogue,
 )
 from typed_commands import Done, Run, exit_code
@@ -50,6 +50,7 @@ from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Set
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.runtime.fake import ManualClock
 from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
@@ -111,7 +112,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 async def _prepare(file: Path, cipher: Cipher) -> dict[str, str]:
-    database, clock = await Database.open(f"sqlite:///{file}"), StandingClock()
+    database, clock = await Database.open(f"sqlite:///{file}"), ManualClock(NOW)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     await PasswordKeys(PasswordKeyRepository(database, cipher), clock, period=1.0, make=key_pair).turn()
     tokens = {kind: await _token(issuer, *who) for kind, who in CALLERS.items()}
@@ -156,7 +157,7 @@ async def api(
     app: FastAPI, database: LosableDatabase, prepared: Prepared, storage: Path
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
-    clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
+    clock, control, keeper = ManualClock(NOW), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
     notifier, sender = RecordingNotifier(), PlayedSender()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from clocks import StillClock
 from memstored.control import delivery as delivering
 from memstored.control import notifier as notifying
 from memstored.control.delivery import Courier, Delivery
@@ -29,20 +30,6 @@ DAY = 24 * 3600.0
 REFUSED = Attempt(verdict=Verdict.REFUSED, status=500, message="It answered 500.")
 GONE = Attempt(verdict=Verdict.GONE, status=410, message="It answered 410.")
 TAKEN = Attempt(verdict=Verdict.DELIVERED, status=204, message="It answered 204.")
-
-
-class Clock:
-    """Time that moves only when a test says so."""
-
-    now = 1_750_000_000.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
 
 
 class Played:
@@ -94,7 +81,7 @@ class Ground:
     """A store, and what sends from it."""
 
     def __init__(self, database: LosableDatabase) -> None:
-        self.database, self.clock, self.out = database, Clock(), Played()
+        self.database, self.clock, self.out = database, StillClock(), Played()
         self.events = EventRepository(database, self.clock)
         self.webhooks = WebhookRepository(database, self.clock, Cipher(Fernet.generate_key().decode()))
         self.courier = Courier(

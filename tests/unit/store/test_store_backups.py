@@ -9,7 +9,6 @@ from samples import (
     IDENTITIES,
     NOW,
     PROJECT,
-    StillClock,
     a_backup,
     a_set,
     a_use,
@@ -18,6 +17,7 @@ from samples import (
 )
 from sqlalchemy import delete, func, select, text
 
+from clocks import StillClock
 from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import BackupState, BackupType, EventName, Outcome, SetId, SetState, UseKind

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from samples import PROJECT, StillClock
+from samples import PROJECT
 from sqlalchemy import Connection, text
 
+from clocks import StillClock
 from memstored.domain.model import Setting
 from memstored.domain.words import UseKind
 from memstored.store.backups import BackupRepository
