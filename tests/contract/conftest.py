@@ -40,6 +40,7 @@ from harness import (
 )
 from typed_commands import Done, Run, exit_code
 
+from browser import Browser, signed_in
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
 from memstored.console.house import install as install_console
@@ -257,6 +258,24 @@ async def port(api: Api) -> AsyncIterator[int]:
     yield listener.getsockname()[1]
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+def member(api: Api) -> Browser:
+    """The browser of a member who is signed in."""
+    return signed_in(api.http, api.tokens["member"])
+
+
+@pytest.fixture
+def reader(api: Api) -> Browser:
+    """The browser of one who only reads."""
+    return signed_in(api.http, api.tokens["reader"])
+
+
+@pytest.fixture
+def admin(api: Api) -> Browser:
+    """The browser of an administrator."""
+    return signed_in(api.http, api.tokens["admin"])
 
 
 @pytest.fixture

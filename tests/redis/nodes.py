@@ -89,6 +89,20 @@ async def connected(link: RedisLink) -> RedisLink:
     return link
 
 
+async def fresh(node: Node, opened: Opener) -> tuple[Server, RedisLink]:
+    """A newborn node with the set's replication identity."""
+    server = node()
+    link = await connected(opened(server))
+    await link.equip(joining(server.engine.version))
+    return server, link
+
+
+def keys(server: Server) -> list[str]:
+    """The keys of database 0."""
+    with server.client(CONTROL.user, CONTROL.secret) as client:
+        return sorted(client.keys())
+
+
 def attached(link: RedisLink) -> bool:
     """Whether the replica says that its link is up; asks it again for the next time."""
     link.probe()
