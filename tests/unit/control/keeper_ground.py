@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+from looking import DEADLINE, eventually
+
 from memstored.control.authorities import Authorities
 from memstored.control.clearing import Clearing
 from memstored.control.guests import Guests
@@ -54,7 +56,6 @@ from memstored.store.sets import Identities, SetRepository
 PROJECT = "p" * 32
 REPLID = "a" * 40
 DATA = (b"REDIS0010", b"some data", b"\xff")
-DEADLINE = 10.0
 
 QUICK = Rhythm(
     busy=0.01,
@@ -408,13 +409,6 @@ async def chunks_of(*chunks: bytes) -> AsyncIterator[bytes]:
     """These, one by one."""
     for chunk in chunks:
         yield chunk
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(DEADLINE):
-        while not holds():  # noqa: ASYNC110 - what is waited for is seen, not announced
-            await asyncio.sleep(0.005)
 
 
 def schedule(hour: int = 1, limit: int = 7) -> BackupSchedule:

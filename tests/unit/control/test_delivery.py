@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from looking import eventually
 
 from clocks import StillClock
 from memstored.control import delivery as delivering
@@ -124,13 +125,6 @@ class Ground:
         """The events that were sent, in their order."""
         messages = self.out.sent.get(f"https://{project}.example/", [])
         return [row["message"] for it in messages for row in json.loads(it.body)["data"]]
-
-
-async def until(look: Callable[[], bool]) -> None:
-    """Return when that is so."""
-    async with asyncio.timeout(30):
-        while not look():  # noqa: ASYNC110 - what is looked at tells nobody that it changed
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -326,12 +320,12 @@ async def test_a_new_run_goes_on_where_the_last_one_was(ground: Ground) -> None:
     await ground.hook(OTHERS)
     await ground.happen("one")
     async with Notifier(ground.courier):
-        await until(lambda: ground.received() == ["one"])
+        await eventually(lambda: ground.received() == ["one"])
     await ground.happen("two", project=OTHERS)
     await ground.happen("two")
 
     async with Notifier(ground.courier):
-        await until(lambda: "two" in ground.received() and "two" in ground.received(OTHERS))
+        await eventually(lambda: "two" in ground.received() and "two" in ground.received(OTHERS))
 
     assert ground.received(OTHERS) == ["two"]
 
@@ -358,10 +352,10 @@ async def test_a_webhook_that_is_deleted_ends_its_task(ground: Ground, notifier:
     """And one that is made anew begins another."""
     hook = await ground.hook()
     notifier.wake(MINE)
-    await until(lambda: notifier.survey().by_state["working"] == 1)
+    await eventually(lambda: notifier.survey().by_state["working"] == 1)
     await ground.webhooks.remove(hook, [])
     notifier.wake(MINE)
-    await until(lambda: notifier.survey().by_state["working"] == 0)
+    await eventually(lambda: notifier.survey().by_state["working"] == 0)
     await ground.happen("between")
     await ground.hook()
     notifier.wake(MINE)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
-from test_fleet import IDENTITIES, SET, Ground, ground, planned
+from fleet_ground import IDENTITIES, SET, Ground, planned
 
 from memstored.control.fleet import Fleet
 from memstored.control.sequence import GroupSequence
@@ -17,8 +17,6 @@ from memstored.domain.parameter_group import ParameterGroup, configured
 from memstored.domain.words import ApplyStatus, GroupId, SetId, SetState
 from memstored.store.errors import Stale
 from memstored.store.parameter_groups import ParameterGroupRepository
-
-__all__ = ["ground"]
 
 GROUP = GroupId("22222222-0000-4000-8000-000000000001")
 

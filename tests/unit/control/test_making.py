@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, eventually, running_set
+from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, running_set
+from looking import eventually
 from structlog.testing import capture_logs
 
 from memstored.domain.backup import Backup
