@@ -36,6 +36,8 @@ pytest.register_assert_rewrite(
     "service_fixtures",
     "service_process",
     "signing",
+    "step_operations",
+    "step_stage",
     "step_trials",
     "stepping_service",
     "streams",
