@@ -115,28 +115,33 @@ def test_what_does_not_touch_the_data_cuts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "present",
+    ("present", "words"),
     [
-        None,
-        a_set(status=SetState.TERMINATING),
-        a_set(lineage=None),
-        a_set(lineage=Lineage(epoch=4, primary=NodeId("node-1"), replid=REPLID)),
-        a_set(lineage=Lineage(epoch=3, primary=NodeId("node-3"), replid=REPLID)),
-        a_set(
-            lineage=Lineage(
-                epoch=3,
-                primary=NodeId("node-1"),
-                replid=REPLID,
-                promotion=Promotion(
-                    heir=NodeId("node-3"), source=NodeId("node-1"), sent=False, started_at=1.0
-                ),
-            )
+        (None, "was deleted"),
+        (a_set(status=SetState.TERMINATING), "was deleted"),
+        (a_set(lineage=None), "lost its data"),
+        (a_set(lineage=Lineage(epoch=4, primary=NodeId("node-1"), replid=REPLID)), "changed its primary"),
+        (a_set(lineage=Lineage(epoch=3, primary=NodeId("node-3"), replid=REPLID)), "changed its primary"),
+        (
+            a_set(
+                lineage=Lineage(
+                    epoch=3,
+                    primary=NodeId("node-1"),
+                    replid=REPLID,
+                    promotion=Promotion(
+                        heir=NodeId("node-3"), source=NodeId("node-1"), sent=False, started_at=1.0
+                    ),
+                )
+            ),
+            "changed its primary",
         ),
-        a_set(member(1), member(3)),
-        a_set(member(1), member(2, status=NodeState.FAILED)),
-        a_set(member(1), member(2, removing=True)),
+        (a_set(member(1), member(3)), "orders-2"),
+        (a_set(member(1), member(2, status=NodeState.FAILED)), "orders-2"),
+        (a_set(member(1), member(2, removing=True)), "orders-2"),
     ],
 )
-def test_what_ends_the_history_the_set_or_the_donor_cuts_the_backup(present: InstanceSet | None) -> None:
+def test_what_ends_the_history_the_set_or_the_donor_cuts_the_backup(
+    present: InstanceSet | None, words: str
+) -> None:
     """With a sentence for its owner."""
-    assert cut_off(a_set(), present, member(2)) is not None
+    assert words in str(cut_off(a_set(), present, member(2)))
