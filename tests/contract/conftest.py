@@ -7,7 +7,7 @@ import asyncio
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
@@ -276,13 +275,6 @@ def reader(api: Api) -> Browser:
 def admin(api: Api) -> Browser:
     """The browser of an administrator."""
     return signed_in(api.http, api.tokens["admin"])
-
-
-@pytest.fixture
-def logs() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during the test, as records."""
-    with structlog.testing.capture_logs() as captured:
-        yield captured  # type: ignore[misc]
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -52,13 +51,6 @@ class Ground:
         """Let time pass and the maker look."""
         self.clock.now += seconds
         await self.maker.turn()
-
-
-@pytest.fixture
-def logs() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during the test, as records."""
-    with structlog.testing.capture_logs() as captured:
-        yield captured  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,22 @@ async def test_a_message_arrives_as_it_is(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("", "/"),
+        ("?room=7", "/?room=7"),
+        ("/a%2Fb;c=1/?d=%20e&f=[g]", "/a%2Fb;c=1/?d=%20e&f=[g]"),
+        ('/a|b"c', "/a%7Cb%22c"),
+    ],
+)
+async def test_path_and_query_are_those_of_the_url(receiver: Receiver, written: str, asked: str) -> None:
+    """What is quoted stays, and what has to be is."""
+    await sent(f"http://{NAME}:{receiver.port}{written}", sender())
+
+    assert [it.path for it in receiver.messages] == [asked]
+
+
+@pytest.mark.parametrize(
     ("status", "verdict"),
     [
         (200, Verdict.DELIVERED),
