@@ -214,6 +214,17 @@ async def test_what_is_no_answer_is_none_and_is_not_repeated(answer: bytes) -> N
     assert "banner" not in attempt.message
 
 
+async def test_a_connection_that_ends_without_an_answer_is_said() -> None:
+    """In other words than one that brought something else."""
+    async with peer(saying(b"")) as port:
+        ended = await sent(f"http://{NAME}:{port}/", sender())
+    async with peer(saying(b"hello\r\n\r\n")) as port:
+        strange = await sent(f"http://{NAME}:{port}/", sender())
+
+    assert ended.message.endswith("It ended the connection without an answer.")
+    assert strange.message.endswith("Its answer is none of HTTP.")
+
+
 @pytest.mark.parametrize("secured", [False, True])
 async def test_a_connection_that_breaks_in_an_answer_is_said(papers: Papers, secured: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Without where it led."""

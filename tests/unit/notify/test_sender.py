@@ -24,6 +24,7 @@ async def test_a_message_arrives_as_it_is(receiver: Receiver) -> None:
     assert (it.path, it.body, it.id) == ("/a/b?c=%20d", MESSAGE.body, "msg_1")
     assert it.headers["host"] == f"{NAME}:{receiver.port}"
     assert it.headers["content-type"] == "application/json"
+    assert it.headers["connection"] == "close"
     assert it.headers["user-agent"].startswith("memstored/")
     assert abs(time.time() - int(it.headers["webhook-timestamp"])) < 60
     assert it.signed_by(KEY.value)
@@ -142,6 +143,16 @@ async def test_of_several_addresses_only_open_ones_are_tried(receiver: Receiver)
         attempt = await sent(f"http://{NAME}:{receiver.port}/", sender(names, destinations=two))
 
     assert attempt.verdict is Verdict.DELIVERED
+
+
+async def test_not_every_address_of_a_name_is_tried(receiver: Receiver) -> None:
+    """Whoever gives a name many of them does not have us knock at each."""
+    nobody = [ip_address(f"127.0.0.{number}") for number in (2, 3, 4)]
+    wide = Destinations.of(allow=["127.0.0.0/28"], inner=(), http=True)
+
+    attempt = await sent(f"http://{NAME}:{receiver.port}/", sender(Names([*nobody, HERE]), destinations=wide))
+
+    assert (attempt.verdict, receiver.messages) == (Verdict.UNREACHABLE, [])
 
 
 async def test_a_receiver_that_is_not_there_is_said(receiver: Receiver) -> None:
