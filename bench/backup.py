@@ -4,15 +4,16 @@ And what it costs: the memory of the service over idle, and the waits of a write
 """
 
 import asyncio
+import multiprocessing
 import os
 import random
 import secrets
 import statistics
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ VALUE = 10 * 1024
 MIB = 1024 * 1024
 LIMIT = 600.0
 """Seconds after which a backup counts as stuck."""
-LOOK = 0.05
+LOOK = 0.2
 """Seconds between two looks: each costs the service a request."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
+SPAWN = multiprocessing.get_context("spawn")
 COPIER = Identity(user="memstored-bench", secret=secrets.token_hex(32))
 PEAK_ANEW = "5"
 """What makes the kernel begin to count the peak of memory anew."""
@@ -156,25 +158,35 @@ def fill(made: BenchSet, mebibytes: int) -> None:
 
 @contextmanager
 def _writer(made: BenchSet) -> Iterator[list[float]]:
-    """Somebody who writes small values at the primary for the length of the block, and how long each took."""
+    """Somebody who writes small values at the primary for the length of the block, and how long each took.
+
+    In a process of its own: to wait for our interpreter is not to wait for the primary.
+    """
     waits: list[float] = []
-    enough = threading.Event()
-    host, port = made.endpoint
-
-    def write() -> None:
-        with Redis(host=host, port=port) as node:
-            while not enough.wait(PAUSE):
-                began = time.perf_counter()
-                node.set("written", "x")
-                waits.append(time.perf_counter() - began)
-
-    thread = threading.Thread(target=write)
-    thread.start()
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=_write, args=(made.endpoint, theirs))
+    process.start()
     try:
+        ours.recv()
         yield waits
+        ours.send("enough")
+        waits += ours.recv()
     finally:
-        enough.set()
-        thread.join()
+        process.kill()
+        process.join()
+
+
+def _write(endpoint: tuple[str, int], asker: Connection) -> None:
+    """Say that we begin, write until something is said, and answer how long each write took."""
+    host, port = endpoint
+    waits: list[float] = []
+    with Redis(host=host, port=port) as node:
+        asker.send("ready")
+        while not asker.poll(PAUSE):
+            began = time.perf_counter()
+            node.set("written", "x")
+            waits.append(time.perf_counter() - began)
+    asker.send(waits)
 
 
 def _writing(made: BenchSet, seconds: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 Sets of one node: a row of the list costs the same whatever the set has, and six hundred servers would use
 more of the machine than what is measured. Only a few sets take writes; the figures of all of them change.
+Backups are rows of the store without data: the pages of them look at nothing else.
 """
 
 import asyncio
@@ -11,14 +12,22 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from dataclasses import dataclass
 from itertools import count
 from threading import Event, Thread
+from uuid import uuid4
 
 import httpx
 from redis import Redis
+from sqlalchemy import insert
 
 import idle
 from figures import Summary
 from memstored.cli.throwaway import ThrowawayService, throwaway_service
 from memstored.console.cookies import SESSION
+from memstored.domain.backup import Backup
+from memstored.domain.object_keys import backup_key
+from memstored.domain.words import BackupId, BackupState, BackupType, SetId
+from memstored.store.database import Database
+from memstored.store.rows import row_of
+from memstored.store.tables import backups
 from plan import Plan
 from sets import BenchSet, many
 
@@ -61,9 +70,43 @@ def measure(plan: Plan) -> dict[str, object]:
     """Milliseconds and CPU of a page, and per cent of one core of the service with and without open pages."""
     with throwaway_service(settings=SETTINGS) as service:
         sets = many(service, plan.listed, nodes=1, version=plan.version)
+        asyncio.run(_save(service, plan.saved))
         time.sleep(SETTLED if plan.listed == Plan().listed else idle.REST)
         with _written(sets[:WRITTEN]):
-            return {"sets": len(sets), **asyncio.run(_measured(service, sets, plan.idle))}
+            held = {"sets": len(sets), "backups": plan.saved}
+            return held | asyncio.run(_measured(service, sets, plan.idle))
+
+
+async def _save(service: ThrowawayService, wanted: int) -> None:
+    """Put so many backups into the store, every tenth of which came to nothing."""
+    rows = [row_of(_backup(service.project_id, number)) for number in range(wanted)]
+    for row in rows:
+        del row["uses"]
+    database = await Database.open(service.folder.store_url)
+    try:
+        await database.write(lambda connection: connection.execute(insert(backups), rows))
+    finally:
+        await database.close()
+
+
+def _backup(project_id: str, number: int) -> Backup:
+    backup_id = BackupId(str(uuid4()))
+    broken = number % 10 == 0
+    return Backup(
+        id=backup_id,
+        project_id=project_id,
+        name=f"backup-{number}",
+        set_id=SetId(str(uuid4())),
+        set_name=f"bench-{number % 200}",
+        type=BackupType.MANUAL,
+        status=BackupState.ERROR if broken else BackupState.AVAILABLE,
+        version="7.0.15",
+        flavor_id=str(uuid4()),
+        key=backup_key(project_id, backup_id),
+        created_at=time.time() - number,
+        actor="bench",
+        reason="The set was deleted." if broken else None,
+    )
 
 
 async def _measured(service: ThrowawayService, sets: Sequence[BenchSet], seconds: float) -> dict[str, object]:
@@ -71,6 +114,8 @@ async def _measured(service: ThrowawayService, sets: Sequence[BenchSet], seconds
         pages = {
             **await _page(service, http, "list", "sets"),
             **await _page(service, http, "set", f"sets/{sets[0].id}/"),
+            **await _page(service, http, "backups_list", "backups"),
+            **await _page(service, http, "backups_broken", "backups?status=Error"),
         }
         without = await _load(service, seconds)
         async with _open_pages(service, sets) as followers:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`few` repeats of slow things, `runs` of failures, `calls` of each request; `sets` to fill a service;
-    `listed` of them for the console; `mebibytes` of data in a set that is backed up.
+    `listed` of them for the console, with `saved` backups; `mebibytes` of data in a set that is backed up.
     """
 
     version: str = "7.0.15"
@@ -15,6 +15,7 @@ class Plan:
     calls: int = 2000
     sets: int = 50
     listed: int = 200
+    saved: int = 5000
     mebibytes: int = 1024
     idle: float = 20.0
     """Seconds of idling."""
@@ -22,4 +23,6 @@ class Plan:
 
 def quick(version: str) -> Plan:
     """Enough to see that everything works."""
-    return Plan(version=version, few=2, runs=3, calls=100, sets=5, listed=20, idle=3.0, mebibytes=64)
+    return Plan(
+        version=version, few=2, runs=3, calls=100, sets=5, listed=20, saved=200, idle=3.0, mebibytes=64
+    )

@@ -51,11 +51,12 @@ class Received:
 @dataclass
 class Receiver:
     """Answers what is next in `answers` (a status, a URL to redirect to, or one of the words above), then
-    `otherwise`. `messages` is what came, `over` ends those who wait.
+    `otherwise`. `messages` is what came, `over` ends those who wait. `retry_after` goes with every status.
     """
 
     port: int = 0
     otherwise: int | str = 204
+    retry_after: str | None = None
     answers: deque[int | str] = field(default_factory=deque)
     messages: list[Received] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
@@ -144,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(answer)
             self.send_header("set-cookie", "known=1")
+            if self.of.retry_after is not None:
+                self.send_header("retry-after", self.of.retry_after)
             self.end_headers()
 
     def _without_end(self, piece: bytes) -> None:

@@ -12,6 +12,8 @@ import pytest
 from harness import JSON_TYPE, Api
 from starlette.types import Message
 
+from memstored.service.readiness import of_neglected
+
 FLAVORS = "/v1/redis/flavors"
 GROUPS = "/v1/parameter-groups"
 LIMIT = 1024 * 1024
@@ -361,6 +363,20 @@ async def test_readyz_tells_why_the_service_can_not_work(api: Api) -> None:
     assert alive.status_code == 200
     assert (ready.status_code, ready.json()["reason"]) == (503, "store_unavailable")
     assert ready.json()["message"].endswith(".")
+
+
+async def test_readyz_says_that_sets_are_neglected_and_serves_on(api: Api) -> None:
+    """One broken set takes nothing out of rotation: the others, and its own reason, are still served."""
+    services = api.app.state.services
+    api.app.state.services = dataclasses.replace(services, remark=lambda: of_neglected(2))
+    ready = await api.http.get("/readyz")
+    api.app.state.services = dataclasses.replace(services, remark=lambda: of_neglected(0))
+    well = await api.http.get("/readyz")
+
+    assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+    assert ready.json()["reason"] == "sets_neglected"
+    assert "2" in ready.json()["message"]
+    assert well.json() == {"status": "ok", "reason": None, "message": None}
 
 
 async def test_readyz_recovers_by_itself(api: Api) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from harness import Api
+from starlette.routing import Route
 
 from browser import Browser, text_of, token_in
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR
@@ -226,6 +227,29 @@ async def test_forms_of_others_do_nothing(
     assert (await api.get("/v1/instance-sets")).status_code == 200
 
 
+FORMS = sorted(
+    route.path
+    for route in Console("http://memstored.test").router.routes
+    if isinstance(route, Route) and "POST" in (route.methods or ())
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_no_form_has_unknown_fields(api: Api, browser: Browser, path: str) -> None:
+    """A field that would be dropped is refused by its name, as the API does, before anything is done."""
+    if path == "/sign-in":
+        token = token_in(await browser.get("sign-in"))
+    else:
+        browser.take(api.tokens["admin"])
+        token = token_in(await browser.get("sets"))
+
+    answer = await browser.post(re.sub("{.*?}", "any", path[1:]), {FIELD: token, "colour": "red"})
+
+    assert answer.status_code == 400
+    assert "colour : This name is not known here; correct or remove it." in text_of(answer)
+    assert (await api.get("/v1/events")).json()["size"] == 0
+
+
 async def test_nobody_is_signed_in_by_others(api: Api, browser: Browser) -> None:
     """A site can not sign its visitors in as somebody else: the form is bound to a cookie of ours."""
     known = await credential(api, "reader")
@@ -363,6 +387,17 @@ async def test_requests_are_logged_and_counted_by_page(
     (line,) = [record for record in logs if record["event"] == "request"]
     assert (line["path"], line["caller"], line["project"]) == ("/console/sets", "mia", api.project)
     assert b'route="/console/sets"' in api.app.state.services.measures.text()
+
+
+@pytest.mark.parametrize(("page", "status"), [("sets?status=Odd", "400"), ("sets/unknown/", "404")])
+async def test_a_refusal_is_logged_with_its_number(
+    member: Browser, logs: list[dict[str, Any]], page: str, status: str
+) -> None:
+    """A line of the log has the status as a number, whoever reads it."""
+    await member.get(page)
+
+    (line,) = [record for record in logs if record["event"] == "request"]
+    assert repr(line["status"]) == status
 
 
 # Languages

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from backup_calls import put_file, rdb, saved
-from harness import OTHER_PROJECT, Api
+from harness import NOW, OTHER_PROJECT, Api
 from httpx import Response
 from set_calls import FLAVOR, OTHER_SUBNET, PARAMETERS, SECURITY_GROUP, SUBNET, created, sized
 
 from browser import Browser, signed_in, text_of, token_in
+from memstored.console.pages.create import SUGGESTED
 from memstored.console.protection import FIELD, form_token
 from memstored.domain.words import BackupState
 
@@ -138,9 +139,25 @@ async def test_a_backup_is_restored(api: Api, member: Browser) -> None:
     page = await member.get(f"create-set?backup={backup.id}")
     answer = await sent(member, source="backup", **{"restoreSource.backupName": "nightly"})
 
-    assert '<option value="nightly" selected>' in page.text
+    assert ' value="nightly" required list="backups"' in page.text
     assert answer.status_code == 303, text_of(answer)
     assert (await api.get(f"/v1/backups/{backup.id}")).json()["status"] == "Restoring"
+
+
+async def test_the_newest_backups_are_suggested(api: Api, member: Browser) -> None:
+    """Those that are whole, as many as one reads; of an older one the name is typed."""
+    for number in range(SUGGESTED + 1):
+        await saved(api, name=f"b-{number:02d}", created_at=NOW + number)
+    await saved(api, name="broken", created_at=NOW + 99, status=BackupState.ERROR)
+    typed = {"source": "backup", "restoreSource.backupName": "b-00"}
+
+    form = await member.send("create-set", "create-set-refresh", fields(**typed))
+    answer = await sent(member, **typed)
+
+    assert re.findall(r'<option value="(b-\d+)">', form.text) == [
+        f"b-{number:02d}" for number in range(SUGGESTED, 0, -1)
+    ]
+    assert answer.status_code == 303, text_of(answer)
 
 
 async def test_a_file_is_restored(api: Api, member: Browser) -> None:
@@ -238,6 +255,22 @@ async def test_what_is_empty_is_not_wrong_yet(member: Browser) -> None:
 
     assert await checked(member, empty) == {}
     assert "This field is required." in text_of(await sent(member, **empty))
+
+
+async def test_a_check_reads_no_list_of_backups(
+    api: Api, member: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, typing costs the same: only the one that is named is looked for."""
+    await saved(api)
+    token = token_in(await member.get("create-set"))
+    for method in ("of_project", "all", "page"):
+        monkeypatch.delattr(type(api.backups), method)
+    named = fields(source="backup", **{"restoreSource.backupName": "nightly"})
+
+    answer = await member.post("create-set-check", {**named, FIELD: token})
+
+    assert answer.status_code == 200
+    assert "--from-backup nightly" in unescape(answer.text)
 
 
 async def test_a_check_does_nothing(api: Api, member: Browser) -> None:

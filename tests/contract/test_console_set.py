@@ -267,7 +267,7 @@ async def test_another_project_s_set_takes_no_forms(api: Api, form: str) -> None
     before = await stored(api, set_id)
     other = signed_in(api.http, api.tokens["other_project"])
 
-    answer = await other.send("sets", f"sets/{set_id}/{form}", {"instanceSetName": "orders"})
+    answer = await other.send("sets", f"sets/{set_id}/{form}", {})
 
     assert answer.status_code == 404
     assert await stored(api, set_id) == before

@@ -27,6 +27,7 @@ def exposition(api: Api) -> Exposition:
         survey=list,
         events=events,
         unready=ready,
+        neglected=lambda: 0,
         notifier=api.notifier,
         clock=api.clock,
     )

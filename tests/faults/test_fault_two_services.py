@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 from control import control_user
@@ -116,6 +117,31 @@ def test_s07_a_service_that_wakes_up_after_another_took_over_acts_no_more(
             assert second.stop() == 0
 
     assert writers.missing() == []
+
+
+def test_s10_a_copy_of_a_whole_data_folder_touches_no_node_and_says_so(
+    first: ServiceProcess, tmp_path: Path
+) -> None:
+    """The processes run in a folder that is not the copy's: it leaves them, shows why, and is ready to."""
+    made = LiveSet.running(first, ENGINES[0], 2)
+    servers = first.servers()
+    first.freeze()
+    shutil.copytree(first.data_dir, tmp_path / "data", ignore=shutil.ignore_patterns("lock", "server.json"))
+    first.thaw()
+
+    with Writers(made) as writers, another(first, tmp_path / "data") as second:
+        second.start()
+        row = wait_for(lambda: next((s for s in second.sets() if s["reason"]), None), what="a reason")
+        ready = httpx.get(f"{second.url}/readyz", timeout=30)
+        writers.await_more()
+        assert second.stop() == 0
+
+    assert (row["status"], row["reason"]["code"]) == ("Warning", "node_in_doubt")
+    assert "runs in another folder" in row["reason"]["message"]
+    assert (ready.status_code, ready.json()["reason"]) == (200, "sets_neglected")
+    assert writers.missing() == []
+    assert first.servers() == servers
+    assert made.status == "Running"
 
 
 def test_s07_who_loses_the_lock_of_its_folder_ends(first: ServiceProcess) -> None:

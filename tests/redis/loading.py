@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from logins import CONTROL, CONTROLLERS, PASSWORD, REPLICATION
+from logins import CONTROL, CONTROLLERS, PASSWORD, READER, REPLICATION
 from servers import Server
 
 from memstored.domain.ports import Identity, Target
@@ -60,5 +60,5 @@ async def rdb_of(server: Server) -> bytes:
         password=PASSWORD,
     )
     server.take()
-    async with outflow(target, CONTROLLERS, deadline=DEADLINE) as flow:
+    async with outflow(target, CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
         return b"".join([chunk async for chunk in flow.chunks])

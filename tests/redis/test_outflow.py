@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from datasets import fill
-from logins import CONTROLLERS, PASSWORD
+from logins import CONTROLLERS, PASSWORD, READER
 from nodes import CONTROL, Node, Opener, pair, reached
 from servers import Server, check_rdb, soon
 
@@ -40,7 +40,7 @@ def target_of(server: Server, control: Identity = CONTROL) -> Target:
 async def out_of(server: Server, *, deadline: float = 10.0) -> AsyncIterator[Outflow]:
     """A copy under way."""
     server.take()
-    async with outflow(target_of(server), CONTROLLERS, deadline=deadline) as flow:
+    async with outflow(target_of(server), CONTROLLERS, deadline=deadline, reader=READER) as flow:
         yield flow
 
 
@@ -285,5 +285,5 @@ async def test_a_stranger_gets_nothing(node: Node) -> None:
     stranger = Identity(user=CONTROL.user, secret="not the secret")
 
     with pytest.raises(LinkTrouble, match=r"AUTH: (WRONGPASS|ERR invalid password)"):
-        async with outflow(target_of(server, stranger), CONTROLLERS, deadline=10.0):
+        async with outflow(target_of(server, stranger), CONTROLLERS, deadline=10.0, reader=READER):
             pass

@@ -1,6 +1,7 @@
 """Links, copies and loads over TLS with real nodes of every engine that has it, and what is not believed."""
 
 import asyncio
+import random
 import socket
 import ssl
 import time
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from crafted import strings
 from loading import DEADLINE, HOST, parts, unheard
-from logins import CONTROL, CONTROLLERS, REPLICATION
+from logins import CONTROL, CONTROLLERS, READER, REPLICATION
 from nodes import Opener, attached, connected, reached
+from redis import Redis
 from server_fixtures import Start
 from servers import Engine, Server, free_address, soon
 
@@ -284,14 +286,21 @@ async def test_a_copy_comes_out_over_tls(secured: Secured) -> None:
     """The data of a node, to whoever it trusts; nothing from one that is not trusted."""
     primary, above, _, _ = await pair(secured)
     await above.admit(None)
+    value = random.Random(7).randbytes(5_000_000)
+    way = {"host": primary.host, "port": primary.port, "ssl": True, "ssl_ca_data": OURS.authorities}
+    with Redis(**way, username=CONTROL.user, password=CONTROL.secret) as control:
+        control.acl_setuser("tenant", enabled=True, nopass=True, keys=["much"], commands=["+set"])
+    with Redis(**way, username="tenant", password="") as tenant:
+        tenant.set("much", value)
 
-    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE) as flow:
+    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
         data = b"".join([chunk async for chunk in flow.chunks])
     with pytest.raises(LinkTrouble, match="no TLS that can be trusted"):
-        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE):
+        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE, reader=READER):
             pass
 
     assert data.startswith(b"REDIS")
+    assert value in data
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 from memstored.domain.errors import Detail
 
-__all__ = ["field_path", "validation_details"]
+__all__ = ["field_path", "unknown_field", "validation_details"]
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "missing": ("missing", "This field is required."),
@@ -41,6 +41,11 @@ def validation_details(errors: Iterable[Mapping[str, Any]]) -> list[Detail]:
     An error made by `PydanticCustomError` keeps its own type as the code and its own words.
     """
     return [_detail(error) for error in errors]
+
+
+def unknown_field(name: str) -> Detail:
+    """What is said of a field that a form does not have."""
+    return Detail(name, *_WORDS["extra_forbidden"])
 
 
 def field_path(place: Iterable[str | int]) -> str:

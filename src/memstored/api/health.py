@@ -9,7 +9,7 @@ from memstored.api.openapi import answers
 from memstored.api.schemas.forms import Document
 
 if TYPE_CHECKING:
-    from memstored.service.readiness import Unready
+    from memstored.service.services import Services
 
 __all__ = ["Health", "router"]
 
@@ -17,7 +17,9 @@ router = APIRouter(tags=["health"])
 
 
 class Health(Document):
-    """`status` is `ok` or `unavailable`; why, says `reason` to programs and `message` to people."""
+    """`status` is `ok` or `unavailable`; why, or what is amiss although it is `ok`, says `reason` to programs
+    and `message` to people.
+    """
 
     status: str
     reason: str | None = None
@@ -40,9 +42,14 @@ async def readyz(request: Request) -> Answer:
 
     `store_unavailable`: the store takes no write. `holding`: most nodes are silent at once; nothing is ended.
     `superseded`: another memstored has taken over; this one is about to end.
-    It is looked at again at most once a second. The trouble of one set is said by that set.
+    It is looked at again at most once a second. The trouble of one set is said by that set; with
+    `sets_neglected` it is 200 all the same.
     """
-    why: Unready | None = await request.app.state.services.unready()
-    if why is None:
+    services: Services = request.app.state.services
+    why = await services.unready()
+    if why is not None:
+        return answer(Health(status="unavailable", reason=why.reason, message=why.message), 503)
+    amiss = services.remark()
+    if amiss is None:
         return answer(Health(status="ok"))
-    return answer(Health(status="unavailable", reason=why.reason, message=why.message), 503)
+    return answer(Health(status="ok", reason=amiss.reason, message=amiss.message))

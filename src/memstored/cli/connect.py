@@ -12,14 +12,14 @@ import typer
 
 from memstored.cli import names
 from memstored.cli.errors import Stop
-from memstored.cli.profiles import config_folder
+from memstored.cli.relay import run_relayed
 from memstored.cli.remote import Desk, remote
 from memstored.cli.sets import SetName
 
 if TYPE_CHECKING:
-    from memstored.client.models import InstanceSet
+    from memstored.client.models import Endpoint, InstanceSet
 
-__all__ = ["connect", "program", "words"]
+__all__ = ["connect", "place_of", "program", "words"]
 
 AUTH = "REDISCLI_AUTH"
 
@@ -40,30 +40,32 @@ def connect(
     The password is asked for; in a script it is taken from the variable REDISCLI_AUTH, as redis-cli does.
     """
     it = desk.client.show_set(names.set_id(desk.client, name))
-    found = program()
-    trusted = _trusted(desk.client.show_authorities()) if it.tls_enabled else None
+    place = place_of(it, reader=reader)
     ask = it.user is not None and AUTH not in os.environ and sys.stdin.isatty()
-    arguments = words(it, reader=reader, trusted=trusted, ask=ask)
+    arguments = [*words(it, ask=ask), *(command or ())]
+    found = program()
+    authorities = desk.client.show_authorities() if it.tls_enabled else None
     desk.client.close()
     sys.stdout.flush()
-    os.execv(found, [found, *arguments, *(command or ())])  # noqa: S606 - what was asked for, without a shell
+    if authorities is not None:
+        raise typer.Exit(run_relayed(it.instance_set_name, place, authorities, found, arguments))
+    at = ["-h", place.host, "-p", str(place.port)]
+    os.execv(found, [found, *at, *arguments])  # noqa: S606 - what was asked for, without a shell
 
 
-def words(it: "InstanceSet", *, reader: bool, trusted: Path | None, ask: bool) -> Sequence[str]:
-    """What redis-cli is told; raises `Stop` while there is nothing to connect to.
-
-    `trusted` is the file with the certificates to trust, for a set with TLS; `ask` for the password.
-    """
+def place_of(it: "InstanceSet", *, reader: bool) -> "Endpoint":
+    """Where to connect; raises `Stop` while there is nothing to connect to."""
     if it.endpoints is None:
         raise Stop(f"{it.instance_set_name} is {it.status}: it has no address yet; ask again soon.")
     place = it.endpoints.reader if reader else it.endpoints.primary
     if place is None:
         raise Stop(f"{it.instance_set_name} has no replicas to read from; leave --reader away.")
-    said = ["-h", place.host, "-p", str(place.port)]
-    if trusted is not None:
-        said += ["--tls", "--cacert", str(trusted)]
-    if it.user is not None and it.user.name != "default":
-        said += ["--user", it.user.name]
+    return place
+
+
+def words(it: "InstanceSet", *, ask: bool) -> Sequence[str]:
+    """Whom redis-cli is told to be; `ask` for the password."""
+    said = ["--user", it.user.name] if it.user is not None and it.user.name != "default" else []
     return [*said, "--askpass"] if ask else said
 
 
@@ -78,14 +80,3 @@ def program() -> str:
         if beside.exists():
             return str(beside)
     raise Stop("There is no redis-cli on PATH; install it, on Debian by `apt install redis-tools`.")
-
-
-def _trusted(bundle: str) -> Path:
-    """A file with these certificates that stays: redis-cli reads it when it connects again."""
-    folder = config_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / "authorities.pem"
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.write_text(bundle)
-    fresh.replace(file)
-    return file

@@ -57,7 +57,7 @@ from memstored.service.holdings import Holdings
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
 from memstored.service.ports import Keeper
-from memstored.service.readiness import StoreCheck, Unready
+from memstored.service.readiness import StoreCheck, Unready, of_neglected
 from memstored.service.services import Services
 from memstored.service.sets import SetService
 from memstored.service.webhooks import WebhookService
@@ -249,6 +249,7 @@ async def open_house(
                     survey=fleet.survey,
                     events=EventRepository(database, clock),
                     unready=services.unready,
+                    neglected=lambda: fleet.neglected,
                     notifier=notifier,
                     clock=clock,
                 ),
@@ -260,7 +261,7 @@ async def open_house(
             here = door if settings.metrics.address is None and (local or token is not None) else None
             app = await asyncio.to_thread(create_app, services, here)
             console = install_console(app, url)
-            sets.observe(lambda written: console.feed.wake(written.project_id))
+            console.told_by(sets, database)
             yield House(
                 app=app,
                 feed=console.feed,
@@ -388,5 +389,6 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         issuer=rooms.issuer,
         credentials=CredentialService(rooms.issuer),
         unready=unready,
+        remark=lambda: of_neglected(rooms.fleet.neglected),
         measures=rooms.measures,
     )

@@ -1,12 +1,13 @@
 """Live parts of pages: whoever looks at the same thing shares one look at it.
 
-A page's live parts are a `Topic`. While somebody listens to it, it is looked at when something of its
+A page's live parts are a `Topic`. While somebody listens to it, it is looked at when a set or an event of its
 project was written, and else now and then, never more often than twice a second; a part is told on only when
 it changed. Nothing is asked of a node, and nothing is kept for a reader but the names of the parts that it
 has not had yet, so a slow one costs no memory.
 """
 
 import asyncio
+import contextvars
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from memstored.domain.errors import Fault, Unavailable
+from memstored.domain.errors import Fault, NotFound, Unavailable
 from memstored.objects.storage import ObjectTrouble
 from memstored.store.errors import StoreTrouble
 
@@ -40,13 +41,15 @@ class Topic:
     """What a page's live parts show.
 
     Topics with the same `key` show the same, so it holds all that `look` depends on: the project, ids, the
-    language. `look` returns the parts as they are now; what it raises as `Fault` ends the stream, as of a set
-    that is gone.
+    language. `look` returns the parts as they are now; it keeps no `Visit`, since others go on listening when
+    the first reader left. What it raises as `Fault` ends the stream; before that `last` is shown, where it is
+    `NotFound`.
     """
 
     key: Hashable
     project_id: str
     look: Callable[[], Awaitable[Parts]]
+    last: Parts = field(default_factory=dict)
 
 
 class Listener:
@@ -127,7 +130,7 @@ class Feed:
         self._closed = False
 
     def wake(self, project_id: str) -> None:
-        """Something of the project was written: look at it soon."""
+        """A set or an event of the project was written: look at it soon. Called in the event loop."""
         for watched in self._watched.values():
             if watched.topic.project_id == project_id:
                 watched.stirred.set()
@@ -156,7 +159,10 @@ class Feed:
 
     def _begin(self, topic: Topic) -> _Watched:
         watched = self._watched[topic.key] = _Watched(topic=topic)
-        task = asyncio.create_task(self._watch(watched), name=f"feed {topic.key}")
+        # In no request's context: its log lines and what is read for it are nobody's in particular.
+        task = asyncio.create_task(
+            self._watch(watched), name=f"feed {topic.key}", context=contextvars.Context()
+        )
         self._tasks[watched] = task
         task.add_done_callback(lambda done: self._ended(watched, done))
         return watched
@@ -185,6 +191,9 @@ class Feed:
             watched.stirred.clear()
             try:
                 watched.show(await watched.topic.look())
+            except NotFound:
+                watched.show(watched.topic.last)
+                return
             except Fault:
                 return
             except (StoreTrouble, ObjectTrouble) as trouble:

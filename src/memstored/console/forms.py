@@ -4,16 +4,19 @@ A page turns a `Posted` into the JSON document that the API would get, has that 
 API does, and shows a refusal at the fields that it names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from memstored.api.errors import MOST_DETAILS, shortened, status_of
+from memstored.api.faults import unknown_field
+from memstored.console.languages import english
 from memstored.domain.errors import CannotBeMet, Conflict, Detail, Fault, Forbidden, InvalidRequest
 
 __all__ = ["NOTHING_REFUSED", "Posted", "Refusal", "read_posted", "refusal_of"]
 
 MOST_FIELDS = 1000
+_STRANGE = english("This form has fields that are not known here, so nothing was done.")
 DIGITS = 15
 """Of an integer, at most: JSON has no larger ones that everybody reads alike."""
 
@@ -46,6 +49,13 @@ class Posted:
     def all(self, name: str) -> list[str]:
         """Every value of fields of that name, as of a list of boxes."""
         return [value for value in self.fields.get(name, ()) if value]
+
+    def require_only(self, names: Collection[str]) -> None:
+        """Raise `InvalidRequest` for fields of other names; one that ends in `*` is of all that begin so."""
+        begins = tuple(name.removesuffix("*") for name in names if name.endswith("*"))
+        unknown = [name for name in self.fields if name not in names and not name.startswith(begins)]
+        if unknown:
+            raise InvalidRequest(_STRANGE, details=[unknown_field(name) for name in unknown])
 
 
 def read_posted(body: bytes) -> Posted:

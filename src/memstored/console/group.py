@@ -7,15 +7,17 @@ A page is a function of a `Visit` and of what its path names, and returns a resp
     @group.get("/sets/{set_id}", name="set")
     async def show_set(visit: Visit, set_id: str) -> Response: ...
 
-    @group.post("/sets/{set_id}/delete", name="delete_set")
+    @group.post("/sets/{set_id}/delete", name="delete_set", fields=("instanceSetName",))
     async def delete_set(visit: Visit, set_id: str) -> Response: ...
 
 Whoever gets to see such a page is signed in, in a project, and has the role that its method takes; a form
-that is posted came from one of our own pages. Refusals that a page raises become a page of their own.
+that is posted came from one of our own pages, and has no fields but those. Refusals that a page raises become
+a page of their own.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +25,7 @@ from starlette.routing import Route
 
 from memstored.api.caller import check_role
 from memstored.api.gate import state
-from memstored.console.forms import read_posted
+from memstored.console.forms import Posted, read_posted
 from memstored.console.protection import FIELD, require_own_form, require_own_page
 from memstored.console.visit import Visit
 
@@ -57,17 +59,20 @@ class PageGroup:
         """A page to read, for who is signed in."""
         return self._page("GET", path, name, _read)
 
-    def post(self, path: str, *, name: str) -> _Decorator:
-        """What a form is sent to, by who is signed in and may write."""
-        return self._page("POST", path, name, _write)
+    def post(self, path: str, *, name: str, fields: Collection[str] = ()) -> _Decorator:
+        """What a form with these fields is sent to, by who is signed in and may write.
+
+        A name that ends in `*` is of all fields that begin so.
+        """
+        return self._page("POST", path, name, partial(_write, fields=fields))
 
     def open_get(self, path: str, *, name: str) -> _Decorator:
         """A page for everybody."""
         return self._page("GET", path, name, _open)
 
-    def open_post(self, path: str, *, name: str) -> _Decorator:
-        """What a form is sent to by everybody."""
-        return self._page("POST", path, name, _open_form)
+    def open_post(self, path: str, *, name: str, fields: Collection[str] = ()) -> _Decorator:
+        """What a form with these fields is sent to by everybody."""
+        return self._page("POST", path, name, partial(_open_form, fields=fields))
 
     def _page(
         self, method: str, path: str, name: str, gate: Callable[[Visit], Awaitable[Response | None]]
@@ -101,12 +106,14 @@ async def _read(visit: Visit) -> Response | None:
     return None
 
 
-async def _write(visit: Visit) -> Response | None:
-    """Let in who may write, with a form of ours."""
+async def _write(visit: Visit, fields: Collection[str]) -> Response | None:
+    """Let in who may write, with a form of ours that has these fields."""
     if not visit.signed_in:
         return visit.to_sign_in()
-    await _open_form(visit)
+    posted = await _own_form(visit)
     check_role(visit.caller, "POST")
+    posted.require_only({FIELD, *fields})
+    visit.posted = posted
     return None
 
 
@@ -114,10 +121,17 @@ async def _open(_visit: Visit) -> Response | None:
     return None
 
 
-async def _open_form(visit: Visit) -> Response | None:
-    """Take the form, if it is one of ours."""
+async def _open_form(visit: Visit, fields: Collection[str]) -> Response | None:
+    """Take the form, if it is one of ours that has these fields."""
+    posted = await _own_form(visit)
+    posted.require_only({FIELD, *fields})
+    visit.posted = posted
+    return None
+
+
+async def _own_form(visit: Visit) -> Posted:
+    """What was sent; raises `Forbidden` unless one of our pages sent it."""
     require_own_page(visit.request.headers, visit.console.public_origin)
     posted = read_posted(await visit.request.body())
     require_own_form(visit.form_key, posted.exact(FIELD))
-    visit.posted = posted
-    return None
+    return posted

@@ -39,6 +39,8 @@ from memstored.console.pages import (
 )
 from memstored.console.rendering import prepare
 from memstored.console.visit import Visit
+from memstored.store.database import Database
+from memstored.store.sets import SetRepository
 
 __all__ = ["Console", "install"]
 
@@ -87,6 +89,13 @@ class Console:
         self._prepared = False
         self.nav = tuple(group for group in _GROUPS if group.title)
         self.notices = {code: text for group in _GROUPS for code, text in group.notices.items()}
+
+    def told_by(self, sets: SetRepository, database: Database) -> None:
+        """Have open pages look again, from now on, whenever a set of theirs is written, or an event."""
+        loop = asyncio.get_running_loop()
+        sets.observe(lambda written: self.feed.wake(written.project_id))
+        # Told in a thread of the database's, which ends before the loop does.
+        database.listen(lambda project_id: loop.call_soon_threadsafe(self.feed.wake, project_id))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

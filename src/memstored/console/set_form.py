@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from memstored.api.body import without_nulls
-from memstored.console.forms import Posted
+from memstored.console.forms import MOST_FIELDS, Posted
 from memstored.domain.backup import Backup
 from memstored.domain.catalogue import Flavor, SecurityGroup, Subnet
 from memstored.domain.engine import capabilities_of, family_of
@@ -19,7 +19,17 @@ from memstored.domain.model import DEFAULT_USER
 from memstored.domain.parameter_group import AnyGroup
 from memstored.domain.requests.update import DEFAULT_RETENTION
 
-__all__ = ["PRIMARY", "Choices", "Going", "begun", "completed", "document_of", "going_with", "replica"]
+__all__ = [
+    "FIELDS",
+    "PRIMARY",
+    "Choices",
+    "Going",
+    "begun",
+    "completed",
+    "document_of",
+    "going_with",
+    "replica",
+]
 
 PRIMARY = "subnetAssignments[0].primary.id"
 _USUAL_NODES = 2
@@ -31,13 +41,39 @@ def replica(index: int) -> str:
     return f"subnetAssignments[0].replicas[{index}].id"
 
 
+FIELDS = frozenset(
+    {
+        "instanceSetName",
+        "description",
+        "source",
+        "restoreSource.backupName",
+        "restoreSource.files[0]",
+        "version",
+        "parameterGroupId",
+        "port",
+        "tlsEnabled",
+        "flavorId",
+        "replicas",
+        "recoveryEnabled",
+        PRIMARY,
+        *(replica(index) for index in range(MOST_FIELDS)),
+        "securityGroups",
+        "user.name",
+        "user.password",
+        "passwordAgain",
+        "backupSchedule.cron",
+        "backupSchedule.retentionLimit",
+    }
+)
+"""Every field that there may be; which of them there are depends on what was chosen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """What a project can choose from; the first of everything is what a form begins with.
 
     `versions` are newest first, at least one; `tls` those of them with TLS. `flavors` are smallest first.
-    `groups` are the parameter groups of all versions, `backups` those that can be restored, newest first.
-    `most_nodes` is how many a set may have.
+    `groups` are the parameter groups of all versions; `most_nodes` is how many a set may have.
     """
 
     versions: Sequence[str]
@@ -46,7 +82,6 @@ class Choices:
     subnets: Sequence[Subnet]
     security_groups: Sequence[SecurityGroup]
     groups: Sequence[AnyGroup]
-    backups: Sequence[Backup]
     most_nodes: int
 
     def groups_for(self, version: str) -> list[AnyGroup]:

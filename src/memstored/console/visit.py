@@ -5,6 +5,7 @@ The gate of `console.group` makes one for each request and hands it to the page.
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlencode
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from memstored.console.house import Console
     from memstored.service.services import Services
 
-__all__ = ["Urls", "Visit"]
+__all__ = ["Fragments", "Urls", "Visit"]
 
 Q = TypeVar("Q", bound=QueryForm)
 
@@ -60,6 +61,26 @@ class Urls:
         path = unquote(place.partition("?")[0]).replace("\\", "/")
         within = not {".", ".."} & set(path.split("/"))
         return self._up + (place.lstrip("/") if within else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """Makes parts of a page that are the same for everybody who reads its language: it knows no visitor.
+
+    Their templates have no form: a form is one visitor's.
+    """
+
+    language: Language
+    url: Urls
+
+    def __call__(self, template: str, **values: object) -> str:
+        """The HTML that this template makes of these values."""
+        return render(template, self.own | values)
+
+    @property
+    def own(self) -> dict[str, object]:
+        """What every template has."""
+        return {"_": Words(self.language), "language": self.language, "url": self.url}
 
 
 class Visit:
@@ -147,7 +168,7 @@ class Visit:
     ) -> Response:
         """The page that this template makes of these values, and of what every page has (`base.html`)."""
         own: dict[str, object] = {
-            **fragment_values(self.language, self.url),
+            **self.part.own,
             "visit": self,
             "posted": self.posted,
             "refusal": refusal,
@@ -157,7 +178,7 @@ class Visit:
             "form_field": FIELD,
             "form_token": form_token((self.signed_in and self.token) or self._visitor),
         }
-        response = HTMLResponse(render(template, own | values), status)
+        response = HTMLResponse(render(template, own | values), int(status))
         if not self.signed_in and VISITOR not in self.request.cookies and self.path.count("/") == 1:
             keep(response, VISITOR, self._visitor, secure=self.secure)
         return response
@@ -172,12 +193,10 @@ class Visit:
 
         return Stream(self.console.feed, topic, holder=token, valid=valid)
 
-    def part(self, template: str, **values: object) -> str:
-        """The HTML of a live part of this page, to be shown to everybody who looks at the same.
-
-        Its template has no form in it: a form is one visitor's.
-        """
-        return render(template, fragment_values(self.language, self.url) | values)
+    @property
+    def part(self) -> Fragments:
+        """What makes the live parts of this page; it is kept by who looks for them, and the visit is not."""
+        return Fragments(self.language, self.url)
 
     def to_sign_in(self) -> Response:
         """Lead to the sign-in, which leads back to this page; of a form there is nothing to come back to."""
@@ -202,8 +221,3 @@ class Visit:
         """Lead to the page of that name; it says what a group of pages has as its notice of that code."""
         assert notice is None or notice in self.console.notices, notice
         return RedirectResponse(self.url(name, {"notice": notice}, **params), 303)
-
-
-def fragment_values(language: Language, url: Urls) -> dict[str, object]:
-    """What every template has, also those of live parts, which are the same for all who look at them."""
-    return {"_": Words(language), "language": language, "url": url}

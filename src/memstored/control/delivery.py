@@ -81,7 +81,12 @@ class Delivery:
 
         Raises `StoreTrouble`, with nothing sent.
         """
+        before = self.seen
         webhook = self.seen = await self._courier.webhooks.of(self.project_id)
+        waits = self.waiting_since is not None and webhook == before
+        if waits and webhook is not None and (pause := self._pause(webhook)):
+            # Nothing that has come since goes before what waits, so it is not looked for.
+            return pause
         self.waiting_since = None
         if webhook is None or webhook.disabled is not None:
             return None
@@ -98,13 +103,16 @@ class Delivery:
             self.seen = await self._courier.webhooks.commit(webhook, passed_over(webhook, batch))
             return 0.0
         self.waiting_since = batch.lines[0].time
-        if pause := wait(webhook, self._courier.clock.wall()):
+        if pause := self._pause(webhook):
             return pause
         sending = begun(webhook, batch)
         if sending != webhook:
             sending = await self._courier.webhooks.commit(webhook, sending)
         await self._record(sending, await self._send(sending, batch))
         return 0.0
+
+    def _pause(self, webhook: Webhook) -> float:
+        return wait(webhook, self._courier.clock.wall())
 
     async def _following(self, webhook: Webhook) -> list[Line]:
         found = await self._courier.events.following(webhook.project_id, webhook.position, SCAN)

@@ -21,12 +21,13 @@ from memstored.control.worker import Worker
 from memstored.domain.facts import SetFacts
 from memstored.domain.model import InstanceSet
 from memstored.domain.naming import node_id
+from memstored.domain.progress import unreadable
 from memstored.domain.survey import SetSurvey
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.files import DamagedFile
 from memstored.runtime.protocol import Placement
 from memstored.store.database import StoreTrouble
-from memstored.store.sets import NoSuchSet, SetRepository, WrongKey
+from memstored.store.sets import NoSuchSet, SetRepository, Stale, WrongKey
 from memstored.telemetry.measures import Measures
 
 __all__ = ["Fleet"]
@@ -88,6 +89,7 @@ class Fleet:
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._heard: Callable[[], None] | None = None
         self._held = False
+        self._unread: set[SetId] = set()
         self._suspects = 0
         self._asked_all_at = 0
         self._duties: list[Rounds] = []
@@ -194,6 +196,13 @@ class Fleet:
         """Whether silence ends nobody, because most nodes are silent at once."""
         return self._held
 
+    @property
+    def neglected(self) -> int:
+        """How many sets are not looked after, or not all of their nodes: the reason of each says why."""
+        placements = self._place.runtime.placements()
+        doubted = {self._owner(it.node) for it in placements if it.in_doubt}
+        return len(self._unread | (doubted & self.sets))
+
     # Workers
 
     async def _take_on(self, instance_set: InstanceSet) -> None:
@@ -206,6 +215,8 @@ class Fleet:
             identities = await self._sets.identities(instance_set.id)
         except (NoSuchSet, WrongKey) as trouble:
             log.warning("set_not_watched", set_id=instance_set.id, trouble=str(trouble))
+            if isinstance(trouble, WrongKey):
+                await self._tell_unreadable(instance_set)
             return
         watch = Watch(
             self._place,
@@ -227,6 +238,18 @@ class Fleet:
         )
         self._workers[instance_set.id] = worker
         self._start(worker)
+
+    async def _tell_unreadable(self, instance_set: InstanceSet) -> None:
+        """Record why nobody looks after the set; what can not be recorded now is tried again."""
+        self._unread.add(instance_set.id)
+        after = unreadable(instance_set, self._place.clock.wall())
+        if after == instance_set:
+            return
+        try:
+            await self._sets.commit(instance_set, after)
+        except (Stale, StoreTrouble) as trouble:
+            log.warning("store_trouble", set_id=instance_set.id, trouble=str(trouble))
+            asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, instance_set.id)
 
     def _start(self, worker: Worker) -> None:
         if self._lease.ended is not None:
@@ -263,16 +286,28 @@ class Fleet:
         """Take on sets that were just created, or whose loop ended by a fault."""
         while True:
             set_id = await self._new.get()
-            if set_id in self._workers:
-                self._workers[set_id].reload()
-                continue
+            welcomed = False
             try:
-                instance_set = await self._sets.load(set_id)
-                if instance_set is not None:
-                    await self._take_on(instance_set)
-            except StoreTrouble as trouble:
-                log.warning("store_trouble", set_id=set_id, trouble=str(trouble))
-                asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+                welcomed = await self._welcomed(set_id)
+            finally:
+                if not welcomed:
+                    # Also by an unforeseen fault, after which this duty is taken up again.
+                    asyncio.get_running_loop().call_later(REVIVAL, self._new.put_nowait, set_id)
+
+    async def _welcomed(self, set_id: SetId) -> bool:
+        """Whether nothing is left to do for a set that may be new."""
+        if set_id in self._workers:
+            self._workers[set_id].reload()
+            return True
+        try:
+            instance_set = await self._sets.load(set_id)
+            self._unread.discard(set_id)
+            if instance_set is not None:
+                await self._take_on(instance_set)
+        except StoreTrouble as trouble:
+            log.warning("store_trouble", set_id=set_id, trouble=str(trouble))
+            return False
+        return True
 
     # Duties for all sets
 

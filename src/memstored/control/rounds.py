@@ -10,16 +10,21 @@ from contextlib import suppress
 
 import structlog
 
-__all__ = ["Rounds"]
+__all__ = ["Over", "Rounds"]
 
 log = structlog.get_logger()
+
+
+class Over(Exception):
+    """Raised by a turn after which there will never be anything to do."""
 
 
 class Rounds:
     """Calls `turn` at once, and then whenever it is woken, or so many seconds after the turn as it returned.
 
-    None: only when woken; a turn may also go on for ever. One that ends by an unforeseen fault is logged as
-    `duty_failed` under that `name`, and the rounds are taken up again after `revival` seconds.
+    None: only when woken; a turn may also go on for ever, or end the rounds by `Over`. One that ends by an
+    unforeseen fault is logged as `duty_failed` under that `name`, and the rounds are taken up again after
+    `revival` seconds.
     """
 
     def __init__(self, name: str, turn: Callable[[], Awaitable[float | None]], *, revival: float) -> None:
@@ -50,16 +55,25 @@ class Rounds:
         """There may be something to do: take the next turn now."""
         self._awake.set()
 
+    @property
+    def woken(self) -> bool:
+        """Whether somebody has woken them since the turn that is under way began."""
+        return self._awake.is_set()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.error("duty_failed", duty=self._name, exc_info=task.exception())
-        if not task.cancelled() and not self._over:
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("duty_failed", duty=self._name, exc_info=task.exception())
+        if not self._over:
             self._again = asyncio.get_running_loop().call_later(self._revival, self.begin)
 
     async def _run(self) -> None:
         while True:
             self._awake.clear()
-            pause = await self._turn()
+            try:
+                pause = await self._turn()
+            except Over:
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._awake.wait()

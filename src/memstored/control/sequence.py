@@ -15,6 +15,7 @@ from memstored.control.rounds import Rounds
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.clock import Clock
 from memstored.domain.model import GroupValues, InstanceSet
+from memstored.domain.parameter_group import values_of
 from memstored.domain.sequence import Move, next_moves
 from memstored.domain.words import SetId
 from memstored.store.database import StoreTrouble
@@ -92,7 +93,7 @@ class GroupSequence:
         """What the sets of each group are to run with; a default group sets nothing."""
         values = {it.id: it.values() for it in await self._groups.load_all()}
         defaults = {
-            known: GroupValues(group_id=group.id)
+            known: values_of(group)
             for group in self._catalogue.parameter_groups
             for known in (group.id, *group.further_ids)
         }

@@ -8,6 +8,7 @@ nodes get there is in `domain.configuring` and `domain.replacing`.
 from dataclasses import replace
 
 from memstored.domain.facts import Life
+from memstored.domain.gap import gap_between
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Node, Operation
 from memstored.domain.parameter_group import configured
 from memstored.domain.turn import LATER, Turn
@@ -40,6 +41,9 @@ __all__ = [
 
 SHOWN, PATIENCE = 10.0, 120.0
 """Seconds that an apply waits for a node until its set says so, and until it is given up."""
+
+_AGAIN = "Bring them again when the set is Running (POST .../retry), or roll the group back."
+_MIXED = "Nodes that were started with them keep them until then. "
 
 _WORDS = {
     Life.UP: "does not tell its parameters",
@@ -146,7 +150,7 @@ def _complaint(turn: Turn, node: Node) -> str:
 def await_primary(turn: Turn, primary: Node) -> None:
     """Let an apply wait for a primary that can not be configured, but not for ever."""
     if given_up(turn, primary):
-        halt_apply(turn, _complaint(turn, primary))
+        halt_apply(turn, f"{_complaint(turn, primary)}, so not every node has the values.")
     elif apply_under_way(turn) is not None:
         turn.look(LATER)
 
@@ -161,7 +165,10 @@ def complete_apply(turn: Turn) -> None:
         return
     present, brought = configured(turn.set), wanted(turn.set)
     if brought is None:
-        turn.amend(operation=operation.ended(turn.facts.wall, present.error))
+        turn.amend(
+            configuration=replace(present, mixed=False),
+            operation=operation.ended(turn.facts.wall, present.error),
+        )
         return
     at = Configuration(values=brought, since=turn.facts.wall)
     turn.amend(configuration=at, operation=operation.ended(turn.facts.wall))
@@ -182,7 +189,7 @@ def stop_apply(turn: Turn, why: str) -> None:
         operation = replace(operation, node=None)
         turn.amend(operation=operation)
     if brought is None:
-        turn.amend(operation=operation.ended(turn.facts.wall, configured(turn.set).error or why))
+        _leave(turn, operation, why)
         return
     stopped = replace(
         configured(turn.set),
@@ -200,18 +207,36 @@ def halt_apply(turn: Turn, why: str) -> None:
     """End an apply at once, for something else must be done to the set: nothing is in the way of that.
 
     Whoever was to go for another stays until there is a primary; then `domain.replacing` lets the surplus
-    go. What can be set live goes back by itself, then too.
+    go. What can be set live goes back by itself, then too; what only a start gives does not.
     """
     if apply_under_way(turn) is None:
         return
-    stop_apply(turn, why)
+    mixed = _may_be_mixed(turn)
+    stop_apply(turn, f"{why} {_MIXED if mixed else ''}{_AGAIN}")
     for node in turn.set.nodes:
         if node.removing and not node.lost and node.whole:
             turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
     operation = apply_under_way(turn)
     if operation is not None:
-        turn.amend(operation=operation.ended(turn.facts.wall, configured(turn.set).error or why))
+        _leave(turn, operation, why)
+
+
+def _leave(turn: Turn, operation: Operation, why: str) -> None:
+    """End it where it is."""
+    present = configured(turn.set)
+    turn.amend(
+        configuration=replace(present, mixed=_may_be_mixed(turn)),
+        operation=operation.ended(turn.facts.wall, present.error or why),
+    )
+
+
+def _may_be_mixed(turn: Turn) -> bool:
+    """Whether some nodes may have been started with what is on its way, or goes back, and others not."""
+    present = configured(turn.set)
+    given = present.wanted or present.values
+    return present.mixed or bool(gap_between(turn.set, present.values, given).born)
 
 
 def _named(values: GroupValues) -> str:
-    return f"version {values.version} of the parameter group {values.group_id}"
+    named = f"{values.group_name} ({values.group_id})" if values.group_name else values.group_id
+    return f"version {values.version} of the parameter group {named}"

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from memstored.domain.words import BackupId, BackupState, BackupType, NodeId, SetId, UseKind
 
-__all__ = ["Backup", "BackupUse", "Progress"]
+__all__ = ["USED", "Backup", "BackupUse", "Progress"]
+
+USED = {
+    UseKind.RESTORE: BackupState.RESTORING,
+    UseKind.COPY: BackupState.COPYING,
+    UseKind.EXPORT: BackupState.EXPORTING,
+}
+"""The state that callers see while an available backup is used so; a verification changes none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +96,5 @@ class Backup:
         """The state as callers see it: the latest use of an available backup (API.md 4)."""
         if self.status is not BackupState.AVAILABLE:
             return self.status
-        words = [_USED[use.kind] for use in self.uses if use.kind in _USED]
+        words = [USED[use.kind] for use in self.uses if use.kind in USED]
         return words[-1] if words else self.status
-
-
-_USED = {
-    UseKind.RESTORE: BackupState.RESTORING,
-    UseKind.COPY: BackupState.COPYING,
-    UseKind.EXPORT: BackupState.EXPORTING,
-}

@@ -129,9 +129,11 @@ class GroupValues:
     """What a version of a parameter group sets: only what differs from the family's defaults, by name.
 
     `version` counts up with every change of a group; it is 0 for a default group, which sets nothing.
+    `group_name` is for people, and "" where it is not known.
     """
 
     group_id: str
+    group_name: str = field(default="", compare=False)
     version: int = 0
     settings: tuple[Setting, ...] = ()
 
@@ -144,7 +146,8 @@ class Configuration:
     becomes `values` only once every node read it back. `status` says how far that is, `since` when, and
     `error` why it stopped, in the engine's own words; then `wanted` tells what it was about, and the nodes go
     back to `values`. `failures` counts the times that the primary could not hand over to a node that was
-    started with `wanted`; `retry_at` is when it may be tried again.
+    started with `wanted`; `retry_at` is when it may be tried again. `mixed`: an apply was ended in the middle
+    of replacing nodes, so some may run with what only a start can give; the next apply finds them.
     """
 
     values: GroupValues
@@ -154,6 +157,7 @@ class Configuration:
     status: ApplyStatus = ApplyStatus.IN_SYNC
     since: float | None = None
     error: str | None = None
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

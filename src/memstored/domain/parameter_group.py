@@ -51,7 +51,9 @@ class ParameterGroup:
 
     def values(self) -> GroupValues:
         """What its sets are to run with."""
-        return GroupValues(group_id=self.id, version=self.version, settings=self.settings)
+        return GroupValues(
+            group_id=self.id, group_name=self.name, version=self.version, settings=self.settings
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,9 @@ AnyGroup = DefaultGroup | ParameterGroup
 
 def values_of(group: AnyGroup) -> GroupValues:
     """What the sets of a group are to run with; those of a default one with what it shows."""
-    return group.values() if isinstance(group, ParameterGroup) else GroupValues(group_id=group.id)
+    if isinstance(group, ParameterGroup):
+        return group.values()
+    return GroupValues(group_id=group.id, group_name=group.name)
 
 
 def configured(instance_set: InstanceSet) -> Configuration:
@@ -94,10 +98,12 @@ def differs(instance_set: InstanceSet, values: GroupValues) -> bool:
 
 
 def settled(instance_set: InstanceSet) -> bool:
-    """Whether a set's nodes have what is recorded: nothing is on its way to them, or on its way back."""
-    operation = instance_set.operation
+    """Whether a set's nodes have what is recorded: nothing is on its way to them, or on its way back, nor was
+    left half done.
+    """
+    operation, recorded = instance_set.operation, configured(instance_set)
     under_way = operation is not None and operation.kind is OperationKind.APPLY_PARAMETERS
-    return not under_way and configured(instance_set).status is not ApplyStatus.APPLYING
+    return not (under_way or recorded.mixed or recorded.status is ApplyStatus.APPLYING)
 
 
 def shown_status(instance_set: InstanceSet, values: GroupValues) -> ApplyStatus:

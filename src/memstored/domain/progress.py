@@ -4,7 +4,7 @@ The last rule of every turn: it reads what the turn decided and what is seen, an
 and operation; it decides no act.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memstored.domain.applying import apply_under_way, awaited
 from memstored.domain.carrying import carrier_suspected
@@ -13,14 +13,14 @@ from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import any_hope, braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
-from memstored.domain.model import Node, Operation, Reason, Source, Step
+from memstored.domain.model import InstanceSet, Node, Operation, Reason, Source, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.pointing import choose_reader, point_trouble, pointed
 from memstored.domain.room import without_room
 from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, OperationState, Outcome, SetState
 
-__all__ = ["drop_ended", "judge"]
+__all__ = ["drop_ended", "judge", "unreadable"]
 
 OUT_OF_STEP = 5
 """Seconds that a replica's link may be down before the set is shown as degraded."""
@@ -85,7 +85,11 @@ def _advance_deletion(turn: Turn) -> None:
     if operation is not None and operation.kind is OperationKind.DELETE:
         remains = any(turn.seen(n).remains for n in turn.set.nodes)
         turn.amend(operation=operation.at("withdraw" if remains else "remove", turn.facts.wall))
-    turn.look(SOON)
+    doubt = _in_doubt(turn)
+    if doubt is not None:
+        standing = replace(doubt, state=turn.set.status)
+        turn.amend(reason=_reason(turn.set, standing, turn.facts.wall))
+    turn.look(SOON if doubt is None else LATER)
 
 
 # How far the operation is
@@ -240,9 +244,9 @@ def _standing(turn: Turn) -> Standing:
     if turn.set.status is SetState.FAILED:
         return _failed(turn)
     if not turn.set.opened:
-        return _standing_in_making(turn)
+        return _in_doubt(turn) or _standing_in_making(turn)
     operation = turn.under_way
-    standing = _primary_trouble(turn) or _carrier_trouble(turn) or _closed_door(turn)
+    standing = _primary_trouble(turn) or _carrier_trouble(turn) or _in_doubt(turn) or _closed_door(turn)
     if standing is None and operation is not None:
         making = operation.kind is OperationKind.CREATE
         standing = _standing_in_making(turn) if making else _under_operation(turn, operation)
@@ -262,6 +266,21 @@ def _named_want(turn: Turn, standing: Standing) -> Standing:
         "ending the youngest connections beyond `maxclients`",
         "It connects when it finds a place; end connections that nobody needs, or raise `maxclients`.",
     )
+
+
+def _in_doubt(turn: Turn) -> Standing | None:
+    """A node that may live or not, for all that can be told: nobody may act as if either were so (S3)."""
+    for node in turn.set.nodes:
+        doubt = turn.seen(node).doubt
+        if doubt is not None and not node.lost:
+            return Standing(
+                SetState.WARNING,
+                "node_in_doubt",
+                f"Nobody looks after {node.name}, for it can not be told whether it lives: {doubt}.",
+                "looking for its server again, every few seconds",
+                "It is looked after as soon as its server is found, and lost once that is proven gone.",
+            )
+    return None
 
 
 def _closed_door(turn: Turn) -> Standing | None:
@@ -436,7 +455,7 @@ def _carrier_trouble(turn: Turn) -> Standing | None:
         return Standing(
             SetState.WARNING,
             "endpoint_silent",
-            f"{who} does not answer: nobody can connect.",
+            f"{who} does not answer, or takes nobody: nobody can connect.",
             "asking it again",
             f"After {turn.rules.failure_detection:g} s of silence it is ended, and another is started.",
         )
@@ -657,6 +676,39 @@ def _link_down_long(turn: Turn, node_id: object) -> bool:
     return seen is not None and not seen.link_up and seen.link_down_for > OUT_OF_STEP
 
 
+def unreadable(instance_set: InstanceSet, now: float) -> InstanceSet:
+    """A set as one that nobody looks after, for what the service keeps in secret of it can not be read.
+
+    `now` is in seconds since 1970. Its nodes may serve on; whoever can read it judges it anew.
+    """
+    if instance_set.deleting or instance_set.status in (SetState.FAILED, SetState.TERMINATED):
+        return instance_set
+    standing = Standing(
+        SetState.WARNING,
+        "secrets_unreadable",
+        "Nobody looks after the set, for the service can not read the secrets that it keeps of it.",
+        "nothing; its nodes are left as they are, and are not replaced",
+        "Put the service's state back as it was, with its key file, and start it again.",
+    )
+    reason = _reason(instance_set, standing, now)
+    if (instance_set.status, instance_set.reason) == (standing.state, reason):
+        return instance_set
+    return replace(instance_set, status=standing.state, reason=reason, updated_at=now)
+
+
+def _reason(before: InstanceSet, standing: Standing, now: float) -> Reason:
+    """Since the set is as it is, if it was so before for the same reason."""
+    known = before.reason
+    same = known is not None and known.code == standing.code and before.status is standing.state
+    return Reason(
+        code=standing.code,
+        message=standing.message,
+        since=known.since if same and known is not None else now,
+        trying=standing.trying,
+        next=standing.next,
+    )
+
+
 def _record(turn: Turn, standing: Standing) -> None:
     before = turn.set.reason
     state = standing.state
@@ -665,17 +717,7 @@ def _record(turn: Turn, standing: Standing) -> None:
         standing, state = _failed(turn), SetState.FAILED
     if state is SetState.FAILED and turn.under_way is not None:
         turn.amend(operation=turn.under_way.ended(turn.facts.wall, standing.message))
-    reason = None
-    if standing.code:
-        same = before is not None and before.code == standing.code and turn.set.status is state
-        since = before.since if same and before is not None else turn.facts.wall
-        reason = Reason(
-            code=standing.code,
-            message=standing.message,
-            since=since,
-            trying=standing.trying,
-            next=standing.next,
-        )
+    reason = _reason(turn.set, standing, turn.facts.wall) if standing.code else None
     if state is not turn.set.status:
         turn.amend(updated_at=turn.facts.wall)
     if (state, reason) != (turn.set.status, before):

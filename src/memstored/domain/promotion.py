@@ -212,9 +212,7 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
     assert primary is not None
     seen = turn.seen(primary).replication
     if not turn.up(primary) or seen is None:
-        if turn.seen(primary).life is Life.SILENT and not promotion_wanted(turn):
-            turn.amend_lineage(promotion=None)
-        watch_silent_primary(turn, primary)
+        _out_of_sight(turn, primary)
         return
     late = _elapsed(turn, turn.facts.promotion_for, primary) > CATCH_UP
     if seen.is_master:
@@ -228,6 +226,21 @@ def _planned(turn: Turn, promotion: Promotion, target: Node) -> None:
         begin_promotion(turn, back)
     else:
         turn.defer = True
+
+
+def _out_of_sight(turn: Turn, primary: Node) -> None:
+    """The primary can not be asked how far it is: go back in time, for nobody was promoted.
+
+    Should it have stopped writes, or do so when it reads what it was sent, it is seen to be a replica and
+    becomes primary again. One that hangs is ended where another is to take its place.
+    """
+    if turn.seen(primary).life is Life.SILENT:
+        if not promotion_wanted(turn):
+            turn.amend_lineage(promotion=None)
+    elif _elapsed(turn, turn.facts.promotion_for, primary) > CATCH_UP:
+        turn.amend_lineage(promotion=None)
+        abandon(turn, "The primary could not be asked in time; it stays the primary, and nothing is lost.")
+    watch_silent_primary(turn, primary)
 
 
 def _withdraw_address(turn: Turn, stopped: Node) -> None:

@@ -236,7 +236,7 @@ def begin_apply(instance_set: InstanceSet, values: GroupValues, now: float) -> I
         failures=0,
         retry_at=0.0,
     )
-    needs_start = gap_between(instance_set, present.values, values).born
+    needs_start = present.mixed or gap_between(instance_set, present.values, values).born
     names = (*STEPS, *REPLACING_STEPS) if needs_start else STEPS
     operation = Operation(
         id=operation_id(instance_set.id, instance_set.revision),

@@ -65,11 +65,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of sending something, in words for the owner; `status` is that of the answer, if any came."""
+    """What came of sending something, in words for the owner; `status` is that of the answer, if any came.
+
+    `asked_pause`: for so many seconds the receiver asked to be left alone (`Retry-After`).
+    """
 
     verdict: Verdict
     message: str
     status: int | None = None
+    asked_pause: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -220,7 +224,7 @@ def judged(
         since=webhook.failing.since if webhook.failing else now,
         attempts=attempts,
         message=attempt.message,
-        next_try=now + _pause(attempts, chance),
+        next_try=now + _pause(attempts, attempt, chance),
     )
     end = _end(failing, attempt, now, give_up_after)
     if end is None:
@@ -229,10 +233,10 @@ def judged(
     return replace(webhook, failing=replace(failing, next_try=None), disabled=end), (event,)
 
 
-def _pause(attempts: int, chance: float) -> float:
-    """Twice as long each time, and half of it left to chance."""
+def _pause(attempts: int, attempt: Attempt, chance: float) -> float:
+    """Twice as long each time, half of it left to chance; longer where the receiver asked for it."""
     longest = min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE)
-    return longest * (1 + chance) / 2
+    return max(longest * (1 + chance) / 2, min(attempt.asked_pause, LONGEST_PAUSE))
 
 
 def _end(failing: Failing, attempt: Attempt, now: float, give_up_after: float) -> Disabled | None:

@@ -2,13 +2,15 @@
 
 The name is looked up once, and what is connected to is the address that was found open (`Destinations`): a
 name that leads elsewhere the next moment changes nothing. The certificate is still checked for the name.
-Nothing of the answer but its status is read, and all of it together takes `DEADLINE` seconds at most.
+Nothing of the answer but its head is read, and all of it together takes `DEADLINE` seconds at most.
 """
 
 import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -17,7 +19,7 @@ from memstored.domain.destinations import Address, Destinations
 from memstored.domain.webhook import Attempt, Secret, Verdict
 from memstored.notify.lookup import Lookup, Unresolved
 from memstored.notify.message import Message, signed
-from memstored.notify.transport import NotConnected, TransportTrouble, Url, post
+from memstored.notify.transport import NotConnected, Reply, TransportTrouble, Url, post
 
 __all__ = ["DEADLINE", "Sender", "check_authorities"]
 
@@ -72,7 +74,8 @@ class Sender:
                 addresses = await self._open_addresses(where)
                 if not addresses:
                     return _forbidden()
-                return _answered(await self._post(where, addresses, message, keys, trust))
+                reply = await self._post(where, addresses, message, keys, trust)
+                return _answered(reply, self._clock.wall())
         except TimeoutError:
             return _unreachable(f"It gave no answer within {DEADLINE:.0f} s.")
         except (Unresolved, TransportTrouble) as fault:
@@ -92,8 +95,8 @@ class Sender:
         message: Message,
         keys: Sequence[Secret],
         trust: ssl.SSLContext,
-    ) -> int:
-        """The status of the answer, from the first address that takes a connection."""
+    ) -> Reply:
+        """The head of the answer, from the first address that takes a connection."""
         headers = {
             "content-type": "application/json",
             "user-agent": self._agent,
@@ -115,7 +118,8 @@ def _load(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _answered(status: int) -> Attempt:
+def _answered(reply: Reply, now: float) -> Attempt:
+    status = reply.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Attempt(verdict=Verdict.DELIVERED, status=status, message=f"The receiver answered {status}.")
     if status == HTTPStatus.GONE:
@@ -123,7 +127,22 @@ def _answered(status: int) -> Attempt:
     what = f"The receiver answered {status} where it should answer 2xx."
     if status < HTTPStatus.BAD_REQUEST:
         what = f"The receiver answered {status}; redirects are not followed, so give the URL they lead to."
-    return Attempt(verdict=Verdict.REFUSED, status=status, message=what)
+    pause = _asked_pause(reply.retry_after, now)
+    return Attempt(verdict=Verdict.REFUSED, status=status, message=what, asked_pause=pause)
+
+
+def _asked_pause(retry_after: str | None, now: float) -> float:
+    """The seconds that a `Retry-After` asks for, as a number or as a date; 0 where it can not be read."""
+    if retry_after is None:
+        return 0.0
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return 0.0
+    # HTTP knows of no other zone, though one of its forms does not name it.
+    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now)
 
 
 def _unreachable(why: str) -> Attempt:

@@ -1,4 +1,4 @@
-"""One HTTP request to an address that was chosen, and the status of its answer.
+"""One HTTP request to an address that was chosen, and the head of its answer.
 
 Spoken here rather than by an HTTP client: those also read cookies, look where a redirect leads, and take as
 many interim answers as a receiver likes to give, all in the loop that everything else of the service shares.
@@ -8,13 +8,15 @@ import asyncio
 import os
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote, urlsplit
 
 import h11
 
 from memstored.domain.destinations import Address
 
-__all__ = ["NotConnected", "TransportTrouble", "Url", "post"]
+__all__ = ["NotConnected", "Reply", "TransportTrouble", "Url", "post"]
 
 CONNECT = 3.0
 """Seconds for a connection to one address, with its TLS."""
@@ -49,6 +51,20 @@ class Url:
         """Path and query."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is of interest in an answer: its status, and its `Retry-After` as it was written, if any."""
+
+    status: int
+    retry_after: str | None
+
+    @classmethod
+    def of(cls, answer: h11.Response) -> Self:
+        """Of several `Retry-After` the first counts."""
+        said = (value.decode("latin-1") for name, value in answer.headers if name == b"retry-after")
+        return cls(status=answer.status_code, retry_after=next(said, None))
+
+
 async def post(
     url: Url,
     address: Address,
@@ -56,8 +72,8 @@ async def post(
     headers: Mapping[str, str],
     *,
     trust: ssl.SSLContext,
-) -> int:
-    """The status of the answer, however long that takes. Raises `TransportTrouble`.
+) -> Reply:
+    """The head of the answer, however long that takes. Raises `TransportTrouble`.
 
     Connects to the address, and to no other; the certificate must be one for the host of the URL. Every call
     is on its own: no connection outlives it.
@@ -67,7 +83,7 @@ async def post(
     try:
         # Nobody waits until it is taken: who answers without having read all of it is heard, too.
         writer.writelines(_request(http, url, body, headers))
-        return await _status(http, reader)
+        return await _reply(http, reader)
     except OSError as trouble:
         raise TransportTrouble(_words(trouble)) from None
     except h11.RemoteProtocolError:
@@ -100,12 +116,12 @@ def _request(http: h11.Connection, url: Url, body: bytes, headers: Mapping[str, 
     return [piece for piece in pieces if piece]
 
 
-async def _status(http: h11.Connection, reader: asyncio.StreamReader) -> int:
+async def _reply(http: h11.Connection, reader: asyncio.StreamReader) -> Reply:
     left = ANSWER
     while True:
         event = http.next_event()
         if isinstance(event, h11.Response):
-            return event.status_code
+            return Reply.of(event)
         if event is h11.NEED_DATA:
             if not left:
                 raise TransportTrouble(f"It gave no answer within {ANSWER // 1024} KiB.")

@@ -31,7 +31,7 @@ __all__ = [
     "backup_key",
 ]
 
-PIECE = 2 * 1024 * 1024
+PIECE = 1024 * 1024
 """Bytes that are hashed and handed on at once: enough that the way through a thread costs little."""
 
 

@@ -22,6 +22,8 @@ __all__ = ["Draft", "Tree"]
 SYNC = 64 * 1024 * 1024
 """Bytes after which what was written is brought to the disk: the system keeps little of it back, and no step
 takes so long that it looks like a disk that stalls."""
+STEP = 128 * 1024
+"""Bytes that the system is given at once: some kernels let nobody else run until they have taken all."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe that somebody put there would hold us up at opening.
@@ -154,7 +156,7 @@ class Draft:
         assert self._file is not None, "it is open"
         rest = memoryview(piece)
         while rest:
-            rest = rest[os.write(self._file, rest) :]
+            rest = rest[os.write(self._file, rest[:STEP]) :]
         self._unsynced += len(piece)
         if self._unsynced >= SYNC:
             os.fdatasync(self._file)

@@ -8,15 +8,21 @@ import asyncio
 import os
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from typing import Final, TypeVar
 
-__all__ = ["PART", "Dialogue"]
+__all__ = ["BULK", "PART", "Dialogue"]
 
 Answer = TypeVar("Answer")
 
 PART: Final = 256 * 1024
 """Bytes read or written at once, and so the most that is held."""
+BULK: Final = 1024 * 1024
+"""The same for what a thread reads."""
+_MOMENT: Final = 0.02
+"""Seconds that a thread waits for more of `BULK` bytes before it hands on what has come."""
 _LINE: Final = 4096
 """Bytes that a line may have."""
 
@@ -38,6 +44,7 @@ class Dialogue:
         self._kept = b""
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._reader: Executor | None = None
 
     async def connect(self, host: str, port: int) -> None:
         """Connect; the host is an address."""
@@ -61,6 +68,16 @@ class Dialogue:
                 self._tls.write(part)
                 part = memoryview(self._outgoing.read())
             await self._in_time(self._loop.sock_sendall(self._socket, part))
+
+    def read_by(self, reader: Executor) -> None:
+        """From here on parts are read by a thread of `reader`, up to `BULK` bytes at once; nothing is sent.
+
+        The event loop would be woken by every few KiB, and before whoever else the machine works for.
+        """
+        self._reader = reader
+        self._socket.setblocking(True)
+        moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, moment)
 
     async def line(self) -> bytes:
         """The next line; empty ones, by which a node says that it is at it, are signs of life alone."""
@@ -92,10 +109,56 @@ class Dialogue:
         return self._trouble(f"this is not what a Redis says: {line[:100].decode(errors='replace')}")
 
     async def _receive(self) -> bytes:
-        received = await self._in_time(self._decrypted() if self._tls is not None else self._raw())
+        received = await self._in_time(self._next())
         if not received:
             raise self._trouble("the node ended the connection")
         return received
+
+    async def _next(self) -> bytes:
+        if self._reader is not None:
+            return await self._gathered(self._reader)
+        return await (self._decrypted() if self._tls is not None else self._raw())
+
+    async def _gathered(self, reader: Executor) -> bytes:
+        while True:
+            step = self._loop.run_in_executor(reader, self._gather)
+            try:
+                received = await asyncio.shield(step)
+            except asyncio.CancelledError:
+                # The socket may be closed by whoever gave us up, but not under the thread.
+                await asyncio.wait([step])
+                raise
+            if received is not None:
+                return received
+
+    def _gather(self) -> bytes | None:
+        """What came within a moment, None when it was nothing, no bytes at the end. Runs in a thread.
+
+        The system fills the buffer: while it does, the thread needs neither the interpreter nor a processor.
+        """
+        if self._tls is not None and (ready := self._readable(self._tls)) is not None:
+            return ready
+        try:
+            received = self._socket.recv(BULK, socket.MSG_WAITALL)
+        except BlockingIOError:
+            return None
+        if self._tls is None or not received:
+            return received
+        self._incoming.write(received)
+        return self._readable(self._tls)
+
+    def _readable(self, tls: ssl.SSLObject) -> bytes | None:
+        """What is decrypted by now, None when nothing is; no bytes when the other end said that it ends."""
+        parts: list[bytes] = []
+        try:
+            while True:
+                parts.append(tls.read(PART))
+        except ssl.SSLWantReadError:
+            if self._outgoing.pending:
+                self._socket.sendall(self._outgoing.read())
+            return b"".join(parts) or None
+        except ssl.SSLZeroReturnError:
+            return b"".join(parts)
 
     async def _raw(self) -> bytes:
         return await self._loop.sock_recv(self._socket, PART)

@@ -10,6 +10,7 @@ without a port, which is never `online`: nobody counts us, and nobody waits for 
 import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -39,7 +40,7 @@ class Outflow:
     `keys` counts the keys of all databases at the moment of the snapshot; None when the node was through
     with it, and had taken writes since, before it could be asked. `used_memory` is what the node uses, in
     bytes. `size` is the RDB's in bytes where the node says it beforehand. `chunks` are exactly the RDB's
-    bytes, each at most 256 KiB; they raise `LinkTrouble` when the node ends, or is silent for too long,
+    bytes, each at most 1 MiB; they raise `LinkTrouble` when the node ends, or is silent for too long,
     before all have come.
     """
 
@@ -50,13 +51,15 @@ class Outflow:
 
 
 @asynccontextmanager
-async def outflow(target: Target, controllers: Controllers, *, deadline: float) -> AsyncIterator[Outflow]:
+async def outflow(
+    target: Target, controllers: Controllers, *, deadline: float, reader: Executor
+) -> AsyncIterator[Outflow]:
     """Have the node make a snapshot and send it; leaving the block ends the node's work on it.
 
     Logs in as the controller that acts, which must have the node. A silence of `deadline` seconds, before the
     first chunk or between two, raises `LinkTrouble`; so does a refusal: a replica without its primary
     (`NOMASTERLINK`), one that loads. A node that is at another snapshot makes ours after it. A reader that
-    stands still for 20 s is cut off by the node (`repl-timeout`).
+    stands still for 20 s is cut off by the node (`repl-timeout`). The data is read by a thread of `reader`.
     """
     logins = dialect_of(target, controllers).logins
     async with _talk(target, logins, deadline) as copy, _talk(target, logins, deadline) as account:
@@ -67,6 +70,7 @@ async def outflow(target: Target, controllers: Controllers, *, deadline: float) 
         # A node refuses PSYNC while an answer waits for us, so we ask by another way, now that it has forked.
         info = fields_of(await account.ask(("INFO",)))
         size, mark = await copy.framing()
+        copy.read_by(reader)
         async with aclosing(copy.marked(mark) if size is None else copy.counted(size)) as chunks:
             yield Outflow(
                 keys=_keys(info, offset),
@@ -145,6 +149,10 @@ class _Talk:
         if framing is None:
             raise self._dialogue.foreign(line)
         return (int(framing[1]), b"") if framing[1] else (None, framing[2])
+
+    def read_by(self, reader: Executor) -> None:
+        """What comes is read by a thread; nothing is asked any more."""
+        self._dialogue.read_by(reader)
 
     async def counted(self, size: int) -> AsyncGenerator[bytes, None]:
         """The next `size` bytes."""

@@ -85,6 +85,11 @@ class Placement:
     process_id: int | None = None
     trouble: str | None = None
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it can not be told whether it lives, or whose server answers at its address."""
+        return self.trouble is not None and self.process_id is None and not self.gone
+
 
 class Runtime(Protocol):
     """Starts nodes, proves them gone, removes what is left."""

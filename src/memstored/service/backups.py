@@ -1,6 +1,6 @@
 """The use cases of backups (API.md 4): what callers want is checked and recorded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -11,17 +11,18 @@ from memstored.domain.errors import Forbidden, NotFound
 from memstored.domain.requests.backups import NewUse, Title, copy, export, remove, save, under_way, verify
 from memstored.domain.requests.change import Call, name_in_use, refusal
 from memstored.domain.schedule import begin_of, day_of, scheduled_of
-from memstored.domain.words import BackupId, BackupState, EventName
+from memstored.domain.words import BackupId, BackupState, BackupType, EventName
 from memstored.identity.protocol import Caller
 from memstored.service.attempts import until_fresh
-from memstored.service.calls import call_of, project_of
+from memstored.service.calls import call_of, project_of, refuse_marker
 from memstored.service.files import Files
 from memstored.service.ports import Keeper
 from memstored.service.sets import EventFilter, SetService
 from memstored.store.backups import BackupRepository
-from memstored.store.errors import BackupUnderWay, NameTaken
+from memstored.store.errors import BackupUnderWay, MarkerUnknown, NameTaken
+from memstored.store.paging import Page
 
-__all__ = ["BackupService", "BackupView"]
+__all__ = ["BackupFilter", "BackupService", "BackupView"]
 
 _OUTCOMES = (
     EventName.SCHEDULED_BACKUP_CREATE_COMPLETE,
@@ -40,6 +41,18 @@ class BackupView:
 
     backup: Backup
     progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFilter:
+    """Which page of which backups; None, or no state: all. `states` are those that callers see."""
+
+    limit: int
+    marker: str | None = None
+    set_id: str | None = None
+    set_name: str | None = None
+    states: Collection[BackupState] = ()
+    kind: BackupType | None = None
 
 
 class BackupService:
@@ -139,6 +152,22 @@ class BackupService:
         """The project's backups, the oldest first; those of sets that are gone as well."""
         found = await self._backups.of_project(project_of(caller), set_id=set_id, set_name=set_name)
         return [self._view(backup) for backup in found]
+
+    async def page(self, caller: Caller, wanted: BackupFilter) -> Page[BackupView]:
+        """The project's backups, the newest first; those of sets that are gone as well."""
+        try:
+            found = await self._backups.page(
+                project_of(caller),
+                set_id=wanted.set_id,
+                set_name=wanted.set_name,
+                states=wanted.states,
+                kind=wanted.kind,
+                limit=wanted.limit,
+                marker=wanted.marker,
+            )
+        except MarkerUnknown:
+            refuse_marker()
+        return Page(rows=tuple(self._view(backup) for backup in found.rows), next=found.next)
 
     def today(self) -> str:
         """The day that it is in Korea, by which automatic backups are counted."""

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from memstored.domain.clock import Clock
@@ -44,13 +45,16 @@ class Exposition:
         survey: Callable[[], Sequence[SetSurvey]],
         events: EventRepository,
         unready: Callable[[], Awaitable[Unready | None]],
+        neglected: Callable[[], int],
         notifier: Notifier,
         clock: Clock,
     ) -> None:
+        """`neglected`: how many sets are not looked after, or not all of their nodes."""
         self._measures = measures
         self._survey = survey
         self._events = _EventCounts(events)
         self._unready = unready
+        self._neglected = neglected
         self._notifier = notifier
         self._clock = clock
         self._writing: asyncio.Task[bytes] | None = None
@@ -72,11 +76,18 @@ class Exposition:
         ready = await self._unready() is None
         events = await self._events.upto_now()
         surveys, webhooks = self._survey(), self._notifier.survey()
+        page = partial(self._page, surveys, events, webhooks, ready=ready, neglected=self._neglected())
         # In a thread: hundreds of nodes take a while, and a failover does not wait for them.
-        return await asyncio.to_thread(self._page, surveys, events, webhooks, ready=ready)
+        return await asyncio.to_thread(page)
 
     def _page(
-        self, surveys: Sequence[SetSurvey], events: "EventTally", webhooks: WebhookSurvey, *, ready: bool
+        self,
+        surveys: Sequence[SetSurvey],
+        events: "EventTally",
+        webhooks: WebhookSurvey,
+        *,
+        ready: bool,
+        neglected: int,
     ) -> bytes:
         page = _Page()
         _write_nodes(page, surveys)
@@ -86,6 +97,8 @@ class Exposition:
         _write_webhooks(page, webhooks, self._clock.wall())
         page.family("memstored_ready", "1 while the service can work, as /readyz says.", "gauge")
         page.sample("memstored_ready", "", float(ready))
+        page.family("memstored_sets_neglected", "Sets of which not all nodes are looked after.", "gauge")
+        page.sample("memstored_sets_neglected", "", neglected)
         page.family("memstored_build_info", "The version of the service.", "gauge")
         page.sample("memstored_build_info", _labels(version=version("memstored")), 1)
         return page.text() + self._measures.text()

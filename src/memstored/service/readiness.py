@@ -1,7 +1,8 @@
 """Whether the service can work at all: asked by load balancers, through `/readyz`.
 
 Only what every request and every failover needs counts: that the store takes a write, and that the control
-loop acts. What one set lacks is said by that set's `reason`.
+loop acts. What one set lacks is said by that set's `reason`, and here no more than that there are such sets:
+a service that were taken out of rotation for them would serve nobody, and not even show those reasons.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from memstored.domain.clock import Clock
 from memstored.store.database import Database
 from memstored.store.errors import StoreTrouble
 
-__all__ = ["StoreCheck", "Unready"]
+__all__ = ["Remark", "StoreCheck", "Unready", "nothing_amiss", "of_neglected"]
 
 PATIENCE = 1.0
 """Seconds that the store may take for a write before it counts as away; a failover waits for such writes."""
@@ -25,11 +26,30 @@ _log = structlog.stdlib.get_logger("memstored.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unready:
-    """Why the service can not work at the moment: a stable word, and a sentence for anyone."""
+class Remark:
+    """What is to be said of the service: a stable word, and a sentence for anyone."""
 
     reason: str
     message: str
+
+
+class Unready(Remark):
+    """Why it can not work at the moment."""
+
+
+def nothing_amiss() -> Remark | None:
+    """What is to be said of a service where all is well."""
+    return None
+
+
+def of_neglected(sets: int) -> Remark | None:
+    """What is to be said of so many sets that are not looked after, or not all of their nodes."""
+    if not sets:
+        return None
+    return Remark(
+        reason="sets_neglected",
+        message=f"Sets of which not all nodes are looked after: {sets}. The reason of each says why.",
+    )
 
 
 _AWAY = Unready(reason="store_unavailable", message="The store can not be written at the moment.")

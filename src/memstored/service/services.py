@@ -13,7 +13,7 @@ from memstored.service.credentials import CredentialService
 from memstored.service.history import HistoryService
 from memstored.service.parameter_groups import ParameterGroupService
 from memstored.service.passwords import PasswordService
-from memstored.service.readiness import Unready
+from memstored.service.readiness import Remark, Unready, nothing_amiss
 from memstored.service.sets import SetService
 from memstored.service.webhooks import WebhookService
 from memstored.telemetry.measures import Measures
@@ -26,7 +26,8 @@ class Services:
     """The use cases behind the API.
 
     `gatekeeper` tells who calls; `issuer` and `credentials` are None when a real Keystone does that.
-    `unready` tells why the service can not work at the moment; None: it can.
+    `unready` tells why the service can not work at the moment; None: it can. `remark`: what there is to say
+    of it all the same.
     """
 
     settings: Settings
@@ -42,4 +43,5 @@ class Services:
     issuer: EmbeddedIssuer | None
     credentials: CredentialService | None
     unready: Callable[[], Awaitable[Unready | None]]
+    remark: Callable[[], Remark | None] = nothing_amiss
     measures: Measures = field(default_factory=Measures)

@@ -7,7 +7,6 @@ it is read and judged anew: what was allowed a moment ago may not be so now (`se
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 from uuid import uuid4
 
 from memstored.domain.backup import BackupUse
@@ -20,7 +19,7 @@ from memstored.domain.outlook import Outlook, outlook
 from memstored.domain.parameter_group import AnyGroup, ParameterGroup, configured, shown_status, values_of
 from memstored.domain.ports import Identity
 from memstored.domain.requests.certificates import renew_certificates
-from memstored.domain.requests.change import Call, Change, Misread, name_in_use, refused
+from memstored.domain.requests.change import Call, Change, Misread, name_in_use
 from memstored.domain.requests.creation import create, unmeetable
 from memstored.domain.requests.deletion import delete
 from memstored.domain.requests.growth import add_replica
@@ -37,7 +36,7 @@ from memstored.identity.protocol import Caller
 from memstored.redis.rdb import RDB_FORMATS
 from memstored.runtime.protocol import Engine
 from memstored.service.attempts import until_fresh
-from memstored.service.calls import call_of, project_of
+from memstored.service.calls import call_of, project_of, refuse_marker
 from memstored.service.catalogue import CatalogueService
 from memstored.service.files import Files
 from memstored.service.group_finder import GroupFinder
@@ -361,7 +360,7 @@ class SetService:
                 marker=wanted.marker,
             )
         except MarkerUnknown:
-            _refuse_marker()
+            refuse_marker()
         groups = await self._groups.of_sets(project_of(caller), found.rows)
         rows = (self._view(row, groups.get(row.parameter_group_id)) for row in found.rows)
         return Page(rows=tuple(rows), next=found.next)
@@ -375,7 +374,7 @@ class SetService:
         try:
             return await self._sets.last_operations(set_id, limit=limit, marker=marker)
         except MarkerUnknown:
-            _refuse_marker()
+            refuse_marker()
 
     async def events(self, caller: Caller, wanted: EventFilter) -> Page[Event]:
         """The project's events, newest first; they stay when a set is gone."""
@@ -390,7 +389,7 @@ class SetService:
                 marker=wanted.marker,
             )
         except MarkerUnknown:
-            _refuse_marker()
+            refuse_marker()
 
     def seen(self, instance_set: InstanceSet) -> SetFacts:
         """What is seen of the set's nodes and addresses now; nothing is asked of a node for it."""
@@ -422,12 +421,6 @@ def _fresh_identities(order: Order) -> Identities:
 def _no_room(full: QuotaExceeded) -> Detail:
     message = f"This project may have {full.limit} nodes and has {full.used}; delete some or ask for more."
     return Detail("replicas", "quota_exceeded", message)
-
-
-def _refuse_marker() -> NoReturn:
-    raise refused(
-        "marker", "unknown_marker", "Give the field next of the page before, or no marker."
-    ) from None
 
 
 def _license(engines: Sequence[Engine], version: str) -> str:

@@ -5,20 +5,28 @@ transaction with its events, made only from the state that was read; where a set
 both do or neither does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, true, update
+from sqlalchemy import Connection, delete, exists, insert, select, true, update
 
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.clock import Clock
 from memstored.domain.model import EventDraft, InstanceSet
-from memstored.domain.words import BackupState
-from memstored.store.codec import restore
-from memstored.store.database import Database, fetch
+from memstored.domain.words import BackupState, BackupType
+from memstored.store.backup_queries import (
+    Condition,
+    backups_of,
+    backups_page,
+    object_keys,
+    read_backups,
+    shown_as,
+)
+from memstored.store.database import Database
 from memstored.store.errors import BackupUnderWay, NameTaken, Stale
 from memstored.store.events import Resource, write_events
+from memstored.store.paging import Page
 from memstored.store.rows import record_changes, row_of
 from memstored.store.sets import Further, SetRepository
 from memstored.store.tables import backup_uses, backups
@@ -27,8 +35,6 @@ __all__ = ["BackupRepository"]
 
 RESOURCE = "backup"
 """What events of backups are about."""
-
-Condition = ColumnElement[bool]
 
 _UNDER_WAY = (BackupState.PENDING.value, BackupState.CREATING.value)
 _SETTLED = (BackupState.AVAILABLE.value, BackupState.ERROR.value)
@@ -57,16 +63,33 @@ class BackupRepository:
         self, project_id: str, *, set_id: str | None = None, set_name: str | None = None
     ) -> list[Backup]:
         """A project's backups, the oldest first: all, or those of one set, or of sets of one name."""
-        wanted = backups.c.project_id == project_id
-        if set_id is not None:
-            wanted &= backups.c.set_id == set_id
-        if set_name is not None:
-            wanted &= backups.c.set_name == set_name
-        return await self._database.read(_read, wanted)
+        return await self._database.read(read_backups, backups_of(project_id, set_id, set_name))
+
+    async def page(
+        self,
+        project_id: str,
+        *,
+        set_id: str | None = None,
+        set_name: str | None = None,
+        states: Collection[BackupState] = (),
+        kind: BackupType | None = None,
+        limit: int,
+        marker: str | None = None,
+    ) -> Page[Backup]:
+        """A project's backups, the newest first; `states` are those that callers see, none: every one.
+
+        Raises `MarkerUnknown`.
+        """
+        wanted = backups_of(project_id, set_id, set_name)
+        if states:
+            wanted &= shown_as(states)
+        if kind is not None:
+            wanted &= backups.c.type == kind.value
+        return await self._database.read(backups_page, wanted, limit, marker)
 
     async def all(self) -> list[Backup]:
         """Every backup of every project, the oldest first."""
-        return await self._database.read(_read, true())
+        return await self._database.read(read_backups, true())
 
     async def unsettled(self, now: float) -> list[Backup]:
         """Those that something is to be done about at that time, the oldest first.
@@ -74,14 +97,14 @@ class BackupRepository:
         They are neither `AVAILABLE` nor in `ERROR`, or they are in use, or they have expired.
         """
         settled = backups.c.status.in_(_SETTLED)
-        return await self._database.read(_read, ~settled | _IN_USE | (backups.c.expires_at <= now))
+        return await self._database.read(read_backups, ~settled | _IN_USE | (backups.c.expires_at <= now))
 
     async def keys(self) -> dict[str, BackupState]:
         """Where the object of every backup lies or would lie, and the state of that backup."""
-        return await self._database.read(_keys)
+        return await self._database.read(object_keys)
 
     async def _one(self, which: Condition) -> Backup | None:
-        found = await self._database.read(_read, which)
+        found = await self._database.read(read_backups, which)
         return found[0] if found else None
 
     # Writing
@@ -171,23 +194,6 @@ class _Lines:
     now: float
 
 
-def _read(connection: Connection, which: Condition) -> list[Backup]:
-    """The backups that meet a condition, the oldest first; their uses in the order they began."""
-    query = select(backups).where(which).order_by(backups.c.created_at, backups.c.id)
-    theirs = backup_uses.c.backup_id.in_(select(backups.c.id).where(which))
-    by_age = select(backup_uses).where(theirs).order_by(backup_uses.c.since, backup_uses.c.id)
-    uses: dict[str, list[BackupUse]] = {}
-    for row in fetch(connection, by_age):
-        uses.setdefault(row["backup_id"], []).append(restore(BackupUse, row))
-    found = [restore(Backup, row) for row in fetch(connection, query)]
-    return [replace(backup, uses=tuple(uses.get(backup.id, ()))) for backup in found]
-
-
-def _keys(connection: Connection) -> dict[str, BackupState]:
-    rows = connection.execute(select(backups.c.key, backups.c.status))
-    return {row.key: BackupState(row.status) for row in rows}
-
-
 def _add_next(connection: Connection, backup: Backup, lines: _Lines) -> None:
     under_way = select(backups.c.id).where(
         backups.c.set_id == backup.set_id, backups.c.status.in_(_UNDER_WAY), backups.c.copy_of.is_(None)
@@ -227,7 +233,7 @@ def _begin_use(
         & (backups.c.project_id == project_id)
         & (backups.c.status == BackupState.AVAILABLE.value)
     )
-    found = _read(connection, available)
+    found = read_backups(connection, available)
     _require_one(len(found))
     connection.execute(insert(backup_uses), row_of(use))
     if copy is None:

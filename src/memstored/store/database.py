@@ -35,8 +35,9 @@ PROBE = 1.0
 Observer = Callable[[str, float, bool], None]
 """Told of every transaction: `read` or `write`, the seconds it took with the wait for its turn, and whether
 it was refused."""
-Listener = Callable[[str], None]
-"""Told of every project that has new events once they are committed; called in the writer's thread."""
+Listener = Callable[[str], object]
+"""Told of every project that has new events once they are committed; called in the writer's thread. What it
+returns is ignored."""
 _NEWS = "projects with new events"
 Guard = Callable[[Connection], None]
 Work = Callable[Concatenate[Connection, Arguments], Outcome]
@@ -53,7 +54,7 @@ class Database:
         self._waiting: PriorityQueue[_Turn] = PriorityQueue()
         self._numbers = count()
         self._observer: Observer | None = None
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._guard: Guard | None = None
         self._lost: Callable[[str], None] | None = None
 
@@ -68,8 +69,8 @@ class Database:
         self._observer = observer
 
     def listen(self, listener: Listener) -> None:
-        """Tell it of new events from now on."""
-        self._listener = listener
+        """Tell it, too, of new events from now on."""
+        self._listeners.append(listener)
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -156,9 +157,9 @@ class Database:
                 if self._guard is not None:
                     self._guard(connection)
                 outcome = work(connection)
-        if self._listener is not None:
+        for listener in self._listeners:
             for project_id in news:
-                self._listener(project_id)
+                listener(project_id)
         return outcome
 
     def _serve_next(self) -> None:

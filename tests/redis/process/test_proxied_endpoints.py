@@ -282,6 +282,50 @@ async def test_a_hung_proxy_owes_an_answer_until_it_is_fenced(scene: Scene) -> N
     await until(lambda: carrier.running and not carrier.unanswered)
 
 
+@pytest.mark.parametrize("command", ["disable", "shutdown"])
+async def test_a_proxy_that_answers_but_takes_nobody_owes_an_answer(scene: Scene, command: str) -> None:
+    """Its socket says that it lives, clients are refused: it is replaced as one that hangs is."""
+    await scene.point(scene.first, scene.second)
+    carrier = scene.carrier()
+    await _asked(carrier)
+    assert not carrier.unanswered
+
+    scene.say(f"{command} frontend reader")
+    await _asked(carrier)
+    with pytest.raises(ConnectionRefusedError):
+        scene.connect(scene.reader)
+    assert carrier.unanswered
+    await _asked(carrier)
+    assert carrier.unanswered
+
+    await scene.endpoints.fence(SET)
+    await scene.point(scene.first, scene.second)
+    await _asked(scene.carrier())
+    assert not scene.carrier().unanswered
+    assert scene.number_at(scene.reader) == scene.second.process_id
+
+
+async def test_a_proxy_that_takes_clients_again_owes_nothing(scene: Scene) -> None:
+    """Whoever stopped the listener may have had a reason, and be done."""
+    await scene.point(scene.first, scene.second)
+    carrier = scene.carrier()
+    await _asked(carrier)
+    scene.say("disable frontend primary")
+    await _asked(carrier)
+    scene.say("enable frontend primary")
+
+    await _asked(carrier)
+
+    assert not carrier.unanswered
+
+
+async def _asked(carrier: Carrier) -> None:
+    """Ask twice, for the first answer may be that of a fresh connection, which says nothing yet."""
+    for _ in range(2):
+        carrier.probe()
+        await asyncio.sleep(0.1)
+
+
 async def test_a_move_that_waits_for_a_hung_proxy_goes_on_when_that_is_fenced(scene: Scene) -> None:
     """What is known to be dead is not waited for."""
     await scene.point(scene.first, scene.second)

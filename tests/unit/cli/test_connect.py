@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from memstored.cli import connect
-from memstored.cli.connect import words
+from memstored.cli.connect import place_of, words
 from memstored.cli.errors import Stop
 from memstored.client.models import (
     Endpoint,
@@ -46,28 +45,25 @@ ORDERS = InstanceSet(
 )
 
 
-def test_everything_that_the_set_needs_is_said() -> None:
-    """TLS with whom to trust, the user, and that the password is asked for; the password itself never."""
-    assert words(ORDERS, reader=False, trusted=Path("ca.pem"), ask=True) == [
-        *("-h", "127.0.1.1", "-p", "7000", "--tls", "--cacert", "ca.pem", "--user", "app", "--askpass")
-    ]
+def test_the_user_is_said_and_the_password_asked_for() -> None:
+    """The password itself never is an argument."""
+    assert words(ORDERS, ask=True) == ["--user", "app", "--askpass"]
 
 
 def test_nothing_is_said_that_it_does_not_need() -> None:
     """The default user has no name where engines know none."""
-    plain = replace(ORDERS, tls_enabled=False, user=SetUser(name="default"))
-
-    assert words(plain, reader=True, trusted=None, ask=False) == ["-h", "127.0.1.2", "-p", "7000"]
+    assert words(replace(ORDERS, user=SetUser(name="default")), ask=False) == []
 
 
 def test_there_must_be_something_to_connect_to() -> None:
     """It says what there is not."""
     alone = Endpoints(primary=PRIMARY, reader=None)
 
+    assert place_of(ORDERS, reader=True) == READER
     with pytest.raises(Stop, match="no address yet"):
-        words(replace(ORDERS, endpoints=None, status="Init"), reader=False, trusted=None, ask=False)
+        place_of(replace(ORDERS, endpoints=None, status="Init"), reader=False)
     with pytest.raises(Stop, match="no replicas"):
-        words(replace(ORDERS, endpoints=alone), reader=True, trusted=None, ask=False)
+        place_of(replace(ORDERS, endpoints=alone), reader=True)
 
 
 def test_without_redis_cli_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

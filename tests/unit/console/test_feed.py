@@ -1,6 +1,7 @@
 """What is shared between those who look at the same thing, and when it is looked at."""
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -64,9 +65,9 @@ class Sight:
             raise self.trouble
         return dict(self.parts)
 
-    def topic(self, key: str = "sets", project: str = PROJECT) -> Topic:
+    def topic(self, key: str = "sets", project: str = PROJECT, **last: str) -> Topic:
         """The topic of it."""
-        return Topic(key=key, project_id=project, look=self.look)
+        return Topic(key=key, project_id=project, look=self.look, last=last)
 
 
 @pytest.fixture
@@ -206,6 +207,40 @@ async def test_what_is_gone_ends_the_stream(feed: Feed, time: Time) -> None:
 
         with pytest.raises(EOFError):
             await told(listener)
+
+
+async def test_the_last_is_told_before_the_end(feed: Feed, time: Time) -> None:
+    """That a set is gone is shown, then the stream ends; who comes too late gets the same."""
+    sight = Sight(rows="one")
+    with feed.joined(sight.topic(rows="gone"), "me") as listener:
+        await told(listener)
+        sight.trouble = NotFound("There is none.")
+        feed.wake(PROJECT)
+        await time.pass_by()
+
+        assert await told(listener) == {"rows": "gone"}
+        with pytest.raises(EOFError):
+            await told(listener)
+    with feed.joined(sight.topic(rows="gone"), "late") as listener:
+        assert await told(listener) == {"rows": "gone"}
+        with pytest.raises(EOFError):
+            await told(listener)
+
+
+async def test_a_look_is_in_nobody_s_context(feed: Feed) -> None:
+    """What is shared has nothing of the request that began it: neither its id in log lines nor its caller."""
+    request_id = contextvars.ContextVar("request_id", default="none")
+    seen: list[str] = []
+
+    async def look() -> Parts:
+        seen.append(request_id.get())
+        return {}
+
+    request_id.set("of the first reader")
+    with feed.joined(Topic(key="sets", project_id=PROJECT, look=look), "me"):
+        await settle()
+
+    assert seen == ["none"]
 
 
 async def test_a_lost_store_is_waited_for(feed: Feed, time: Time) -> None:

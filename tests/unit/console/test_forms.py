@@ -26,6 +26,22 @@ def test_what_no_form_sends_is_refused(body: bytes) -> None:
         read_posted(body)
 
 
+def test_only_known_fields_are_taken() -> None:
+    """Others are named, all of them; a name with a star is of all that begin so."""
+    posted = Posted({"name": ["a"], "parameters.timeout": ["1"], "colour": ["red"], "Name": ["b"]})
+
+    posted.require_only({"name", "parameters.*", "colour", "Name", "unused"})
+    with pytest.raises(InvalidRequest) as refused:
+        posted.require_only({"name", "parameters.*"})
+    with pytest.raises(InvalidRequest):
+        posted.require_only({"name", "colour", "Name", "parameters"})
+
+    assert [(it.field, it.code) for it in refused.value.details] == [
+        ("colour", "unknown_field"),
+        ("Name", "unknown_field"),
+    ]
+
+
 def test_a_refusal_is_found_at_its_field() -> None:
     """What is said of a part of a field is said of it, but not what is said of one that begins alike."""
     refusal = refusal_of(

@@ -22,7 +22,7 @@ from memstored.notify.message import Message, new_secret
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.errors import StoreTrouble
-from memstored.store.events import EventRepository, Resource
+from memstored.store.events import Event, EventRepository, Resource
 from memstored.store.webhooks import WebhookRepository
 from memstored.telemetry.measures import Measures
 
@@ -178,6 +178,49 @@ async def test_a_failure_is_tried_again_with_the_same_message(ground: Ground) ->
     assert other.id != first.id
     assert ground.received() == ["one", "one", "two"]
     assert (await ground.kept()).failing is None
+
+
+async def test_what_comes_while_one_waits_is_not_looked_for(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much happens, a receiver that failed costs no look at the events until it is tried again."""
+    looks: list[int] = []
+    following = ground.events.following
+
+    async def counted(project: str, after: int, limit: int) -> list[tuple[int, Event]]:
+        looks.append(after)
+        return await following(project, after, limit)
+
+    monkeypatch.setattr(ground.events, "following", counted)
+    await ground.hook()
+    await ground.happen("one")
+    ground.out.outcomes = [replace(REFUSED, asked_pause=60.0)]
+    delivery = Delivery(MINE, ground.courier)
+    await delivery.turn()
+    began = delivery.waiting_since
+
+    for _ in range(10):
+        await ground.happen("another")
+        assert await delivery.turn() == 60.0
+
+    assert (len(looks), delivery.waiting_since) == (1, began)
+    ground.clock.now += 60
+    await delivery.turn()
+    await delivery.turn()
+    assert ground.received() == ["one", "one", *["another"] * 10]
+
+
+async def test_a_service_that_starts_while_one_waits_knows_since_when(ground: Ground) -> None:
+    """The events are looked at once for that."""
+    await ground.hook()
+    await ground.happen("one")
+    ground.out.outcomes = [REFUSED]
+    await Delivery(MINE, ground.courier).turn()
+    restarted, happened = Delivery(MINE, ground.courier), ground.clock.now
+    ground.clock.now += 1
+
+    assert await restarted.turn() == 4.0
+    assert restarted.waiting_since == happened
 
 
 async def test_a_restart_in_the_middle_sends_the_same_message_again(ground: Ground) -> None:

@@ -147,10 +147,102 @@ async def test_a_set_whose_secret_is_damaged_does_not_stop_the_others(
 
     async with ground.fleet() as fleet:
         await ground.until(running)
-        watched = fleet.sets
+        watched, neglected = fleet.sets, fleet.neglected
 
     assert watched == {SET}
     assert asked.count(STRANGER) == 1
+    assert neglected == 1
+
+
+async def test_s10_a_set_whose_secret_is_damaged_says_so_until_it_can_be_read(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To who may see it, with what to do; since then, however often it is tried."""
+    await ground.order()
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        await ground.until(running)
+    read = ground.sets.identities
+
+    async def fail(_set_id: SetId) -> Identities:
+        raise WrongKey("sealed with another key")
+
+    monkeypatch.setattr(ground.sets, "identities", fail)
+    async with ground.fleet():
+        troubled = await ground.until(lambda s: s.status is SetState.WARNING)
+    async with ground.fleet() as fleet:
+        again, neglected = await ground.until(lambda s: s.status is SetState.WARNING), fleet.neglected
+        monkeypatch.setattr(ground.sets, "identities", read)
+        fleet.wake(SET)
+        healed = await ground.until(running)
+
+        assert fleet.neglected == 0
+    assert troubled.reason is not None
+    assert troubled.reason.code == "secrets_unreadable"
+    assert (again, neglected) == (troubled, 1)
+    assert healed.nodes == troubled.nodes
+
+
+async def test_s10_a_node_that_may_live_or_not_is_left_alone_and_said(ground: Ground) -> None:
+    """Also the primary: nobody takes its place, and its set says why until it is clear (S3)."""
+    await ground.order()
+    primary = node_id(SET, 1)
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        before = await ground.until(running)
+        ground.runtime.doubt(primary)
+        fleet.wake(SET)
+        troubled = await ground.until(lambda s: s.status is SetState.WARNING)
+        neglected = fleet.neglected
+        ground.runtime.believe(primary)
+        after = await ground.until(running)
+
+        assert fleet.neglected == 0
+    assert troubled.reason is not None
+    assert troubled.reason.code == "node_in_doubt"
+    assert "orders-1" in troubled.reason.message
+    assert "its server may be somebody else's" in troubled.reason.message
+    assert neglected == 1
+    assert (after.nodes, after.lineage) == (before.nodes, before.lineage)
+
+
+async def test_s10_a_deletion_that_waits_for_a_node_in_doubt_says_so(ground: Ground) -> None:
+    """What may be somebody else's is not ended, so the set is not gone; its owner sees why."""
+    stored = await ground.order(1)
+    async with ground.fleet() as fleet:
+        fleet.wake(SET)
+        stored = await ground.until(running)
+        ground.runtime.doubt(node_id(SET, 1))
+        await ground.sets.commit(stored, replace(stored, status=SetState.TERMINATING))
+        fleet.wake(SET)
+
+        told = await ground.until(lambda s: s.reason is not None)
+
+    assert told.reason is not None
+    assert (told.status, told.reason.code) == (SetState.TERMINATING, "node_in_doubt")
+
+
+async def test_a_set_that_a_fault_kept_from_being_watched_is_welcomed_again(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever went wrong when it was new, it is not forgotten until the next start of the service."""
+    monkeypatch.setattr("memstored.control.fleet.REVIVAL", 0.02)
+    load = ground.sets.load
+    faults = [RuntimeError("unforeseen")]
+
+    async def faulty(set_id: str) -> InstanceSet | None:
+        if faults:
+            raise faults.pop()
+        return await load(set_id)
+
+    monkeypatch.setattr(ground.sets, "load", faulty)
+    async with ground.fleet() as fleet:
+        await ground.order()
+        with capture_logs() as said:
+            fleet.wake(SET)
+            await eventually(lambda: SET in fleet.sets)
+
+    assert [line["duty"] for line in said if line["event"] == "duty_failed"] == ["_welcome"]
 
 
 async def test_another_controller_goes_on_where_the_first_one_ended(ground: Ground) -> None:

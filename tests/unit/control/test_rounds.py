@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from memstored.control.rounds import Rounds
+from memstored.control.rounds import Over, Rounds
 
 SHORT, LONG = 0.01, 60.0
 
@@ -90,6 +90,38 @@ async def test_an_unforeseen_fault_is_said_and_survived() -> None:
 
     assert [(line["event"], line["duty"]) for line in logs] == [("duty_failed", "duty")]
     assert str(logs[0]["exc_info"]) == "unforeseen"
+
+
+async def test_a_turn_that_says_so_is_the_last() -> None:
+    """It is no fault, and no wake brings another."""
+    turns = Turns()
+    turns.fault = Over()
+    with capture_logs() as logs:
+        async with going(turns.take) as rounds:
+            await turns.until(1)
+            await asyncio.sleep(2 * SHORT)
+            rounds.wake()
+            await asyncio.sleep(2 * SHORT)
+
+    assert (turns.taken, logs) == (1, [])
+
+
+async def test_a_turn_can_tell_that_it_was_woken() -> None:
+    """So that it does not take itself for the last one."""
+    seen: list[bool] = []
+
+    async def take() -> float | None:
+        seen.append(rounds.woken)
+        rounds.wake()
+        seen.append(rounds.woken)
+        raise Over
+
+    rounds = Rounds("duty", take, revival=SHORT)
+    rounds.begin()
+    await asyncio.sleep(SHORT)
+    await rounds.end()
+
+    assert seen == [False, True]
 
 
 async def test_what_failed_is_not_taken_up_again_after_its_end() -> None:

@@ -107,6 +107,12 @@ BUGS = (
         "return turn.facts.endpoints.primary_at != primary.id",
         "return True",
     ),
+    Bug(
+        "S9 waits without end for a primary that can not be asked",
+        "promotion",
+        "    elif _elapsed(turn, turn.facts.promotion_for, primary) > CATCH_UP:\n",
+        "    elif False:\n",
+    ),
     Bug("S9 never goes back", "promotion", "elif late or not _still_coming(turn, target):", "elif False:"),
     Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
     Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),

@@ -6,9 +6,9 @@ import pytest
 from world import World, ask_values
 
 from memstored.domain import actions as do
-from memstored.domain.model import GroupValues, InstanceSet, Setting
+from memstored.domain.model import Configuration, GroupValues, InstanceSet, Setting
 from memstored.domain.naming import node_id
-from memstored.domain.parameter_group import configured
+from memstored.domain.parameter_group import configured, shown_status
 from memstored.domain.requests.change import Call
 from memstored.domain.requests.promotion import promote
 from memstored.domain.requests.removal import delete_node
@@ -241,6 +241,44 @@ def test_a_primary_that_dies_without_ha_leaves_as_many_nodes_as_were_ordered(rep
     assert world.set.status is SetState.RUNNING
     assert world.set.replicas == len(world.set.nodes) == replicas
     assert world.lost_writes == []
+
+
+@pytest.mark.parametrize(("version", "settings", "threads"), [(1, ("4",), "4"), (2, (), "1")])
+def test_nodes_that_an_ended_apply_left_apart_are_alike_after_the_next(
+    version: int, settings: tuple[str, ...], threads: str
+) -> None:
+    """Brought again, or rolled back: whoever differs is replaced; until then it is said."""
+    world = with_one_beside()
+    without_backup(world)
+    world.kill(1)
+    world.turns(40)
+    world.set = promote(world.set, world.set.nodes[1].id, CALL, world.look()).after
+    world.turns(200)
+    halted, error = started_with(world), configured(world.set).error or ""
+    values = tuple(Setting(name="io-threads", value=value) for value in settings)
+    latest = GroupValues(group_id="g", version=version, settings=values)
+    shown = shown_status(world.set, latest)
+    if version == 1:
+        world.set = replace(world.set, configuration=retried(world.set, latest))
+
+    (move,) = next_moves([world.set], latest, world.now)
+    world.set = replace(move.after, revision=world.set.revision + 1)
+    ended(world)
+
+    assert halted == {2: "1", 3: "1", 4: "4"}
+    assert "keep them until then" in error
+    assert "retry" in error
+    assert shown is not ApplyStatus.IN_SYNC
+    assert set(started_with(world).values()) == {threads}
+    assert len(world.set.nodes) == 3
+    assert shown_status(world.set, latest) is ApplyStatus.IN_SYNC
+    assert world.set.status is SetState.RUNNING
+    assert world.lost_writes == []
+
+
+def retried(instance_set: InstanceSet, values: GroupValues) -> Configuration:
+    """What the request to bring the values again records."""
+    return replace(configured(instance_set), wanted=values, status=ApplyStatus.APPLYING, error=None)
 
 
 def test_a_primary_that_hangs_without_ha_leaves_as_many_nodes_as_were_ordered() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from world import READER, SAVED, SET, SOURCE, STEP_SECONDS, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
@@ -9,6 +10,7 @@ from memstored.domain.facts import NOWHERE
 from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.pointing import choose_reader
+from memstored.domain.ports import LinkTrouble
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.succession import Unfit, choose_heir
 from memstored.domain.turn import Turn
@@ -574,6 +576,65 @@ def test_s9_a_target_that_does_not_catch_up_leaves_the_old_primary_in_place() ->
     assert world.write("after") is Reply.OK
     assert world.lost_writes == []
     assert any(e.name is EventName.SWITCHOVER and e.outcome == "failure" for e in world.events)
+
+
+def lose_sight_of_primary(world: World, moment: str) -> None:
+    """Nothing passes any more between controller and primary, at that moment of a change of primary."""
+    stop, primary = do.Detach(node_id(SET, 1)), node_id(SET, 1)
+    world.turn()
+    if moment == "stopped":
+        world.turn()
+        assert world.acts[-1] == stop
+    world.fleet.partition(CONTROLLER, primary)
+    if moment == "stop on its way":
+        with pytest.raises(LinkTrouble):
+            world.act(stop)
+
+
+@pytest.mark.parametrize("version", ["7.0.15", "5.0.6"])
+@pytest.mark.parametrize("moment", ["writes held", "stop on its way", "stopped"])
+def test_s9_a_primary_that_can_not_be_asked_ends_the_change_in_time(version: str, moment: str) -> None:
+    """Data, address and replicas are as before, also when it does later what it was sent meanwhile."""
+    world = World.running(version=version)
+    world.rules = replace(world.rules, failure_detection=1e6)
+    promote(world, 2)
+    lose_sight_of_primary(world, moment)
+    began = world.now
+
+    world.turns_until(lambda: world.set.lineage is not None and world.set.lineage.promotion is None)
+
+    assert world.now - began < 3.0
+    assert [e.outcome for e in world.events if e.name is EventName.SWITCHOVER] == ["failure"]
+    assert do.Promote(node_id(SET, 2)) not in world.acts
+    world.write("meanwhile")
+    world.fleet.heal()
+    for _ in range(100):
+        world.turn()
+        assert not any(server.syncing for server in world.fleet.nodes.values())
+    assert world.server(1).is_master
+    assert world.write("after") is Reply.OK
+    assert world.lost_writes == []
+    world.turns(20)
+    assert all("after" in server.writes for server in world.fleet.nodes.values())
+    assert world.set.status is SetState.RUNNING
+
+
+def test_s9_a_busy_primary_ends_the_change_in_time() -> None:
+    """It answers, but to nothing that would tell how far it is; when it is done it goes on as before."""
+    world = World.running()
+    promote(world, 2)
+    world.turn()
+    world.fleet.keep_busy(node_id(SET, 1), wrote=True)
+
+    world.turns(100)
+
+    assert world.set.lineage is not None
+    assert world.set.lineage.promotion is None
+    assert world.set.operation is None
+    world.fleet.wake(node_id(SET, 1))
+    world.turns(20)
+    assert world.write("after") is Reply.OK
+    assert world.lost_writes == []
 
 
 def test_s9_everyone_a_replica_is_recognised_as_no_primary() -> None:

@@ -138,6 +138,14 @@ def test_pauses_grow_up_to_an_hour_and_differ() -> None:
     assert shortest[-1] == LONGEST_PAUSE / 2
 
 
+@pytest.mark.parametrize(("asked", "pause"), [(0.0, 5), (3.0, 5), (90.0, 90), (DAY, LONGEST_PAUSE)])
+def test_a_receiver_may_ask_for_a_longer_pause(asked: float, pause: float) -> None:
+    """For none that is longer than the longest, so that it is given up in time; a shorter one counts not."""
+    overloaded = Attempt(verdict=Verdict.REFUSED, status=503, message="It answered 503.", asked_pause=asked)
+
+    assert wait(attempted(replace(HOOK, sending=12), overloaded, NOW), NOW) == pause
+
+
 def test_a_receiver_that_never_answers_is_given_up_after_three_days() -> None:
     """Hour by hour until then; it is said why, since when, and that the events wait."""
     webhook, now, tries = replace(HOOK, sending=12), NOW, 0

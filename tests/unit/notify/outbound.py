@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from memstored.control.clock import SystemClock
+from memstored.domain.clock import Clock
 from memstored.domain.destinations import Address, Destinations
 from memstored.domain.webhook import Attempt, Secret
 from memstored.notify.lookup import Unresolved
@@ -39,13 +40,17 @@ class Names:
 
 
 def sender(
-    names: Names | None = None, *, destinations: Destinations = LOCAL, ca_file: Path | None = None
+    names: Names | None = None,
+    *,
+    destinations: Destinations = LOCAL,
+    ca_file: Path | None = None,
+    clock: Clock | None = None,
 ) -> Sender:
     """A sender that may connect to this machine."""
     return Sender(
         destinations=destinations,
         lookup=names or Names([HERE]),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         ca_file=None if ca_file is None else str(ca_file),
     )
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 from outbound import HERE, KEY, MESSAGE, NAME, Names, Papers, sender, sent
 
+from memstored.control.clock import SystemClock
 from memstored.domain.destinations import Destinations
 from memstored.domain.webhook import Verdict
 from memstored.notify import sender as sending
@@ -69,6 +70,41 @@ async def test_the_status_decides(receiver: Receiver, status: int, verdict: Verd
 
     assert (attempt.verdict, attempt.status) == (verdict, status)
     assert str(status) in attempt.message
+
+
+class Noon(SystemClock):
+    """It is the 6th of November 1994, 08:49:37 in Greenwich."""
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return 784111777.0
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("Sun, 06 Nov 1994 08:51:37 GMT", 120.0),
+        ("Sunday, 06-Nov-94 08:51:37 GMT", 120.0),
+        ("Sun Nov  6 08:51:37 1994", 120.0),
+        ("Sun, 06 Nov 1994 08:47:37 GMT", 0.0),
+        ("9" * 400, float("inf")),
+        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", 0.0),
+        ("-5", 0.0),
+        ("soon", 0.0),
+        (None, 0.0),
+    ],
+)
+async def test_a_receiver_says_when_to_come_again(
+    receiver: Receiver, written: str | None, asked: float
+) -> None:
+    """In seconds or by a date, in any form that HTTP has of it; what can not be read asks for nothing."""
+    receiver.otherwise, receiver.retry_after = 503, written
+
+    attempt = await sent(receiver.url, sender(clock=Noon()))
+
+    assert (attempt.verdict, attempt.asked_pause) == (Verdict.REFUSED, asked)
 
 
 async def test_a_redirect_is_not_followed(receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from memstored.domain.controllers import Controller, Controllers
@@ -10,6 +11,8 @@ from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
 
 CONTROLLERS = Controllers(own=Controller(number=7, nonce="5f0c21ab"), since=7)
+READER = ThreadPoolExecutor(max_workers=2)
+"""Who reads the data of a node."""
 OFFSET = 4711
 BEGUN = b"+FULLRESYNC " + b"a" * 40 + b" %d\r\n" % OFFSET
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memstored.redis.crowd import surplus
+from memstored.redis.crowd import AT_ONCE, surplus
 
 OLD = (
     "id={id} addr=127.0.0.1:4{id} fd=8 name={name} age={age} idle=0 flags={flags} db=0 sub=0 psub=0 multi=-1"
@@ -62,3 +62,25 @@ def test_ours_are_told_by_their_users() -> None:
 def test_ours_are_told_by_their_name_where_there_are_no_users() -> None:
     """Tenants have no CLIENT there."""
     assert surplus(listing(OLD, {}, {"name": "memstored"}), 1) == ("1",)
+
+
+@pytest.mark.parametrize("form", [OLD, NEW])
+def test_the_youngest_are_found_wherever_the_list_begins(form: str) -> None:
+    """An engine turns its list while it looks after its clients."""
+    lines = listing(form, {}, {}, {}, {}, {}).splitlines(keepends=True)
+
+    assert surplus(b"".join(lines[2:] + lines[:2]), 3) == ("5", "4")
+
+
+def test_so_many_are_named_at_once() -> None:
+    """A node whose `maxclients` was lowered by thousands stands still for none of them."""
+    many = listing(NEW, *({} for _ in range(AT_ONCE + 10)))
+
+    assert surplus(many, 1) == tuple(str(number) for number in range(AT_ONCE + 10, 10, -1))
+
+
+def test_only_who_may_have_to_go_is_read() -> None:
+    """What an engine says of the others is of no concern, however much it is."""
+    oldest, *others = listing(NEW, {}, {}, {}, {}).splitlines(keepends=True)
+
+    assert surplus(oldest[: oldest.index(b" name")] + b"\n" + b"".join(others), 3) == ("4",)

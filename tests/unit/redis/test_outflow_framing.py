@@ -2,7 +2,7 @@ import asyncio
 import random
 
 import pytest
-from scripted_node import BEGUN, CONTROLLERS, OFFSET, ScriptedNode
+from scripted_node import BEGUN, CONTROLLERS, OFFSET, READER, ScriptedNode
 
 from memstored.domain.ports import LinkTrouble
 from memstored.redis import dialogue
@@ -18,7 +18,7 @@ LONG = 5.0
 
 async def all_of(node: ScriptedNode, *, deadline: float = LONG) -> bytes:
     """What comes out of the node."""
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=deadline) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=deadline, reader=READER) as flow:
         return b"".join([chunk async for chunk in flow.chunks])
 
 
@@ -29,6 +29,7 @@ async def test_the_rdb_comes_whole_wherever_its_parts_end(
 ) -> None:
     """Both framings are taken off exactly, also when the mark is spread over two reads."""
     monkeypatch.setattr(dialogue, "PART", part)
+    monkeypatch.setattr(dialogue, "BULK", part)
 
     assert await all_of(ScriptedNode(copy=BEGUN + framed)) == DATA
 
@@ -53,11 +54,11 @@ async def test_no_chunk_is_larger_than_one_read() -> None:
     data = bytes(3_000_000)
     node = ScriptedNode(copy=BEGUN + b"$EOF:" + MARK + b"\r\n" + data + MARK)
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
         sizes = [len(chunk) async for chunk in flow.chunks]
 
     assert sum(sizes) == len(data)
-    assert max(sizes) <= 256 * 1024
+    assert max(sizes) <= 1024 * 1024
 
 
 async def test_it_asks_for_the_data_alone() -> None:
@@ -90,7 +91,7 @@ async def test_keys_are_those_of_the_snapshot_or_none(node: ScriptedNode, keys: 
     """The count is the one at the fork; when that can not be told, it is None, never another one."""
     node.copy = BEGUN + COUNTED
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
         assert (flow.keys, flow.used_memory, flow.size) == (keys, 1000, len(DATA))
 
 
@@ -98,7 +99,7 @@ async def test_the_size_of_a_marked_copy_is_not_known_beforehand() -> None:
     """A node that sends while it makes the snapshot can not say how long it will be."""
     node = ScriptedNode(copy=BEGUN + FRAMED)
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
         assert flow.size is None
 
 
@@ -144,7 +145,7 @@ async def test_nobody_there_is_trouble() -> None:
         gone = node.target
 
     with pytest.raises(LinkTrouble, match="Connection refused"):
-        async with outflow(gone, CONTROLLERS, deadline=LONG):
+        async with outflow(gone, CONTROLLERS, deadline=LONG, reader=READER):
             pass
 
 
@@ -154,7 +155,7 @@ async def test_a_cancelled_reader_leaves_no_connection() -> None:
     async with node.standing():
 
         async def read() -> None:
-            async with outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+            async with outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
                 async for _ in flow.chunks:
                     reading.set()
 

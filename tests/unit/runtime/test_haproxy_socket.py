@@ -15,6 +15,7 @@ class Socket:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.silent = False
+        self.answer = b""
         self.lines: list[str] = []
         self.writers: list[asyncio.StreamWriter] = []
         self.left = asyncio.Event()
@@ -25,7 +26,7 @@ class Socket:
         while line := await reader.readline():
             self.lines.append(line.decode().strip())
             if not self.silent:
-                writer.write(b"\n> ")
+                writer.write(self.answer + b"\n> ")
         writer.close()
         self.left.set()
 
@@ -101,6 +102,44 @@ async def test_nothing_more_is_asked_while_an_answer_is_due(socket: Socket) -> N
     async with asyncio.timeout(5):
         await socket.left.wait()
     assert len(socket.lines) == 2
+
+
+TABLE = (
+    b"# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,"
+    b"dreq,dresp,ereq,econ,eresp,wretr,wredis,status,\n"
+    b"primary,FRONTEND,,,0,0,20064,0,0,0,0,0,0,,,,,%b,\n"
+    b"reader,FRONTEND,,,0,0,20064,0,0,0,0,0,0,,,,,%b,\n"
+)
+"""What is said of listeners, as far as it is of interest."""
+
+
+@pytest.mark.parametrize(
+    ("primary", "reader", "owes"),
+    [
+        (b"OPEN", b"OPEN", False),
+        (b"FULL", b"OPEN", False),
+        (b"PAUSED", b"OPEN", True),
+        (b"OPEN", b"STOP", True),
+    ],
+)
+async def test_a_listener_that_takes_nobody_is_as_good_as_no_answer(
+    socket: Socket, primary: bytes, reader: bytes, *, owes: bool
+) -> None:
+    """And is asked again, for it may take clients again by then."""
+    pulse = Pulse(socket.folder)
+    pulse.ask()
+    await answered(pulse)
+    socket.answer = TABLE % (primary, reader)
+
+    for lines in (2, 3):
+        pulse.ask()
+        async with asyncio.timeout(5):
+            while len(socket.lines) < lines:  # noqa: ASYNC110 - see `answered`
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        assert pulse.unanswered is owes
+
+    pulse.close()
 
 
 async def test_a_socket_that_is_not_there_owes_an_answer(tmp_path: Path) -> None:

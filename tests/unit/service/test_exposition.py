@@ -99,12 +99,14 @@ class Ground:
         self.clock, self.events, self.measures = Clock(), Events(), Measures()
         self.surveys: list[SetSurvey] = []
         self.why: Unready | None = None
+        self.neglected = 0
         self.webhooks = WebhookSurvey(by_state={"working": 2, "failing": 1}, waiting_since=None)
         self.page = Exposition(
             measures=self.measures,
             survey=lambda: self.surveys,
             events=self.events,  # type: ignore[arg-type]  # the two methods that are used
             unready=self._unready,
+            neglected=lambda: self.neglected,
             notifier=self,  # type: ignore[arg-type]  # the one method that is used
             clock=self.clock,
         )
@@ -245,6 +247,15 @@ async def test_a_store_that_is_away_keeps_nobody_from_looking(ground: Ground) ->
 
     assert (away["memstored_ready", frozenset()], away["memstored_events_total", word]) == (0, 0)
     assert back["memstored_events_total", word] == 1
+
+
+async def test_how_many_sets_are_neglected_is_told(ground: Ground) -> None:
+    """Those that nobody watches are in no other figure."""
+    ground.neglected = 3
+
+    samples = await ground.samples()
+
+    assert samples["memstored_sets_neglected", frozenset()] == 3
 
 
 async def test_webhooks_are_told_by_state_with_what_waits_longest(ground: Ground) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,7 @@ from memstored.domain.words import BackupState, BackupType, EventName, Outcome, 
 from memstored.store import tables
 from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
-from memstored.store.errors import BackupUnderWay, NameTaken, Stale, StoreTrouble
+from memstored.store.errors import BackupUnderWay, MarkerUnknown, NameTaken, Stale, StoreTrouble
 from memstored.store.events import Event, EventRepository
 from memstored.store.sets import SetRepository
 
@@ -84,6 +86,62 @@ async def test_backups_are_listed_oldest_first(backups: BackupRepository) -> Non
     assert await backups.of_project(PROJECT, set_id=old.set_id) == [old]
     assert await backups.of_project(PROJECT, set_name="shop") == [young]
     assert await backups.of_project(PROJECT, set_id=old.set_id, set_name="shop") == []
+
+
+async def _names(backups: BackupRepository, **wanted: Any) -> list[str]:  # noqa: ANN401 - as `page` takes it
+    return [it.name for it in (await backups.page(PROJECT, limit=100, **wanted)).rows]
+
+
+async def test_pages_of_backups_join(backups: BackupRepository) -> None:
+    """The newest first, each once, with its uses; also when the one that a page ended with is gone."""
+    for number in range(5):
+        # Two of one moment are told apart by their ids.
+        await _kept(backups, a_backup(f"b-{number}", created_at=NOW + number // 2))
+    use = a_use(await _kept(backups, a_backup("newest", created_at=NOW + 9)))
+    await backups.begin_use(use, project_id=PROJECT)
+    everything = await backups.page(PROJECT, limit=6)
+
+    first = await backups.page(PROJECT, limit=2)
+    await backups.remove(first.rows[1])
+    second = await backups.page(PROJECT, limit=2, marker=first.next)
+    third = await backups.page(PROJECT, limit=2, marker=second.next)
+
+    assert [it.created_at - NOW for it in everything.rows] == [9, 2, 1, 1, 0, 0]
+    assert [*first.rows, *second.rows, *third.rows] == list(everything.rows)
+    assert first.rows[0].uses == (use,)
+    assert (everything.next, third.next) == (None, None)
+    with pytest.raises(MarkerUnknown):
+        await backups.page(PROJECT, limit=2, marker="nonsense")
+
+
+async def test_pages_are_of_what_is_wanted(backups: BackupRepository) -> None:
+    """Of a set by id or name, of a kind, and of no other project."""
+    shop = await _kept(backups, a_backup("shop", set_name="shop"))
+    await _kept(backups, a_backup("daily", created_at=NOW + 1, type=BackupType.AUTOMATIC))
+    await _kept(backups, a_backup("foreign", project_id="other"))
+
+    assert await _names(backups) == ["daily", "shop"]
+    assert await _names(backups, set_id=shop.set_id) == ["shop"]
+    assert await _names(backups, set_name="shop") == ["shop"]
+    assert await _names(backups, kind=BackupType.AUTOMATIC) == ["daily"]
+    assert await _names(backups, set_name="shop", kind=BackupType.AUTOMATIC) == []
+
+
+async def test_pages_are_of_states_as_they_are_seen(backups: BackupRepository) -> None:
+    """The latest use of an available backup is its state, a verification none; by each it is found."""
+    for state in (PENDING, CREATING, ERROR, BackupState.DELETING):
+        await _kept(backups, a_backup(state.lower(), status=state))
+    for number, kinds in enumerate(product((*UseKind, None), repeat=2)):
+        used = await _kept(backups, a_backup(f"used-{number}"))
+        for age, kind in enumerate(filter(None, kinds)):
+            await backups.begin_use(a_use(used, kind, since=NOW + age), project_id=PROJECT)
+    kept = await backups.of_project(PROJECT)
+
+    found = {state: set(await _names(backups, states=[state])) for state in BackupState}
+
+    assert found == {state: {it.name for it in kept if it.shown is state} for state in BackupState}
+    assert all(found.values())
+    assert set(await _names(backups, states=[PENDING, ERROR])) == found[PENDING] | found[ERROR]
 
 
 async def test_the_lines_about_a_backup_are_written_with_it(

@@ -1,1 +1,1 @@
-"""The pages, a module for each group of them; `console.app` lists the groups."""
+"""The pages, a module for each group of them; `console.house` lists the groups."""

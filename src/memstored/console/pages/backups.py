@@ -20,10 +20,11 @@ from memstored.console.visit import Visit
 from memstored.domain.errors import Fault, NotFound
 from memstored.domain.words import BackupState, BackupType
 from memstored.identity.protocol import Caller
-from memstored.service.backups import BackupView
+from memstored.service.backups import BackupFilter, BackupView
 from memstored.service.services import Services
 from memstored.service.sets import EventFilter
 from memstored.store.events import Event
+from memstored.store.paging import Page
 
 __all__ = ["group"]
 
@@ -58,19 +59,11 @@ def _kind(word: str) -> str:
 
 
 class ListQuery(BackupQuery):
-    """Which backups to list; `marker` is the id of the last one on the page before."""
+    """Which backups to list; `marker` is the one that the page before ended with."""
 
     status: Annotated[str, AfterValidator(_state)] | None = None
     type: Annotated[str, AfterValidator(_kind)] | None = None
     marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of the list, the newest first; `next` is the marker of the one after it."""
-
-    rows: Sequence[BackupView]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,30 +95,27 @@ async def list_backups(visit: Visit) -> Response:
 @group.get("/backups-live", name="backups_live")
 async def follow_backups(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
-    query, services, caller = visit.query(ListQuery), visit.services, visit.caller
+    query, services, caller, part = visit.query(ListQuery), visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
         listing = await _listing(services, caller, query)
-        return {"rows": visit.part("backups/rows.html", listing=listing, query=query)}
+        return {"rows": part("backups/rows.html", listing=listing, query=query)}
 
     project_id = project_of(caller)
     key = ("backups", project_id, query, visit.language)
     return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
-async def _listing(services: Services, caller: Caller, query: ListQuery) -> Listing:
-    views = await services.backups.all(caller, set_id=query.cluster_id, set_name=query.cluster_name)
-    fitting = [view for view in reversed(views) if _fits(view, query)]
-    places = {view.backup.id: place for place, view in enumerate(fitting, start=1)}
-    # One that was deleted meanwhile marks nothing any more: then it is the beginning again.
-    begin = next((places[known] for known in places if known == query.marker), 0)
-    rows = fitting[begin : begin + ROWS]
-    return Listing(rows, rows[-1].backup.id if len(fitting) > begin + ROWS else None)
-
-
-def _fits(view: BackupView, query: ListQuery) -> bool:
-    backup = view.backup
-    return query.status in (None, backup.shown) and query.type in (None, backup.type)
+async def _listing(services: Services, caller: Caller, query: ListQuery) -> Page[BackupView]:
+    wanted = BackupFilter(
+        limit=ROWS,
+        marker=query.marker,
+        set_id=query.cluster_id,
+        set_name=query.cluster_name,
+        states=[BackupState(query.status)] if query.status else (),
+        kind=BackupType(query.type) if query.type else None,
+    )
+    return await services.backups.page(caller, wanted)
 
 
 # One of them
@@ -139,20 +129,16 @@ async def show_backup(visit: Visit, backup_id: str) -> Response:
 
 @group.get("/backup-live/{backup_id}", name="backup_live")
 async def follow_backup(visit: Visit, backup_id: str) -> Response:
-    """The state of a backup, whenever it changes."""
-    services, caller = visit.services, visit.caller
+    """The state of a backup, whenever it changes; in the end, that it is gone, as of a set."""
+    services, caller, part = visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
-        try:
-            shown = await _shown(services, caller, backup_id)
-        except NotFound:
-            return {"backup": visit.part("backups/gone.html")}
-        return {"backup": visit.part("backups/state.html", shown=shown)}
+        return {"backup": part("backups/state.html", shown=await _shown(services, caller, backup_id))}
 
-    await services.backups.show(caller, backup_id)
     project_id = project_of(caller)
     key = ("backup", project_id, backup_id, visit.language)
-    return visit.live(Topic(key=key, project_id=project_id, look=look))
+    last = {"backup": part("backups/gone.html")}
+    return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
 async def _shown(services: Services, caller: Caller, backup_id: str) -> Shown:
@@ -182,7 +168,7 @@ async def new_backup(visit: Visit) -> Response:
     return await _form(visit)
 
 
-@group.post("/create-backup", name="create_backup")
+@group.post("/create-backup", name="create_backup", fields=("clusterId", "name"))
 async def create_backup(visit: Visit) -> Response:
     """Order a backup of a set."""
     document = {"clusterId": visit.posted.text("clusterId"), "name": visit.posted.text("name")}
@@ -204,7 +190,7 @@ async def _form(visit: Visit, refusal: Refusal = NOTHING_REFUSED) -> Response:
     )
 
 
-@group.post("/copy-backup/{backup_id}", name="copy_backup")
+@group.post("/copy-backup/{backup_id}", name="copy_backup", fields=("name",))
 async def copy_backup(visit: Visit, backup_id: str) -> Response:
     """Keep the same data under another name."""
     backups = visit.services.backups
@@ -217,7 +203,7 @@ async def copy_backup(visit: Visit, backup_id: str) -> Response:
     return visit.redirect("backup", notice="backup_copied", backup_id=copy_id)
 
 
-@group.post("/export-backup/{backup_id}", name="export_backup")
+@group.post("/export-backup/{backup_id}", name="export_backup", fields=("path",))
 async def export_backup(visit: Visit, backup_id: str) -> Response:
     """Write the backup to a file of a bucket."""
     backups = visit.services.backups

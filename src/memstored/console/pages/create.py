@@ -19,11 +19,22 @@ from memstored.console.forms import NOTHING_REFUSED, Posted, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.pages import sets
-from memstored.console.set_form import PRIMARY, Choices, begun, completed, document_of, going_with, replica
+from memstored.console.set_form import (
+    FIELDS,
+    PRIMARY,
+    Choices,
+    begun,
+    completed,
+    document_of,
+    going_with,
+    replica,
+)
 from memstored.console.visit import Visit
+from memstored.domain.backup import Backup
 from memstored.domain.errors import Detail, Fault, InvalidRequest
 from memstored.domain.requests.change import Misread
 from memstored.domain.words import BackupState
+from memstored.service.backups import BackupFilter
 from memstored.service.parameter_groups import GroupFilter
 
 __all__ = ["group"]
@@ -34,6 +45,9 @@ group = PageGroup(
 )
 
 PASSWORD, AGAIN = "user.password", "passwordAgain"
+SUGGESTED = 50
+"""Backups that the form names."""
+_WHOLE = (BackupState.AVAILABLE, BackupState.RESTORING, BackupState.COPYING, BackupState.EXPORTING)
 _NO_ENGINE = english(
     "There is no Redis here that could be started. memstored doctor tells its operator what is missing."
 )
@@ -50,10 +64,10 @@ async def new_set(visit: Visit) -> Response:
     choices = await _choices(visit)
     backup_id = visit.request.query_params.get("backup")
     backup = (await visit.services.backups.show(visit.caller, backup_id)).backup if backup_id else None
-    return _form(visit, choices, begun(choices, backup))
+    return await _form(visit, choices, begun(choices, backup))
 
 
-@group.post("/create-set", name="create_set")
+@group.post("/create-set", name="create_set", fields=FIELDS)
 async def create_set(visit: Visit) -> Response:
     """Order the set."""
     try:
@@ -61,19 +75,19 @@ async def create_set(visit: Visit) -> Response:
         set_id = await visit.services.sets.create(visit.caller, reading.form.order(), reading.misread)
     except Fault as fault:
         choices = await _choices(visit)
-        return _form(visit, choices, completed(visit.posted, choices), refusal_of(fault))
+        return await _form(visit, choices, completed(visit.posted, choices), refusal_of(fault))
     return visit.redirect("set", notice="set_ordered", set_id=set_id)
 
 
-@group.post("/create-set-refresh", name="refresh_set_form")
+@group.post("/create-set-refresh", name="refresh_set_form", fields=FIELDS)
 async def refresh(visit: Visit) -> Response:
     """The form as it was filled in, with what goes with that."""
     choices = await _choices(visit)
     posted = completed(visit.posted, choices)
-    return _form(visit, choices, posted, await _so_far(visit, posted))
+    return await _form(visit, choices, posted, await _so_far(visit, posted))
 
 
-@group.post("/create-set-check", name="check_set_form")
+@group.post("/create-set-check", name="check_set_form", fields=FIELDS)
 async def check(visit: Visit) -> Response:
     """What is wrong with what was filled in so far, and the same for other doors."""
     refusal = await _so_far(visit, visit.posted)
@@ -142,7 +156,6 @@ async def _choices(visit: Visit) -> Choices:
         raise InvalidRequest(_NO_ENGINE, code="no_engine")
     catalogue = services.catalogue.catalogue
     quotas = services.catalogue.quotas.of(project_of(caller))
-    backups = [view.backup for view in await services.backups.all(caller)]
     return Choices(
         versions=versions,
         tls=services.catalogue.tls_versions(),
@@ -150,12 +163,19 @@ async def _choices(visit: Visit) -> Choices:
         subnets=catalogue.subnets,
         security_groups=catalogue.security_groups,
         groups=[view.group for view in await services.parameter_groups.fitting(caller, GroupFilter())],
-        backups=[it for it in reversed(backups) if it.status is BackupState.AVAILABLE],
         most_nodes=min(quotas.nodes_per_set, quotas.replicas_per_set + 1),
     )
 
 
-def _form(visit: Visit, choices: Choices, posted: Posted, refusal: Refusal = NOTHING_REFUSED) -> Response:
+async def _suggested(visit: Visit) -> list[Backup]:
+    """The newest backups that can be restored; of those before them the name is typed."""
+    page = await visit.services.backups.page(visit.caller, BackupFilter(limit=SUGGESTED, states=_WHOLE))
+    return [view.backup for view in page.rows]
+
+
+async def _form(
+    visit: Visit, choices: Choices, posted: Posted, refusal: Refusal = NOTHING_REFUSED
+) -> Response:
     return visit.page(
         "create/form.html",
         status=refusal.status,
@@ -164,6 +184,7 @@ def _form(visit: Visit, choices: Choices, posted: Posted, refusal: Refusal = NOT
         posted=posted,
         going=going_with(posted, choices),
         same=_same(posted, choices, project_of(visit.caller)),
+        backups=await _suggested(visit) if posted.text("source") == "backup" else (),
         primary=PRIMARY,
         replica=replica,
     )

@@ -67,7 +67,7 @@ def _form(visit: Visit, old: Credential | None, refusal: Refusal = NOTHING_REFUS
     )
 
 
-@group.post("/credentials", name="create_credential")
+@group.post("/credentials", name="create_credential", fields=(*_TEXTS, "roles", "like"))
 async def create_credential(visit: Visit) -> Response:
     """Make a credential, and show its secret: this once, and never again."""
     service, posted = _service(visit), visit.posted

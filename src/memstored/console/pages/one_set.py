@@ -18,7 +18,6 @@ from memstored.console.pages import sets
 from memstored.console.snippets import PASSWORD, TRUSTED, place_of, snippets
 from memstored.console.topology import Picture, picture
 from memstored.console.visit import Visit
-from memstored.domain.errors import NotFound
 from memstored.domain.model import InstanceSet
 from memstored.domain.requests.readiness import Readiness
 from memstored.domain.words import NodeId
@@ -95,23 +94,17 @@ async def follow_set(visit: Visit, set_id: str) -> Response:
     That is also the answer for a set that is none of the project's: a browser that was too late for the end
     would else ask again for ever.
     """
-    services, caller, project_id = visit.services, visit.caller, project_of(visit.caller)
-    ended = False
+    services, caller, part = visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
-        nonlocal ended
-        try:
-            sight = await sight_of(services, caller, set_id)
-        except NotFound:
-            if ended:
-                raise
-            ended = True
-            return {name: visit.part("set/gone.html", name=name) for name in LIVE}
+        sight = await sight_of(services, caller, set_id)
         events = await _lately(services, caller, set_id)
-        return {name: visit.part(f"set/{name}.html", sight=sight, events=events) for name in LIVE}
+        return {name: part(f"set/{name}.html", sight=sight, events=events) for name in LIVE}
 
+    project_id = project_of(caller)
     key = ("set", project_id, set_id, visit.language)
-    return visit.live(Topic(key=key, project_id=project_id, look=look))
+    last = {name: part("set/gone.html", name=name) for name in LIVE}
+    return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
 @group.get("/sets/{set_id}/connect", name="set_connect")

@@ -48,6 +48,8 @@ EVENTS = 8
 MOST_SETS = 500
 """Sets of a project that one may choose out of."""
 
+_NEW = ("parameterGroupId", "name", "description")
+"""The fields of a new group."""
 _STUCK = (ApplyStatus.ERROR_SYNC, ApplyStatus.SUSPENDED)
 
 
@@ -102,10 +104,10 @@ async def new_group(visit: Visit) -> Response:
     return visit.page("parameter_groups/new.html", bases=await _bases(visit), base=base)
 
 
-@group.post("/parameter-groups", name="create_parameter_group")
+@group.post("/parameter-groups", name="create_parameter_group", fields=_NEW)
 async def create_group(visit: Visit) -> Response:
     """Make a group out of another one."""
-    document = {name: visit.posted.text(name) for name in ("parameterGroupId", "name", "description")}
+    document = {name: visit.posted.text(name) for name in _NEW}
     try:
         terms = read_whole(CreateGroup, without_nulls(document)).terms()
         group_id = await visit.services.parameter_groups.create(visit.caller, terms)
@@ -142,21 +144,24 @@ async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) 
 
 @group.get("/parameter-groups-live/{group_id}", name="parameter_group_live")
 async def follow_group(visit: Visit, group_id: str) -> Response:
-    """How far the values have come to each set, whenever that changes."""
-    services, caller, may_write = visit.services, visit.caller, visit.may_write
-    found = (await services.parameter_groups.show(caller, group_id)).group.id
+    """How far the values have come to each set, whenever that changes; in the end, that the group is gone."""
+    services, caller, may_write, part = visit.services, visit.caller, visit.may_write, visit.part
 
     async def look() -> Parts:
-        view = await services.parameter_groups.show(caller, found)
-        part = visit.part("parameter_groups/sets.html", view=view, linked=view.linked, may_write=may_write)
-        return {"sets": part}
+        view = await services.parameter_groups.show(caller, group_id)
+        return {
+            "sets": part("parameter_groups/sets.html", view=view, linked=view.linked, may_write=may_write)
+        }
 
     project_id = project_of(caller)
-    key = ("parameter_group", project_id, found, may_write, visit.language)
-    return visit.live(Topic(key=key, project_id=project_id, look=look))
+    key = ("parameter_group", project_id, group_id, may_write, visit.language)
+    last = {"sets": part("parameter_groups/gone.html")}
+    return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
 
 
-@group.post("/parameter-groups/{group_id}/description", name="describe_parameter_group")
+@group.post(
+    "/parameter-groups/{group_id}/description", name="describe_parameter_group", fields=("description",)
+)
 async def describe_group(visit: Visit, group_id: str) -> Response:
     """Give a group another description; an empty one clears it."""
     groups = visit.services.parameter_groups

@@ -31,6 +31,7 @@ group = PageGroup(within=groups)
 
 VALUE, WAS = "parameters.", "was."
 """What the names of fields begin with: a value as the API names it, and what it was."""
+FIELDS = (f"{VALUE}*", f"{WAS}*", "version")
 
 _CHANGED = Refusal(
     status=409,
@@ -76,7 +77,7 @@ async def edit_values(visit: Visit, group_id: str) -> Response:
     return await _edit(visit, group_id)
 
 
-@group.post("/parameter-groups/{group_id}/values", name="edit_values_again")
+@group.post("/parameter-groups/{group_id}/values", name="edit_values_again", fields=FIELDS)
 async def edit_again(visit: Visit, group_id: str) -> Response:
     """The same, as it was filled in before."""
     return await _edit(visit, group_id)
@@ -122,7 +123,7 @@ def _wanted(posted: Posted) -> dict[str, str]:
     return {name: value for name, value in _typed(posted, VALUE).items() if value != was.get(name)}
 
 
-@group.post("/parameter-groups/{group_id}/values/check", name="check_value")
+@group.post("/parameter-groups/{group_id}/values/check", name="check_value", fields=FIELDS)
 async def check_value(visit: Visit, group_id: str) -> Response:
     """What is to be said beside the field that is being filled in: a part of the page, asked for by htmx."""
     await visit.services.parameter_groups.show(visit.caller, group_id)
@@ -141,7 +142,7 @@ async def check_value(visit: Visit, group_id: str) -> Response:
 # Before applying
 
 
-@group.post("/parameter-groups/{group_id}/review", name="review_values")
+@group.post("/parameter-groups/{group_id}/review", name="review_values", fields=FIELDS)
 async def review_change(visit: Visit, group_id: str) -> Response:
     """What the values that were filled in would do."""
     return await _review_change(visit, group_id)
@@ -216,7 +217,7 @@ def _review(visit: Visit, preview: GroupPreview, step: Step, refusal: Refusal) -
 # Applying
 
 
-@group.post("/parameter-groups/{group_id}/values/apply", name="apply_values")
+@group.post("/parameter-groups/{group_id}/values/apply", name="apply_values", fields=FIELDS)
 async def apply_change(visit: Visit, group_id: str) -> Response:
     """Record the values."""
     reading = read_change(ChangeGroup, _document(_wanted(visit.posted)), {}, fixed=GROUP_FIXED)
@@ -228,7 +229,7 @@ async def apply_change(visit: Visit, group_id: str) -> Response:
     return await _apply(visit, group_id, apply, partial(_review_change, visit, group_id))
 
 
-@group.post("/parameter-groups/{group_id}/reset", name="apply_reset")
+@group.post("/parameter-groups/{group_id}/reset", name="apply_reset", fields=("names", "version"))
 async def apply_reset(visit: Visit, group_id: str) -> Response:
     """Record the defaults."""
     names = (visit.posted.text("names") or "").split()
@@ -241,7 +242,7 @@ async def apply_reset(visit: Visit, group_id: str) -> Response:
     return await _apply(visit, group_id, apply, partial(_review_reset, visit, group_id, names))
 
 
-@group.post("/parameter-groups/{group_id}/rollback", name="apply_rollback")
+@group.post("/parameter-groups/{group_id}/rollback", name="apply_rollback", fields=("version",))
 async def apply_rollback(visit: Visit, group_id: str) -> Response:
     """Record the values of the version before."""
 

@@ -89,7 +89,11 @@ async def show_schedule(visit: Visit, set_id: str) -> Response:
     return await _page(visit, set_id)
 
 
-@group.post("/backup-schedules/{set_id}", name="change_backup_schedule")
+@group.post(
+    "/backup-schedules/{set_id}",
+    name="change_backup_schedule",
+    fields=("backupSchedule.cron", "backupSchedule.retentionLimit"),
+)
 async def change_schedule(visit: Visit, set_id: str) -> Response:
     """Change the hour and how long backups are kept, or switch automatic backups off."""
     found = await visit.services.sets.get(visit.caller, set_id)

@@ -91,7 +91,7 @@ async def _carried_out(
     return visit.redirect("set", notice=notice, set_id=set_id)
 
 
-@group.post("/sets/{set_id}/change", name="change_set")
+@group.post("/sets/{set_id}/change", name="change_set", fields=("description",))
 async def change_set(visit: Visit, set_id: str) -> Response:
     """Another description; an empty one clears it."""
     return await _update(
@@ -99,7 +99,7 @@ async def change_set(visit: Visit, set_id: str) -> Response:
     )
 
 
-@group.post("/sets/{set_id}/security-groups", name="change_security_groups")
+@group.post("/sets/{set_id}/security-groups", name="change_security_groups", fields=("securityGroups",))
 async def change_security_groups(visit: Visit, set_id: str) -> Response:
     """Other security groups: exactly those that are ticked."""
     document = {"securityGroups": [{"id": one} for one in visit.posted.all("securityGroups")]}
@@ -114,7 +114,7 @@ async def _update(visit: Visit, set_id: str, sent: str, document: dict[str, Any]
     return await _carried_out(visit, set_id, sent, deed, notice="set_changed")
 
 
-@group.post("/sets/{set_id}/recovery", name="switch_recovery")
+@group.post("/sets/{set_id}/recovery", name="switch_recovery", fields=("enabled",))
 async def switch_recovery(visit: Visit, set_id: str) -> Response:
     """High availability on or off."""
     document = {"enabled": visit.posted.text("enabled") == "true"}
@@ -126,7 +126,7 @@ async def switch_recovery(visit: Visit, set_id: str) -> Response:
     return await _carried_out(visit, set_id, "recovery", deed, notice="set_changed")
 
 
-@group.post("/sets/{set_id}/primary", name="promote_replica")
+@group.post("/sets/{set_id}/primary", name="promote_replica", fields=("primaryId",))
 async def promote_replica(visit: Visit, set_id: str) -> Response:
     """A replica becomes the primary."""
     document = {"primaryId": visit.posted.text("primaryId") or ""}
@@ -138,7 +138,7 @@ async def promote_replica(visit: Visit, set_id: str) -> Response:
     return await _carried_out(visit, set_id, "nodes", deed)
 
 
-@group.post("/sets/{set_id}/replicas", name="add_replica")
+@group.post("/sets/{set_id}/replicas", name="add_replica", fields=("subnet.id",))
 async def add_replica(visit: Visit, set_id: str) -> Response:
     """One more replica, in the subnet that was chosen."""
     document = {"subnet": {"id": visit.posted.text("subnet.id") or ""}}
@@ -170,7 +170,7 @@ async def renew_certificates(visit: Visit, set_id: str) -> Response:
     return await _carried_out(visit, set_id, "certificates", deed)
 
 
-@group.post("/sets/{set_id}/delete", name="delete_set")
+@group.post("/sets/{set_id}/delete", name="delete_set", fields=("instanceSetName", "keepAutomaticBackups"))
 async def delete_set(visit: Visit, set_id: str) -> Response:
     """The whole set goes, if its name was typed."""
     it = await visit.services.sets.get(visit.caller, set_id)

@@ -53,7 +53,7 @@ async def _choice(visit: Visit, set_id: str, to: str | None, fault: Fault | None
     )
 
 
-@group.post("/sets/{set_id}/parameter-group", name="give_set_group")
+@group.post("/sets/{set_id}/parameter-group", name="give_set_group", fields=(FIELD,))
 async def give_group(visit: Visit, set_id: str) -> Response:
     """Give the set the group."""
     to = visit.posted.text(FIELD)

@@ -10,10 +10,11 @@ from memstored.api.schemas.sets import SetQuery
 from memstored.console.feed import Parts, Topic
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
-from memstored.console.visit import Visit
+from memstored.console.visit import Fragments, Visit
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import SetId, SetState
 from memstored.identity.protocol import Caller
+from memstored.service.history import HistoryService
 from memstored.service.services import Services
 from memstored.service.sets import SetFilter
 
@@ -28,8 +29,9 @@ ROWS = 50
 class Rows:
     """Sets as rows of the list, in HTML: one that is as it was, and its last hour too, is not drawn again."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, history: HistoryService, part: Fragments) -> None:
+        self._history = history
+        self._part = part
         self._drawn: dict[SetId, tuple[Hashable, str]] = {}
 
     def of(self, sets: Iterable[InstanceSet]) -> list[str]:
@@ -38,12 +40,11 @@ class Rows:
         return [row for _, row in self._drawn.values()]
 
     def _row(self, it: InstanceSet) -> tuple[Hashable, str]:
-        history = self._visit.services.history
-        shown = (it.revision, history.seen(it))
+        shown = (it.revision, self._history.seen(it))
         known = self._drawn.get(it.id)
         if known is not None and known[0] == shown:
             return known
-        return shown, self._visit.part("sets/row.html", it=it, glance=history.glance(it))
+        return shown, self._part("sets/row.html", it=it, glance=self._history.glance(it))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,19 @@ async def home(visit: Visit) -> Response:
 async def list_sets(visit: Visit) -> Response:
     """The project's sets, oldest first, by name or state if that is asked for."""
     query = visit.query(SetQuery)
-    listing = await _listing(visit.services, visit.caller, query, Rows(visit))
+    listing = await _listing(visit.services, visit.caller, query, Rows(visit.services.history, visit.part))
     return visit.page("sets/list.html", listing=listing, query=query, states=tuple(SetState))
 
 
 @group.get("/sets-live", name="sets_live")
 async def follow_sets(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
-    query, services, caller = visit.query(SetQuery), visit.services, visit.caller
-    rows = Rows(visit)
+    query, services, caller, part = visit.query(SetQuery), visit.services, visit.caller, visit.part
+    rows = Rows(services.history, part)
 
     async def look() -> Parts:
         listing = await _listing(services, caller, query, rows)
-        return {"rows": visit.part("sets/rows.html", listing=listing, query=query)}
+        return {"rows": part("sets/rows.html", listing=listing, query=query)}
 
     project_id = project_of(caller)
     key = ("sets", project_id, query, visit.language)

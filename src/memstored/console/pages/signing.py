@@ -30,7 +30,7 @@ async def show_sign_in(visit: Visit) -> Response:
     return _form(visit, next_page=visit.request.query_params.get("next", ""))
 
 
-@group.open_post("/sign-in", name="do_sign_in")
+@group.open_post("/sign-in", name="do_sign_in", fields=("id", "secret", "token", "next"))
 async def sign_in(visit: Visit) -> Response:
     """Keep a token in the browser, and go where the visitor wanted to."""
     next_page = visit.posted.text("next") or ""

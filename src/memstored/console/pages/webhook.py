@@ -54,7 +54,7 @@ async def _view(visit: Visit) -> WebhookView | None:
         return None
 
 
-@group.post("/webhook", name="put_webhook")
+@group.post("/webhook", name="put_webhook", fields=("url", "eventNames", "enabled"))
 async def put_webhook(visit: Visit) -> Response:
     """Make the webhook, and show its secret this once; or make it as it is wished for."""
     posted = visit.posted
@@ -73,7 +73,7 @@ async def put_webhook(visit: Visit) -> Response:
     return _made(visit, done)
 
 
-@group.post("/webhook/secret", name="rotate_webhook_secret")
+@group.post("/webhook/secret", name="rotate_webhook_secret", fields=("updatedAt",))
 async def rotate_secret(visit: Visit) -> Response:
     """Sign with another secret, and show it this once."""
     seen = visit.posted.text("updatedAt") or ""

@@ -119,7 +119,7 @@ class FakeRuntime:
         await asyncio.sleep(0)
         if node not in self._placed:
             return True
-        if node in self.unprovable:
+        if node in self.unprovable or node in self._doubted:
             return False
         if not self.fleet.node(node).ended:
             self.fleet.crash(node)
@@ -172,6 +172,10 @@ class FakeRuntime:
     def doubt(self, node: NodeId) -> None:
         """Let it be unknown from now on whether the server at the node's address is the node's."""
         self._doubted.add(node)
+
+    def believe(self, node: NodeId) -> None:
+        """Let it be known again that it is."""
+        self._doubted.discard(node)
 
     def refuse_launches(self, words: str, times: int = 1) -> None:
         """Let the next `times` launches fail with these words of the engine."""
@@ -227,6 +231,7 @@ class FakeRuntime:
             address=address,
             gone=node.ended and node_id not in self.unprovable,
             process_id=None if node_id in self._doubted else process_id,
+            trouble="its server may be somebody else's" if node_id in self._doubted else None,
         )
 
     def _report(self, node_id: NodeId) -> None:
