@@ -306,7 +306,7 @@ async def test_assets_are_kept_for_ever(member: Browser) -> None:
 
     answers = [await member.get(f"assets/{name}") for name in named]
 
-    assert len(named) == 4
+    assert len(named) == 5
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["cache-control"] for answer in answers} == {"public, max-age=31536000, immutable"}
 

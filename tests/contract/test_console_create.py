@@ -273,6 +273,15 @@ async def test_a_check_reads_no_list_of_backups(
     assert "--from-backup nightly" in unescape(answer.text)
 
 
+@pytest.mark.parametrize("source", ["backup", "file"])
+async def test_a_field_that_just_came_is_not_wrong_yet(member: Browser, source: str) -> None:
+    """Who chooses what the set begins with is not told that it is not there."""
+    form = await member.send("create-set", "create-set-refresh", fields(source=source))
+
+    assert 'name="restoreSource.' in form.text
+    assert 'aria-invalid="true"' not in form.text
+
+
 async def test_a_check_does_nothing(api: Api, member: Browser) -> None:
     """A good form that is checked a hundred times is still not sent."""
     for _ in range(3):

@@ -321,6 +321,23 @@ async def test_a_value_is_judged_as_one_types(api: Api, member: Browser) -> None
     assert await value(api, group_id, "timeout") == "0"
 
 
+async def test_no_node_is_asked_as_one_types(api: Api, member: Browser) -> None:
+    """What the flavors of the sets take is known; what their data uses is asked for before applying."""
+    group_id = await _with_sets(api, "orders", "sessions")
+    page = await member.get(f"parameter-groups/{group_id}/values")
+    said = []
+    for typed in ("10%", "99999999999"):
+        fields = {**_hidden(page), "parameters.maxmemory": typed}
+        path, asks = f"parameter-groups/{group_id}/values/check", {"hx-trigger-name": "parameters.maxmemory"}
+        said.append(text_of(await member.post(path, fields, headers=asks)))
+
+    assert api.control.most_asked == 0
+    assert said[0].startswith("Was ")
+    assert "The flavor of orders takes a maxmemory of" in said[1]
+    assert (await _reviewed(member, group_id, maxmemory="10%")).status_code == 400
+    assert api.control.most_asked > 0
+
+
 async def test_one_can_go_back_to_the_fields(api: Api, member: Browser) -> None:
     """From the page before applying, with what was filled in."""
     group_id = await made(api)

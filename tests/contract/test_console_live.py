@@ -90,16 +90,17 @@ async def test_what_is_ordered_is_on_the_list(api: Api, port: int) -> None:
 
 @pytest.mark.usefixtures("console")
 async def test_a_row_is_drawn_again_when_its_set_changes(api: Api, port: int) -> None:
-    """And the others are there as before."""
+    """And nothing else is sent."""
     await api.create_set(instanceSetName="orders")
     changed = await api.create_set(instanceSetName="sessions")
     async with stream(port, api.tokens["reader"]) as live:
         first = await live.event()
         await api.request("PATCH", f"/v1/instance-sets/{changed}", json={"description": "of the shop"})
-        later = await live.shows("of the shop")
+        name, row = await live.event()
 
     assert "orders" in first[1]
-    assert "orders" in later
+    assert (name, "of the shop" in row, "orders" in row) == (f"row-{changed}", True, False)
+    assert f'sse-swap="{name}"' in first[1]
 
 
 @pytest.mark.usefixtures("console")
@@ -149,7 +150,7 @@ async def test_a_backup_that_is_gone_ends_its_stream(api: Api, port: int) -> Non
         assert [await unknown.event(), await unknown.event()] == told
 
     assert "orders" in first[1]
-    assert told == [("backup", '<p class="notice">This backup is deleted.</p>'), ("end", "")]
+    assert told == [("backup", '<p class="notice">This backup is deleted.</p>'), ("end", "gone")]
 
 
 @pytest.mark.usefixtures("console")
@@ -158,7 +159,7 @@ async def test_a_group_that_is_gone_ends_its_stream(api: Api, port: int) -> None
     async with stream(port, api.tokens["reader"], "parameter-groups-live/unknown") as live:
         told = [await live.event(), await live.event()]
 
-    assert told == [("sets", '<p class="notice">This parameter group is deleted.</p>'), ("end", "")]
+    assert told == [("sets", '<p class="notice">This parameter group is deleted.</p>'), ("end", "gone")]
 
 
 @pytest.mark.parametrize("kind", ["sets", "set", "backups", "backup", "group"])
@@ -196,12 +197,13 @@ async def test_what_is_shared_keeps_nobody(
         assert visits[1]() is not None
 
 
-async def test_who_is_not_signed_in_gets_no_stream(port: int) -> None:
-    """But the way to the sign-in."""
-    async with stream(port, "") as live:
-        pass
+async def test_who_is_not_signed_in_is_told_that_it_is_over(port: int) -> None:
+    """A page that is left open does not come back again and again, but says why it stands still."""
+    async with stream(port, "expired") as live:
+        told = await live.event()
 
-    assert live.answer.status_code == 303
+    assert live.answer.status_code == 200
+    assert told == ("end", "signed-out")
 
 
 @pytest.mark.usefixtures("console")
@@ -217,7 +219,7 @@ async def test_signing_out_ends_what_is_open(api: Api, port: int) -> None:
         await api.create_set(instanceSetName="orders")
         last = await live.event()
 
-    assert last == ("end", "")
+    assert last == ("end", "signed-out")
 
 
 @pytest.mark.usefixtures("console")

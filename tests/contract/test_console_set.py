@@ -256,7 +256,7 @@ async def test_the_stream_of_a_set_that_is_gone_says_so_and_ends(api: Api, calle
     told = (await visitor.get(f"sets/{set_id}/live")).text
 
     assert "It is gone." in told
-    assert told.endswith("event: end\ndata: \n\n")
+    assert told.endswith("event: end\ndata: gone\n\n")
     assert "orders" not in told
 
 

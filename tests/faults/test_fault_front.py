@@ -7,16 +7,12 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from live_set import LiveSet
+from self_signed import certify
 from service_process import NEWEST, ServiceProcess, wait_for
 
 from memstored.console.protection import FIELD
@@ -44,21 +40,7 @@ class FrontedService(ServiceProcess):
 
     def certify(self) -> None:
         """Make another certificate, which signs itself."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "memstored")])
-        now = datetime.now(UTC)
-        addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(addresses, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        self.chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        form = serialization.PrivateFormat.PKCS8
-        plain = serialization.NoEncryption()
-        self.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+        certify(self.chain, self.key)
 
     def port(self) -> int:
         """Where it listens."""

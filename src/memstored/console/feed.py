@@ -19,7 +19,7 @@ from memstored.domain.errors import Fault, NotFound, Unavailable
 from memstored.objects.storage import ObjectTrouble
 from memstored.store.errors import StoreTrouble
 
-__all__ = ["Feed", "Listener", "Parts", "Topic"]
+__all__ = ["Feed", "Listener", "Parts", "Table", "Topic"]
 
 APART = 0.5
 """Seconds between two looks at least."""
@@ -30,10 +30,24 @@ MOST_OF_ONE = 4
 MOST = 500
 """Streams of the service."""
 
-Parts = Mapping[str, str]
-"""HTML by the name of the part that it is the content of."""
-
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A part with rows that are parts themselves: of those that change, nothing else is told.
+
+    `whole` is its HTML with all `rows` in it, by their names in their order. It is told when other rows are
+    in it, or in another order, or when what is `beside` them differs.
+    """
+
+    whole: str
+    rows: Mapping[str, str]
+    beside: Hashable = None
+
+
+Parts = Mapping[str, str | Table]
+"""HTML by the name of the part that it is the content of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +74,8 @@ class Listener:
         self._due: set[str] = set()
         self._stirred = asyncio.Event()
 
-    async def news(self, seconds: float) -> Parts:
-        """The parts that changed, as they are now; none after `seconds` without.
+    async def news(self, seconds: float) -> Mapping[str, str]:
+        """The HTML of the parts that changed, by name, as it is now; none after `seconds` without.
 
         `EOFError`: nothing comes any more. `ConnectionAbortedError`: nobody looks any more, as at the end of
         the service; whoever asks again may find more.
@@ -71,7 +85,7 @@ class Listener:
             raise self._watched.ended
         if self._watched.ended is None:
             self._stirred.clear()
-        told = {name: self._watched.parts[name] for name in sorted(self._due)}
+        told = self._watched.told(self._due)
         self._due.clear()
         return told
 
@@ -81,23 +95,50 @@ class Listener:
         self._stirred.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is told of a part: `content`, when `sign` changed, but for a row `within` a table that is told."""
+
+    content: str
+    sign: Hashable
+    within: str | None = None
+
+
+def _pieces(parts: Parts) -> Iterator[tuple[str, _Piece]]:
+    for name, part in parts.items():
+        if isinstance(part, Table):
+            yield name, _Piece(part.whole, (tuple(part.rows), part.beside))
+            yield from ((row, _Piece(content, content, name)) for row, content in part.rows.items())
+        else:
+            yield name, _Piece(part, part)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Watched:
     """A topic that somebody listens to."""
 
     topic: Topic
-    parts: dict[str, str] = field(default_factory=dict)
+    pieces: dict[str, _Piece] = field(default_factory=dict)
     listeners: set[Listener] = field(default_factory=set)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     ended: type[Exception] | None = None
 
     def show(self, parts: Parts) -> None:
         """Tell on what differs from what was seen before."""
-        changed = {name for name, content in parts.items() if self.parts.get(name) != content}
-        self.parts |= parts
+        before, self.pieces = self.pieces, dict(_pieces(parts))
+        changed = {
+            name
+            for name, piece in self.pieces.items()
+            if name not in before or before[name].sign != piece.sign
+        }
         if changed:
             for listener in self.listeners:
                 listener.stir(changed)
+
+    def told(self, names: set[str]) -> Mapping[str, str]:
+        """What there is to tell of these parts: nothing of rows that are gone, or in a table that is told."""
+        present = {name: self.pieces[name] for name in sorted(names & self.pieces.keys())}
+        return {name: piece.content for name, piece in present.items() if piece.within not in present}
 
     def end(self, why: type[Exception]) -> None:
         """Tell everybody that nothing comes any more, or not from here."""
@@ -147,8 +188,8 @@ class Feed:
         listener = Listener(watched)
         watched.listeners.add(listener)
         self._holders[holder] += 1
-        if watched.parts or watched.ended is not None:
-            listener.stir(set(watched.parts))
+        if watched.pieces or watched.ended is not None:
+            listener.stir(set(watched.pieces))
         try:
             yield listener
         finally:

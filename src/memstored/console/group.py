@@ -27,6 +27,7 @@ from memstored.api.caller import check_role
 from memstored.api.gate import state
 from memstored.console.forms import Posted, read_posted
 from memstored.console.protection import FIELD, require_own_form, require_own_page
+from memstored.console.stream import Why, farewell
 from memstored.console.visit import Visit
 
 __all__ = ["PLACE", "Page", "PageGroup"]
@@ -58,6 +59,10 @@ class PageGroup:
     def get(self, path: str, *, name: str) -> _Decorator:
         """A page to read, for who is signed in."""
         return self._page("GET", path, name, _read)
+
+    def live(self, path: str, *, name: str) -> _Decorator:
+        """The stream of a page's live parts, for who is signed in; others are told that it is over."""
+        return self._page("GET", path, name, _follow)
 
     def post(self, path: str, *, name: str, fields: Collection[str] = ()) -> _Decorator:
         """What a form with these fields is sent to, by who is signed in and may write.
@@ -102,6 +107,14 @@ async def _read(visit: Visit) -> Response | None:
     """Let in who may read; lead everybody else to the sign-in, and from there back."""
     if not visit.signed_in:
         return visit.to_sign_in()
+    check_role(visit.caller, "GET")
+    return None
+
+
+async def _follow(visit: Visit) -> Response | None:
+    """Let in who may read; a page of anybody else is left open from an earlier session."""
+    if not visit.signed_in:
+        return farewell(Why.SIGNED_OUT)
     check_role(visit.caller, "GET")
     return None
 

@@ -32,6 +32,8 @@ __all__ = [
 ]
 
 PRIMARY = "subnetAssignments[0].primary.id"
+_SOURCES = {"backup": "restoreSource.backupName", "file": "restoreSource.files[0]"}
+"""The field of what a set begins with, by the kind of it."""
 _USUAL_NODES = 2
 _USUAL_PORT = 6379
 
@@ -139,13 +141,18 @@ def begun(choices: Choices, backup: Backup | None = None) -> Posted:
 
 
 def completed(posted: Posted, choices: Choices) -> Posted:
-    """The form with what goes with it: a subnet for each node, a parameter group of the version."""
+    """The form with what goes with it: a subnet for each node, a parameter group of the version.
+
+    What the set begins with is a field that is empty at first.
+    """
     going = going_with(posted, choices)
     spread = islice(cycle(subnet.id for subnet in choices.subnets), going.nodes)
     names = [PRIMARY, *(replica(index) for index in range(going.nodes - 1))]
     fields = {**posted.fields}
     for name, subnet_id in zip(names, spread, strict=True):
         fields.setdefault(name, [subnet_id])
+    if (source := _SOURCES.get(posted.text("source") or "")) is not None:
+        fields.setdefault(source, [""])
     if posted.text("parameterGroupId") not in {group.id for group in going.groups}:
         fields["parameterGroupId"] = [going.groups[0].id]
     if not going.users and posted.text("user.name") is None:

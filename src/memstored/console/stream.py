@@ -1,22 +1,32 @@
 """A topic as server-sent events, to one browser.
 
 Each part that changed is an event of its name, with the HTML as its data; `sse-swap` of the page takes it. It
-ends with the event `end` when the session does, when the service stops, and when there is nothing to see any
-more: the browser does not come back then (`sse-close`).
+ends with the event `end` when the session does, and when there is nothing to see any more: then the browser
+does not come back (`sse-close`), and `live.js` says why. When the service stops it ends without.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from enum import StrEnum
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from memstored.console.feed import Feed, Listener, Topic
 
-__all__ = ["END", "Stream", "event"]
+__all__ = ["END", "Stream", "Why", "event", "farewell"]
 
 END = "end"
-"""The event after which nothing comes."""
+"""The event after which nothing comes; its data is a `Why`."""
+
+
+class Why(StrEnum):
+    """Why nothing comes any more."""
+
+    SIGNED_OUT = "signed-out"
+    GONE = "gone"
+    """What the page shows is; its parts say so."""
+
 
 HEARTBEAT = 15.0
 """Seconds after which something is sent in any case, so that nothing in between takes it for dead."""
@@ -35,6 +45,11 @@ def event(name: str, content: str = "") -> bytes:
     """One event; a line of its data for each line of the content."""
     data = "".join(f"data: {line}\n" for line in content.splitlines() or [""])
     return f"event: {name}\n{data}\n".encode()
+
+
+def farewell(why: Why) -> Response:
+    """A stream of nothing but its end: to any other answer a browser would come back again and again."""
+    return Response(event(END, why), headers={name.decode(): value.decode() for name, value in _HEADERS})
 
 
 class Stream(Response):
@@ -77,12 +92,12 @@ class Stream(Response):
             while await self._valid():
                 yield b"".join(event(name, content) for name, content in news.items()) or _BEAT
                 news = await listener.news(HEARTBEAT)
+            yield event(END, Why.SIGNED_OUT)
         except ConnectionAbortedError:
             # Without a word: the browser comes back by itself, to who serves then.
             return
         except EOFError:
-            pass
-        yield event(END)
+            yield event(END, Why.GONE)
 
 
 async def _left(receive: Receive) -> None:

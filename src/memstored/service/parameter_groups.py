@@ -29,6 +29,7 @@ from memstored.domain.requests.parameter_groups import (
     draft_reset,
     draft_rollback,
     in_use,
+    judge,
     remove,
     retry,
     revise,
@@ -199,6 +200,17 @@ class ParameterGroupService:
     async def rollback(self, caller: Caller, group_id: str, *, seen: int | None = None) -> GroupId:
         """Take back the values of the version before."""
         return await self._revise(caller, group_id, self._rolling_back, seen)
+
+    async def judge_change(
+        self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread
+    ) -> bool:
+        """Whether `change` would change any value; raises what that would, but asks no node.
+
+        So a `maxmemory` below what a set uses is not refused here.
+        """
+        group = await self._require_custom(caller, group_id)
+        draft = draft_change(group, wishes, misread)
+        return judge(group, draft, concerned(group, draft, await self._users_of(project_of(caller), group)))
 
     async def preview_change(
         self, caller: Caller, group_id: str, wishes: GroupWishes, misread: Misread

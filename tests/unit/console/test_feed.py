@@ -2,12 +2,12 @@
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
 
-from memstored.console.feed import APART, CALM, MOST_OF_ONE, Feed, Listener, Parts, Topic
+from memstored.console.feed import APART, CALM, MOST_OF_ONE, Feed, Listener, Parts, Table, Topic
 from memstored.domain.errors import NotFound, Unavailable
 from memstored.store.errors import StoreTrouble
 
@@ -53,7 +53,7 @@ async def settle() -> None:
 class Sight:
     """What there is to see, and how often it was looked at."""
 
-    def __init__(self, **parts: str) -> None:
+    def __init__(self, **parts: str | Table) -> None:
         self.parts = parts
         self.looks = 0
         self.trouble: Exception | None = None
@@ -84,7 +84,7 @@ async def feed(time: Time) -> AsyncIterator[Feed]:
     await made.close()
 
 
-async def told(listener: Listener) -> Parts:
+async def told(listener: Listener) -> Mapping[str, str]:
     """What a listener is told by now; nothing if that is nothing."""
     await settle()
     return await listener.news(0)
@@ -107,6 +107,47 @@ async def test_only_what_changed_is_told(feed: Feed, time: Time) -> None:
 
         assert await told(listener) == {"rows": "three"}
         assert await told(listener) == {}
+
+
+def table(beside: str = "", **rows: str) -> Table:
+    """A table of these rows."""
+    return Table(whole="|".join([*rows.values(), beside]), rows=rows, beside=beside)
+
+
+async def test_of_a_table_only_the_row_that_changed_is_told(feed: Feed, time: Time) -> None:
+    """First all of it, once; then row by row, and all again when others are in it, or in another order."""
+    sight = Sight(sets=table(a="1", b="2"), head="h")
+    steps = {
+        "a row": (table(a="1", b="3"), {"b": "3"}),
+        "another row": (table(a="1", b="3", c="4"), {"sets": "1|3|4|"}),
+        "the order": (table(c="4", a="1", b="3"), {"sets": "4|1|3|"}),
+        "what is beside": (table("next", c="4", a="1", b="3"), {"sets": "4|1|3|next"}),
+        "a row less, and one changed": (table("next", a="5", b="3"), {"sets": "5|3|next"}),
+        "two rows": (table("next", a="6", b="7"), {"a": "6", "b": "7"}),
+        "none": (table("next", a="6", b="7"), {}),
+    }
+    with feed.joined(sight.topic(), "me") as listener:
+        assert await told(listener) == {"head": "h", "sets": "1|2|"}
+        for step, (sets, news) in steps.items():
+            sight.parts["sets"] = sets
+            feed.wake(PROJECT)
+            await time.pass_by()
+
+            assert await told(listener) == news, step
+
+
+async def test_a_slow_reader_gets_a_table_as_it_is(feed: Feed, time: Time) -> None:
+    """Whatever happened to its rows meanwhile: none that is gone, none that the table has already."""
+    sight = Sight(sets=table(a="1", b="2"))
+    with feed.joined(sight.topic(), "me") as listener:
+        await told(listener)
+        for sets in (table(a="3", b="2"), table(b="2"), table(b="4")):
+            await settle()
+            sight.parts["sets"] = sets
+            feed.wake(PROJECT)
+            await time.pass_by()
+
+        assert await told(listener) == {"sets": "4|"}
 
 
 async def test_a_change_is_seen_at_once_after_a_calm(feed: Feed, time: Time) -> None:
@@ -286,7 +327,7 @@ async def test_the_end_of_the_service_ends_every_stream(feed: Feed) -> None:
     """Nobody is kept waiting, and nobody begins any more."""
     with feed.joined(Sight(rows="one").topic(), "me") as listener:
         await told(listener)
-        waiting: Awaitable[Parts] = asyncio.create_task(listener.news(3600))
+        waiting: Awaitable[Mapping[str, str]] = asyncio.create_task(listener.news(3600))
         await settle()
 
         await feed.close()

@@ -74,6 +74,7 @@ def test_an_event_has_a_line_for_each_line() -> None:
     """As the standard has it: no line of the content can be taken for something else."""
     assert event("rows", "<p>\nid: 7\r\n</p>") == b"event: rows\ndata: <p>\ndata: id: 7\ndata: </p>\n\n"
     assert event("end") == b"event: end\ndata: \n\n"
+    assert event("end", "gone") == b"event: end\ndata: gone\n\n"
 
 
 async def test_parts_are_sent_until_the_reader_leaves() -> None:
@@ -96,7 +97,7 @@ async def test_the_end_of_the_session_ends_the_stream() -> None:
     async with asyncio.timeout(10):
         await served(feed, reader, no)
 
-    assert reader.bodies == [event("end")]
+    assert reader.bodies == [event("end", "signed-out")]
     await feed.close()
 
 
@@ -110,7 +111,7 @@ async def test_the_end_of_the_service_ends_the_stream() -> None:
     async with asyncio.timeout(10):
         await serving
 
-    assert event("end") not in reader.bodies
+    assert not any(body.startswith(b"event: end") for body in reader.bodies)
 
 
 async def test_something_is_sent_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Backups: all of a project, one of them, and what can be done with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,11 +12,12 @@ from memstored.api.body import without_nulls
 from memstored.api.caller import check_role, project_of
 from memstored.api.reading import read_whole
 from memstored.api.schemas.backups import BackupQuery, CopyBackup, CreateBackup, ExportBackup
-from memstored.console.feed import Parts, Topic
+from memstored.console.feed import Parts, Table, Topic
 from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
-from memstored.console.visit import Visit
+from memstored.console.listing import ListingQuery
+from memstored.console.visit import Fragments, Visit
 from memstored.domain.errors import Fault, NotFound
 from memstored.domain.words import BackupState, BackupType
 from memstored.identity.protocol import Caller
@@ -24,7 +25,6 @@ from memstored.service.backups import BackupFilter, BackupView
 from memstored.service.services import Services
 from memstored.service.sets import EventFilter
 from memstored.store.events import Event
-from memstored.store.paging import Page
 
 __all__ = ["group"]
 
@@ -58,12 +58,19 @@ def _kind(word: str) -> str:
     return word
 
 
-class ListQuery(BackupQuery):
-    """Which backups to list; `marker` is the one that the page before ended with."""
+class ListQuery(ListingQuery, BackupQuery):
+    """Which backups to list."""
 
     status: Annotated[str, AfterValidator(_state)] | None = None
     type: Annotated[str, AfterValidator(_kind)] | None = None
-    marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of the list, its rows in HTML by their names; `next` is the marker of the one after it."""
+
+    rows: Mapping[str, str]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Shown:
 async def list_backups(visit: Visit) -> Response:
     """The project's backups, also those of sets that are gone."""
     query = visit.query(ListQuery)
-    listing = await _listing(visit.services, visit.caller, query)
+    listing = await _listing(visit.services, visit.caller, query, visit.part)
     return visit.page(
         "backups/list.html",
         listing=listing,
@@ -92,21 +99,22 @@ async def list_backups(visit: Visit) -> Response:
     )
 
 
-@group.get("/backups-live", name="backups_live")
+@group.live("/backups-live", name="backups_live")
 async def follow_backups(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
     query, services, caller, part = visit.query(ListQuery), visit.services, visit.caller, visit.part
 
     async def look() -> Parts:
-        listing = await _listing(services, caller, query)
-        return {"rows": part("backups/rows.html", listing=listing, query=query)}
+        listing = await _listing(services, caller, query, part)
+        whole = part("backups/rows.html", listing=listing, query=query)
+        return {"rows": Table(whole=whole, rows=listing.rows, beside=listing.next)}
 
     project_id = project_of(caller)
     key = ("backups", project_id, query, visit.language)
     return visit.live(Topic(key=key, project_id=project_id, look=look))
 
 
-async def _listing(services: Services, caller: Caller, query: ListQuery) -> Page[BackupView]:
+async def _listing(services: Services, caller: Caller, query: ListQuery, part: Fragments) -> Listing:
     wanted = BackupFilter(
         limit=ROWS,
         marker=query.marker,
@@ -115,7 +123,9 @@ async def _listing(services: Services, caller: Caller, query: ListQuery) -> Page
         states=[BackupState(query.status)] if query.status else (),
         kind=BackupType(query.type) if query.type else None,
     )
-    return await services.backups.page(caller, wanted)
+    page = await services.backups.page(caller, wanted)
+    rows = {f"row-{view.backup.id}": part("backups/row.html", view=view) for view in page.rows}
+    return Listing(rows, page.next)
 
 
 # One of them
@@ -127,7 +137,7 @@ async def show_backup(visit: Visit, backup_id: str) -> Response:
     return await _page(visit, backup_id)
 
 
-@group.get("/backup-live/{backup_id}", name="backup_live")
+@group.live("/backup-live/{backup_id}", name="backup_live")
 async def follow_backup(visit: Visit, backup_id: str) -> Response:
     """The state of a backup, whenever it changes; in the end, that it is gone, as of a set."""
     services, caller, part = visit.services, visit.caller, visit.part

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from starlette.responses import Response
 
 from memstored.api.export import json_lines
-from memstored.api.schemas.forms import QueryForm
 from memstored.api.schemas.set_views import EventRow
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
+from memstored.console.listing import ListingQuery
 from memstored.console.visit import Visit
 from memstored.domain.words import EventName
 from memstored.service.sets import EventFilter
@@ -27,14 +27,13 @@ EXPORT_PAGE = 500
 _DAY = timedelta(days=1)
 
 
-class DaysQuery(QueryForm):
+class DaysQuery(ListingQuery):
     """Which events to show: `since` and `until` are days (UTC), both included."""
 
     resource_id: str | None = None
     name: str | None = None
     since: date | None = None
     until: date | None = None
-    marker: str | None = None
 
     def wanted(self, limit: int) -> EventFilter:
         """The filter in the words of the service."""
@@ -47,16 +46,6 @@ class DaysQuery(QueryForm):
             # The last moment of the day; times of events are compared as they are.
             until=None if self.until is None else _start(self.until) + _DAY.total_seconds() - 1e-6,
         )
-
-    @property
-    def narrows(self) -> bool:
-        """Whether there may be events that it does not show."""
-        return self != DaysQuery()
-
-    def values(self, **others: str | None) -> dict[str, str | None]:
-        """The query again, for an address, with some of it changed; a change leads to the first page."""
-        own = self.model_dump(mode="json", by_alias=True, exclude={"marker"})
-        return {**own, **others}
 
 
 def _start(day: date) -> float:

@@ -87,7 +87,7 @@ async def show_set(visit: Visit, set_id: str) -> Response:
     )
 
 
-@group.get("/sets/{set_id}/live", name="set_live")
+@group.live("/sets/{set_id}/live", name="set_live")
 async def follow_set(visit: Visit, set_id: str) -> Response:
     """What changes on the pages of a set, whenever it does; in the end, that the set is gone.
 

@@ -5,6 +5,7 @@ group in the navigation.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +16,11 @@ from memstored.api.caller import project_of
 from memstored.api.reading import read_change, read_whole
 from memstored.api.schemas.forms import QueryForm
 from memstored.api.schemas.parameter_groups import GROUP_FIXED, ChangeGroup, CreateGroup, GroupQuery
-from memstored.console.feed import Parts, Topic
+from memstored.console.feed import Parts, Table, Topic
 from memstored.console.forms import NOTHING_REFUSED, Refusal, refusal_of
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
-from memstored.console.visit import Visit
+from memstored.console.visit import Fragments, Visit
 from memstored.domain.engine import family_of
 from memstored.domain.errors import Fault, NotFound
 from memstored.domain.model import InstanceSet
@@ -92,7 +93,7 @@ async def list_groups(visit: Visit) -> Response:
     wanted = GroupFilter(engine_version=query.engine_version, type=query.parameter_group_type)
     views = await visit.services.parameter_groups.fitting(visit.caller, wanted)
     rows = [Row(view, Counter(it.progress.status for it in view.linked)) for view in views]
-    families = [it.family for it in visit.services.catalogue.catalogue.parameter_groups]
+    families = {it.family: f"Redis {it.family}" for it in visit.services.catalogue.catalogue.parameter_groups}
     own, default = [r for r in rows if r.view.custom], [r for r in rows if not r.view.custom]
     return visit.page("parameter_groups/list.html", own=own, default=default, query=query, families=families)
 
@@ -134,7 +135,7 @@ async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) 
         refusal=refusal,
         view=view,
         base=await _base(visit, view),
-        linked=view.linked,
+        rows=_rows(view, visit.part, may_write=visit.may_write),
         query=query,
         parameters=[it for it in view.parameters if query.shows(it)],
         others=await _others(visit, view),
@@ -142,21 +143,29 @@ async def show(visit: Visit, group_id: str, refusal: Refusal = NOTHING_REFUSED) 
     )
 
 
-@group.get("/parameter-groups-live/{group_id}", name="parameter_group_live")
+@group.live("/parameter-groups-live/{group_id}", name="parameter_group_live")
 async def follow_group(visit: Visit, group_id: str) -> Response:
     """How far the values have come to each set, whenever that changes; in the end, that the group is gone."""
     services, caller, may_write, part = visit.services, visit.caller, visit.may_write, visit.part
 
     async def look() -> Parts:
         view = await services.parameter_groups.show(caller, group_id)
-        return {
-            "sets": part("parameter_groups/sets.html", view=view, linked=view.linked, may_write=may_write)
-        }
+        rows = _rows(view, part, may_write=may_write)
+        return {"sets": Table(whole=part("parameter_groups/sets.html", rows=rows), rows=rows)}
 
     project_id = project_of(caller)
     key = ("parameter_group", project_id, group_id, may_write, visit.language)
     last = {"sets": part("parameter_groups/gone.html")}
     return visit.live(Topic(key=key, project_id=project_id, look=look, last=last))
+
+
+def _rows(view: GroupView, part: Fragments, *, may_write: bool) -> Mapping[str, str]:
+    """The sets that have the group, as rows in HTML by their names."""
+    template = "parameter_groups/set_row.html"
+    return {
+        f"row-{row.set.id}": part(template, view=view, row=row, turn=turn, may_write=may_write)
+        for turn, row in enumerate(view.linked, start=1)
+    }
 
 
 @group.post(

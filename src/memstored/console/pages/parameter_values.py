@@ -23,6 +23,8 @@ from memstored.console.visit import Visit
 from memstored.domain.bounds import Words
 from memstored.domain.errors import Conflict, Fault, InvalidRequest
 from memstored.domain.parameters import Parameter
+from memstored.domain.requests.change import Misread
+from memstored.domain.requests.parameter_groups import GroupWishes
 from memstored.service.parameter_groups import GroupPreview, GroupView
 
 __all__ = ["group"]
@@ -125,15 +127,20 @@ def _wanted(posted: Posted) -> dict[str, str]:
 
 @group.post("/parameter-groups/{group_id}/values/check", name="check_value", fields=FIELDS)
 async def check_value(visit: Visit, group_id: str) -> Response:
-    """What is to be said beside the field that is being filled in: a part of the page, asked for by htmx."""
+    """What is to be said beside the field that is being filled in: a part of the page, asked for by htmx.
+
+    No node is asked while one types: whether a set's data fits is told by the page before applying.
+    """
     await visit.services.parameter_groups.show(visit.caller, group_id)
     name = visit.request.headers.get("hx-trigger-name", "").removeprefix(VALUE)
     wanted = {it: value for it, value in _wanted(visit.posted).items() if it == name}
     said: dict[str, object] = {"was": _typed(visit.posted, WAS).get(name, ""), "wrong": (), "changed": False}
     if wanted:
         try:
-            preview = await _preview_change(visit, group_id, wanted)
-            said["changed"] = bool(preview.outlook.differences)
+            wishes, misread = _read(wanted)
+            said["changed"] = await visit.services.parameter_groups.judge_change(
+                visit.caller, group_id, wishes, misread
+            )
         except InvalidRequest as fault:
             said["wrong"] = refusal_of(fault).at(f"{VALUE}{name}")
     return HTMLResponse(visit.part("parameter_groups/verdict.html", **said))
@@ -160,13 +167,15 @@ async def _review_change(visit: Visit, group_id: str, refusal: Refusal = NOTHING
 
 
 async def _preview_change(visit: Visit, group_id: str, wanted: dict[str, str]) -> GroupPreview:
-    reading = read_change(ChangeGroup, _document(wanted), {}, fixed=GROUP_FIXED)
-    wishes, misread = reading.form.wishes(), reading.misread
+    wishes, misread = _read(wanted)
     return await visit.services.parameter_groups.preview_change(visit.caller, group_id, wishes, misread)
 
 
-def _document(wanted: dict[str, str]) -> dict[str, object]:
-    return {"parameters": wanted} if wanted else {}
+def _read(wanted: dict[str, str]) -> tuple[GroupWishes, Misread]:
+    """The values as the API reads them, and what of them can not be read."""
+    document = {"parameters": wanted} if wanted else {}
+    reading = read_change(ChangeGroup, document, {}, fixed=GROUP_FIXED)
+    return reading.form.wishes(), reading.misread
 
 
 @group.get("/parameter-groups/{group_id}/reset", name="review_reset")
@@ -220,11 +229,10 @@ def _review(visit: Visit, preview: GroupPreview, step: Step, refusal: Refusal) -
 @group.post("/parameter-groups/{group_id}/values/apply", name="apply_values", fields=FIELDS)
 async def apply_change(visit: Visit, group_id: str) -> Response:
     """Record the values."""
-    reading = read_change(ChangeGroup, _document(_wanted(visit.posted)), {}, fixed=GROUP_FIXED)
+    wishes, misread = _read(_wanted(visit.posted))
 
     async def apply(seen: int) -> None:
-        service, wishes = visit.services.parameter_groups, reading.form.wishes()
-        await service.change(visit.caller, group_id, wishes, reading.misread, seen=seen)
+        await visit.services.parameter_groups.change(visit.caller, group_id, wishes, misread, seen=seen)
 
     return await _apply(visit, group_id, apply, partial(_review_change, visit, group_id))
 

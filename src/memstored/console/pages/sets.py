@@ -1,13 +1,13 @@
 """The sets of a project."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
 from memstored.api.caller import project_of
 from memstored.api.schemas.sets import SetQuery
-from memstored.console.feed import Parts, Topic
+from memstored.console.feed import Parts, Table, Topic
 from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.visit import Fragments, Visit
@@ -34,10 +34,10 @@ class Rows:
         self._part = part
         self._drawn: dict[SetId, tuple[Hashable, str]] = {}
 
-    def of(self, sets: Iterable[InstanceSet]) -> list[str]:
-        """The rows of these sets; those of others are forgotten."""
+    def of(self, sets: Iterable[InstanceSet]) -> Mapping[str, str]:
+        """The rows of these sets, by the names of their parts; those of others are forgotten."""
         self._drawn = {it.id: self._row(it) for it in sets}
-        return [row for _, row in self._drawn.values()]
+        return {f"row-{set_id}": row for set_id, (_, row) in self._drawn.items()}
 
     def _row(self, it: InstanceSet) -> tuple[Hashable, str]:
         shown = (it.revision, self._history.seen(it))
@@ -49,9 +49,9 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the list, its rows in HTML; `next` is the marker of the one after it."""
+    """A page of the list, its rows in HTML by their names; `next` is the marker of the one after it."""
 
-    rows: Sequence[str]
+    rows: Mapping[str, str]
     next: str | None
 
 
@@ -69,7 +69,7 @@ async def list_sets(visit: Visit) -> Response:
     return visit.page("sets/list.html", listing=listing, query=query, states=tuple(SetState))
 
 
-@group.get("/sets-live", name="sets_live")
+@group.live("/sets-live", name="sets_live")
 async def follow_sets(visit: Visit) -> Response:
     """The rows of the list, whenever they change."""
     query, services, caller, part = visit.query(SetQuery), visit.services, visit.caller, visit.part
@@ -77,7 +77,8 @@ async def follow_sets(visit: Visit) -> Response:
 
     async def look() -> Parts:
         listing = await _listing(services, caller, query, rows)
-        return {"rows": part("sets/rows.html", listing=listing, query=query)}
+        whole = part("sets/rows.html", listing=listing, query=query)
+        return {"rows": Table(whole=whole, rows=listing.rows, beside=listing.next)}
 
     project_id = project_of(caller)
     key = ("sets", project_id, query, visit.language)

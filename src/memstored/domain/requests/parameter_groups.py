@@ -37,6 +37,7 @@ __all__ = [
     "draft_reset",
     "draft_rollback",
     "in_use",
+    "judge",
     "memory_faults",
     "remove",
     "retry",
@@ -226,9 +227,12 @@ def memory_faults(
     settings: Sequence[Setting], users: Sequence[InstanceSet], used: Used, field: str
 ) -> list[Detail]:
     """Why the sets can not have the `maxmemory` of these values; `used` is that of the `shrinking` ones."""
-    unfit = (fault for it in users for fault in _unfit(it, settings, field))
     evicting = (fault for it in shrinking(settings, users) for fault in _evicting(it, settings, used, field))
-    return [*unfit, *evicting]
+    return [*_misfits(settings, users, field), *evicting]
+
+
+def _misfits(settings: Sequence[Setting], users: Sequence[InstanceSet], field: str) -> list[Detail]:
+    return [fault for it in users for fault in _unfit(it, settings, field)]
 
 
 def _unfit(instance_set: InstanceSet, settings: Sequence[Setting], field: str) -> Iterator[Detail]:
@@ -253,6 +257,17 @@ def _evicting(
 
 
 # Changes
+
+
+def judge(group: ParameterGroup, draft: Draft, users: Sequence[InstanceSet]) -> bool:
+    """Whether a draft changes any value; raises as `revise`, but for what only a node can tell.
+
+    `users` are the sets that are `concerned`.
+    """
+    faults = [*draft.faults, *_misfits(draft.settings, users, f"parameters.{MAXMEMORY}")]
+    if faults:
+        raise refusal(faults)
+    return draft.settings != group.settings
 
 
 def revise(
