@@ -9,7 +9,7 @@ from memstored.domain.advancing import advance, step_of
 from memstored.domain.failover import any_hope, primary_is_lost
 from memstored.domain.model import InstanceSet, Operation, Reason, Step
 from memstored.domain.naming import operation_id
-from memstored.domain.standing import FRESH, Standing, failed, in_doubt, standing_of
+from memstored.domain.standing import FRESH, UNREADABLE, Standing, failed, in_doubt, standing_of
 from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, OperationKind, OperationState, Outcome, SetState
 
@@ -64,17 +64,10 @@ def unreadable(instance_set: InstanceSet, now: float) -> InstanceSet:
     """
     if instance_set.deleting or instance_set.status in (SetState.FAILED, SetState.TERMINATED):
         return instance_set
-    standing = Standing(
-        SetState.WARNING,
-        "secrets_unreadable",
-        "Nobody looks after the set, for the service can not read the secrets that it keeps of it.",
-        "nothing; its nodes are left as they are, and are not replaced",
-        "Put the service's state back as it was, with its key file, and start it again.",
-    )
-    reason = _reason(instance_set, standing, now)
-    if (instance_set.status, instance_set.reason) == (standing.state, reason):
+    reason = _reason(instance_set, UNREADABLE, now)
+    if (instance_set.status, instance_set.reason) == (UNREADABLE.state, reason):
         return instance_set
-    return replace(instance_set, status=standing.state, reason=reason, updated_at=now)
+    return replace(instance_set, status=UNREADABLE.state, reason=reason, updated_at=now)
 
 
 def _reason(before: InstanceSet, standing: Standing, now: float) -> Reason:

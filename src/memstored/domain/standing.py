@@ -14,7 +14,7 @@ from memstored.domain.room import without_room
 from memstored.domain.turn import Turn
 from memstored.domain.words import NodeState, OperationKind, SetState
 
-__all__ = ["FRESH", "Standing", "failed", "in_doubt", "standing_of"]
+__all__ = ["FRESH", "UNREADABLE", "Standing", "failed", "in_doubt", "standing_of"]
 
 OUT_OF_STEP = 5
 """Seconds that a replica's link may be down before the set is shown as degraded."""
@@ -45,6 +45,14 @@ class Standing:
 
 
 RUNNING = Standing(SetState.RUNNING)
+UNREADABLE = Standing(
+    SetState.WARNING,
+    "secrets_unreadable",
+    "Nobody looks after the set, for the service can not read the secrets that it keeps of it.",
+    "nothing; its nodes are left as they are, and are not replaced",
+    "Put the service's state back as it was, with its key file, and start it again.",
+)
+"""A set that nobody looks after."""
 
 
 def standing_of(turn: Turn) -> Standing:
