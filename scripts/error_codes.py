@@ -92,7 +92,7 @@ def error_codes(package: Path) -> list[Code]:
 
 def standing_reasons(package: Path) -> list[StandingReason]:
     """Every reason that the control loop gives for a state, in the order of the source."""
-    tree = ast.parse((package / "domain/progress.py").read_text(encoding="utf-8"))
+    tree = ast.parse((package / "domain/standing.py").read_text(encoding="utf-8"))
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n) == "Standing"]
     whole = sorted((c for c in calls if len(c.args) == len(fields(StandingReason))), key=lambda c: c.lineno)
     rows = [[_text(arg, None) or "…" for arg in call.args] for call in whole]

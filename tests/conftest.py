@@ -7,9 +7,12 @@ named at the end; with `CI=true` it is a failure.
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from memstored.domain.engine import capabilities_of
@@ -36,6 +39,8 @@ pytest.register_assert_rewrite(
     "service_fixtures",
     "service_process",
     "signing",
+    "step_operations",
+    "step_stage",
     "step_trials",
     "stepping_service",
     "streams",
@@ -53,6 +58,13 @@ OLD_REDIS, VALKEY = TOOLS / "redis-5.0.6" / "redis-server", TOOLS / "valkey" / "
 
 SYSTEM = "/usr/local/sbin:/usr/sbin"
 """Where programs may lie that not everybody has on PATH."""
+
+
+@pytest.fixture
+def logs() -> Iterator[list[dict[str, Any]]]:
+    """What is logged during the test, as records."""
+    with structlog.testing.capture_logs() as captured:
+        yield captured  # type: ignore[misc]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

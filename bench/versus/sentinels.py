@@ -117,10 +117,6 @@ class Deployment:
         self._await(lambda: self.master != first, "the failover")
         return self.master
 
-    def await_in_step(self) -> None:
-        """Return when the first master has both replicas."""
-        self._await(self._in_step, "the replicas")
-
     def end(self) -> None:
         """End everything."""
         for process in self._processes:

@@ -57,6 +57,13 @@ class Browser:
         return answer
 
 
+def signed_in(http: httpx.AsyncClient, token: str) -> Browser:
+    """A browser that is signed in with this token of the API."""
+    browser = Browser(http)
+    browser.take(token)
+    return browser
+
+
 def token_in(page: httpx.Response) -> str:
     """The token of the page's forms."""
     found = _TOKEN.search(page.text)

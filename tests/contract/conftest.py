@@ -7,7 +7,7 @@ import asyncio
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
@@ -24,6 +23,7 @@ from harness import (
     FINDINGS,
     NO_PROJECT,
     NO_ROLE,
+    NOW,
     OTHER_PROJECT,
     PROJECT,
     Api,
@@ -35,11 +35,11 @@ from harness import (
     RecordingNotifier,
     RecordingPast,
     RecordingSequence,
-    StandingClock,
     catalogue,
 )
 from typed_commands import Done, Run, exit_code
 
+from browser import Browser, signed_in
 from memstored.api.app import create_app
 from memstored.api.wire import HttpProtocol
 from memstored.console.house import install as install_console
@@ -50,6 +50,7 @@ from memstored.domain.settings import ObjectSettings, Quotas, QuotaSettings, Set
 from memstored.identity.embedded import EmbeddedIssuer
 from memstored.objects.buckets import Buckets
 from memstored.objects.storage import Objects
+from memstored.runtime.fake import ManualClock
 from memstored.service.authorities import AuthorityService
 from memstored.service.backups import BackupService
 from memstored.service.catalogue import CatalogueService
@@ -111,7 +112,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 async def _prepare(file: Path, cipher: Cipher) -> dict[str, str]:
-    database, clock = await Database.open(f"sqlite:///{file}"), StandingClock()
+    database, clock = await Database.open(f"sqlite:///{file}"), ManualClock(NOW)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     await PasswordKeys(PasswordKeyRepository(database, cipher), clock, period=1.0, make=key_pair).turn()
     tokens = {kind: await _token(issuer, *who) for kind, who in CALLERS.items()}
@@ -156,7 +157,7 @@ async def api(
     app: FastAPI, database: LosableDatabase, prepared: Prepared, storage: Path
 ) -> AsyncIterator[Api]:
     """A service that nobody has called yet."""
-    clock, control, keeper = StandingClock(), RecordingControl(), RecordingKeeper()
+    clock, control, keeper = ManualClock(NOW), RecordingControl(), RecordingKeeper()
     sequence, past = RecordingSequence(), RecordingPast()
     notifier, sender = RecordingNotifier(), PlayedSender()
     authorities = Authorities(AuthorityRepository(database, prepared.cipher), clock, SETTINGS.tls)
@@ -259,10 +260,21 @@ async def port(api: Api) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def logs() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during the test, as records."""
-    with structlog.testing.capture_logs() as captured:
-        yield captured  # type: ignore[misc]
+def member(api: Api) -> Browser:
+    """The browser of a member who is signed in."""
+    return signed_in(api.http, api.tokens["member"])
+
+
+@pytest.fixture
+def reader(api: Api) -> Browser:
+    """The browser of one who only reads."""
+    return signed_in(api.http, api.tokens["reader"])
+
+
+@pytest.fixture
+def admin(api: Api) -> Browser:
+    """The browser of an administrator."""
+    return signed_in(api.http, api.tokens["admin"])
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from memstored.identity.protocol import Caller, Gatekeeper
 from memstored.notify.message import Message
 from memstored.objects.storage import Objects
 from memstored.runtime.engines import Finding
+from memstored.runtime.fake import ManualClock
 from memstored.runtime.protocol import Engine
 from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
@@ -68,25 +69,6 @@ def catalogue() -> Catalogue:
         for group in default.parameter_groups
     )
     return replace(default, parameter_groups=groups, buckets=BUCKETS)
-
-
-class StandingClock:
-    """Time that moves only when a test says so."""
-
-    def __init__(self) -> None:
-        self._passed = 0.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return NOW + self._passed
-
-    def monotonic(self) -> float:
-        """Seconds since the test began."""
-        return self._passed
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self._passed += seconds
 
 
 @dataclass(slots=True)
@@ -254,7 +236,7 @@ class Api:
     app: FastAPI
     http: httpx.AsyncClient
     tokens: Mapping[str, str]
-    clock: StandingClock
+    clock: ManualClock
     control: RecordingControl
     sequence: RecordingSequence
     past: RecordingPast

@@ -8,29 +8,13 @@ from backup_calls import lines, put_file, put_use, rdb, saved, stored_backup
 from harness import NOW, OTHER_PROJECT, PROJECT, Api
 from set_calls import put_state, running, stored
 
-from browser import Browser, text_of, token_in
+from browser import Browser, signed_in, text_of, token_in
 from memstored.console.protection import FIELD, form_token
 from memstored.domain.backup import Progress
 from memstored.domain.words import BackupState, BackupType, SetId, SetState, UseKind
 
 SCRIPT = "<script>alert(1)</script>"
 DAY = 86_400.0
-
-
-@pytest.fixture
-def member(api: Api) -> Browser:
-    """The browser of a member who is signed in."""
-    browser = Browser(api.http)
-    browser.take(api.tokens["member"])
-    return browser
-
-
-@pytest.fixture
-def reader(api: Api) -> Browser:
-    """The browser of one who only reads."""
-    browser = Browser(api.http)
-    browser.take(api.tokens["reader"])
-    return browser
 
 
 # The list
@@ -370,8 +354,7 @@ async def test_what_is_of_another_project_is_not_there(
 ) -> None:
     """By whatever address: 404, and nothing is done."""
     backup, set_id = await saved(api), await running(api)
-    other = Browser(api.http)
-    other.take(api.tokens["other_project"])
+    other = signed_in(api.http, api.tokens["other_project"])
     address = path.format(backup=backup.id, set=set_id)
 
     answer = await (other.get(address) if fields is None else other.send("sets", address, fields))

@@ -14,7 +14,7 @@ from harness import NOW, OTHER_PROJECT, Api
 from httpx import Response
 from set_calls import FLAVOR, OTHER_SUBNET, PARAMETERS, SECURITY_GROUP, SUBNET, created, sized
 
-from browser import Browser, text_of, token_in
+from browser import Browser, signed_in, text_of, token_in
 from memstored.console.pages.create import SUGGESTED
 from memstored.console.protection import FIELD, form_token
 from memstored.domain.words import BackupState
@@ -22,14 +22,6 @@ from memstored.domain.words import BackupState
 PASSWORD = "correct horse battery staple"
 PATHS = ("create-set", "create-set-check", "create-set-refresh")
 """Where the form is sent to."""
-
-
-@pytest.fixture
-def member(api: Api) -> Browser:
-    """The browser of a member who is signed in."""
-    browser = Browser(api.http)
-    browser.take(api.tokens["member"])
-    return browser
 
 
 def fields(**changes: str | None) -> dict[str, str]:
@@ -410,8 +402,7 @@ async def test_forms_of_others_order_nothing(
 
 async def test_who_only_reads_gets_no_form(api: Api) -> None:
     """A reader is told why instead, and finds no way to it in the list."""
-    browser = Browser(api.http)
-    browser.take(api.tokens["reader"])
+    browser = signed_in(api.http, api.tokens["reader"])
 
     answer = await browser.get("create-set")
 

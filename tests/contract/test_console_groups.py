@@ -10,30 +10,12 @@ from harness import Api
 from httpx import Response
 from set_calls import put, put_state, running, sized, stored
 
-from browser import Browser, text_of, token_in
+from browser import Browser, signed_in, text_of, token_in
 from memstored.console.protection import FIELD, form_token
 from memstored.domain.model import Configuration, GroupValues
 from memstored.domain.words import ApplyStatus, SetState
 
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def member(api: Api) -> Browser:
-    """The browser of a member."""
-    return _of(api, "member")
-
-
-@pytest.fixture
-def reader(api: Api) -> Browser:
-    """The browser of one who only reads."""
-    return _of(api, "reader")
-
-
-def _of(api: Api, kind: str) -> Browser:
-    browser = Browser(api.http)
-    browser.take(api.tokens[kind])
-    return browser
 
 
 def _hidden(page: Response) -> dict[str, str]:
@@ -96,7 +78,7 @@ async def test_groups_are_found_by_family(member: Browser) -> None:
 
 async def test_another_project_s_groups_are_not_there(api: Api) -> None:
     """Neither in the list nor at their address, for reading or for writing."""
-    group_id, browser = await made(api), _of(api, "other_project")
+    group_id, browser = await made(api), signed_in(api.http, api.tokens["other_project"])
     forms = ("review", "values", "values/check", "values/apply", "reset", "rollback", "description", "delete")
 
     read = [await browser.get(f"parameter-groups/{group_id}{path}") for path in ("", "/values", "/rollback")]
@@ -491,7 +473,7 @@ async def test_a_set_that_does_not_run_keeps_its_group(api: Api, member: Browser
 
 async def test_another_project_s_set_gets_no_group(api: Api) -> None:
     """It is not there, for reading or for writing."""
-    set_id, browser = await running(api), _of(api, "other_project")
+    set_id, browser = await running(api), signed_in(api.http, api.tokens["other_project"])
     token = token_in(await browser.get("parameter-groups"))
 
     assert (await browser.get(f"sets/{set_id}/parameter-group")).status_code == 404

@@ -9,29 +9,11 @@ from group_calls import made, values
 from harness import Api
 from httpx import Response
 
-from browser import Browser, text_of, token_in
+from browser import Browser, signed_in, text_of, token_in
 from memstored.console.protection import FIELD
 
 SCRIPT = "<script>alert(1)</script>"
 TABS = ("quotas", "catalogue", "authorities", "events")
-
-
-def _of(api: Api, kind: str) -> Browser:
-    browser = Browser(api.http)
-    browser.take(api.tokens[kind])
-    return browser
-
-
-@pytest.fixture
-def reader(api: Api) -> Browser:
-    """The browser of one who only reads."""
-    return _of(api, "reader")
-
-
-@pytest.fixture
-def admin(api: Api) -> Browser:
-    """The browser of an administrator."""
-    return _of(api, "admin")
 
 
 async def _credentials(api: Api) -> list[dict[str, str]]:
@@ -112,7 +94,7 @@ async def test_another_authority_is_made(admin: Browser) -> None:
 @pytest.mark.parametrize("kind", ["reader", "member"])
 async def test_credentials_are_for_administrators(api: Api, kind: str) -> None:
     """Others see neither them nor the way to them."""
-    browser = _of(api, kind)
+    browser = signed_in(api.http, api.tokens[kind])
     token = token_in(await browser.get("quotas"))
     [one, *_] = await _credentials(api)
 
@@ -255,7 +237,7 @@ async def test_events_are_listed(api: Api, reader: Browser) -> None:
 
 async def test_another_project_s_events_are_not_there(api: Api) -> None:
     """Neither on the page nor in the file."""
-    group_id, browser = await made(api, "sessions"), _of(api, "other_project")
+    group_id, browser = await made(api, "sessions"), signed_in(api.http, api.tokens["other_project"])
 
     assert "sessions" not in text_of(await browser.get(f"events?resourceId={group_id}"))
     assert (await browser.get(f"events.jsonl?resourceId={group_id}")).text == ""

@@ -9,7 +9,7 @@ from backup_calls import saved
 from harness import NOW, Api
 from set_calls import CATALOGUE, THIRD_SUBNET, kill, node_ids, put, running, seen, sized, stored
 
-from browser import CONSOLE, Browser, text_of, token_in
+from browser import CONSOLE, Browser, signed_in, text_of, token_in
 from memstored.console.protection import FIELD, form_token
 from memstored.domain.history import Column, NodeHistory, Ring
 from memstored.domain.model import InstanceSet, Operation, Reason, Step, TenantUser
@@ -35,14 +35,6 @@ FORMS = (
     "delete",
 )
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-
-@pytest.fixture
-def member(api: Api) -> Browser:
-    """The browser of a member who is signed in."""
-    browser = Browser(api.http)
-    browser.take(api.tokens["member"])
-    return browser
 
 
 async def act(browser: Browser, set_id: str, action: str, **fields: str) -> str:
@@ -245,8 +237,7 @@ async def test_pages_of_a_set_hold_no_scripts_and_styles(api: Api, member: Brows
 async def test_another_project_s_set_has_no_pages(api: Api, page: str) -> None:
     """404, as if it did not exist; nobody learns its name."""
     set_id = await running(api)
-    other = Browser(api.http)
-    other.take(api.tokens["other_project"])
+    other = signed_in(api.http, api.tokens["other_project"])
 
     answer = await other.get(f"sets/{set_id}/{page}")
 
@@ -260,8 +251,7 @@ async def test_the_stream_of_a_set_that_is_gone_says_so_and_ends(api: Api, calle
     set_id = await running(api)
     if caller == "member":
         await put(api, set_id, _terminated)
-    visitor = Browser(api.http)
-    visitor.take(api.tokens[caller])
+    visitor = signed_in(api.http, api.tokens[caller])
 
     told = (await visitor.get(f"sets/{set_id}/live")).text
 
@@ -275,8 +265,7 @@ async def test_another_project_s_set_takes_no_forms(api: Api, form: str) -> None
     """Whatever is sent, nothing happens to it."""
     set_id = await running(api, tlsEnabled=True)
     before = await stored(api, set_id)
-    other = Browser(api.http)
-    other.take(api.tokens["other_project"])
+    other = signed_in(api.http, api.tokens["other_project"])
 
     answer = await other.send("sets", f"sets/{set_id}/{form}", {})
 
@@ -308,8 +297,7 @@ async def test_a_reader_only_looks(api: Api, form: str) -> None:
     """It sees no forms, and what it sends is refused."""
     set_id = await running(api, tlsEnabled=True)
     before = await stored(api, set_id)
-    reader = Browser(api.http)
-    reader.take(api.tokens["reader"])
+    reader = signed_in(api.http, api.tokens["reader"])
 
     page = await reader.get(f"sets/{set_id}/change")
     answer = await reader.send("sets", f"sets/{set_id}/{form}", {"instanceSetName": "orders"})

@@ -6,25 +6,13 @@ from dataclasses import replace
 import pytest
 from harness import Api
 
-from browser import Browser, text_of, token_in
+from browser import Browser, signed_in, text_of, token_in
 from memstored.console.protection import FIELD
 from memstored.domain.webhook import Attempt, Disabled, DisabledCode, Failing, Verdict
 
 URL = "https://receiver.example/events?room=7"
 SCRIPT = "<script>alert(1)</script>"
 FORMS = ("webhook", "webhook/secret", "webhook/test", "webhook/delete")
-
-
-def _of(api: Api, kind: str) -> Browser:
-    browser = Browser(api.http)
-    browser.take(api.tokens[kind])
-    return browser
-
-
-@pytest.fixture
-def member(api: Api) -> Browser:
-    """The browser of a member."""
-    return _of(api, "member")
 
 
 async def _put(api: Api, **fields: object) -> None:
@@ -147,7 +135,7 @@ async def test_what_is_wrong_is_told(api: Api, member: Browser, monkeypatch: pyt
 
 async def test_who_only_reads_sees_no_forms(api: Api) -> None:
     """Whether there is one or not; what is sent all the same is refused."""
-    reader = _of(api, "reader")
+    reader = signed_in(api.http, api.tokens["reader"])
     none = await reader.get("webhook")
     await _put(api)
     one = await reader.get("webhook")
@@ -161,7 +149,7 @@ async def test_who_only_reads_sees_no_forms(api: Api) -> None:
 async def test_another_project_s_webhook_is_not_there(api: Api) -> None:
     """Each project sees its own, and can do nothing to another's."""
     await _put(api)
-    other = _of(api, "other_project")
+    other = signed_in(api.http, api.tokens["other_project"])
 
     page = await other.get("webhook")
     sent = [await other.post(path, {FIELD: token_in(page)}) for path in FORMS[1:]]

@@ -17,6 +17,7 @@ from set_calls import (
     SUBNET,
     Pairs,
     assignment,
+    created,
     faults,
     label,
     order,
@@ -51,13 +52,6 @@ async def _refused(api: Api, **changes: Any) -> Response:  # noqa: ANN401 - any 
     return answer
 
 
-async def _ordered(api: Api, **changes: Any) -> str:  # noqa: ANN401 - any JSON
-    answer = await post(api, order(api, **changes))
-    assert answer.status_code == 201, answer.text
-    set_id: str = answer.json()["objectId"]
-    return set_id
-
-
 # Form 2
 
 
@@ -65,7 +59,7 @@ async def test_a_set_begins_with_a_backup(api: Api) -> None:
     """The source is recorded with all that is known of it, and the backup is `Restoring` from now on."""
     backup = await saved(api)
 
-    set_id = await _ordered(api, **BY_NAME)
+    set_id = await created(api, **BY_NAME)
 
     it = await stored(api, set_id)
     assert it.status is SetState.INIT
@@ -83,7 +77,7 @@ async def test_a_restore_has_a_step_for_loading(api: Api) -> None:
     """Otherwise it is made like any other set."""
     await saved(api)
 
-    set_id = await _ordered(api, **BY_NAME)
+    set_id = await created(api, **BY_NAME)
 
     [operation] = (await api.get(f"{SETS}/{set_id}/operations")).json()["data"]
     assert operation["kind"] == OperationKind.CREATE.value
@@ -93,7 +87,7 @@ async def test_a_restore_has_a_step_for_loading(api: Api) -> None:
 async def test_a_load_tells_its_bytes_and_percent(api: Api) -> None:
     """The operation says how much of the saved data is there; percent follows it within the step."""
     await saved(api)
-    set_id = await _ordered(api, **BY_NAME)
+    set_id = await created(api, **BY_NAME)
     await put(api, set_id, _half_loaded)
 
     operation = (await api.get(f"{SETS}/{set_id}")).json()["operation"]
@@ -113,15 +107,15 @@ async def test_a_scheduled_backup_is_restored_by_its_name(api: Api) -> None:
     name = "scheduled.example.2025-06-16-01-17.KST"
     await saved(api, type=BackupType.AUTOMATIC, name=name)
 
-    assert await _ordered(api, restoreSource={"backupName": name})
+    assert await created(api, restoreSource={"backupName": name})
 
 
 async def test_a_backup_may_begin_several_sets(api: Api) -> None:
     """Also while it is used for something else."""
     backup = await saved(api)
 
-    first = await _ordered(api, instanceSetName="first", **BY_NAME)
-    second = await _ordered(api, instanceSetName="second", **BY_NAME)
+    first = await created(api, instanceSetName="first", **BY_NAME)
+    second = await created(api, instanceSetName="second", **BY_NAME)
 
     assert {use.holder for use in (await stored_backup(api, backup.id)).uses} == {first, second}
 
@@ -129,8 +123,8 @@ async def test_a_backup_may_begin_several_sets(api: Api) -> None:
 async def test_a_set_of_any_shape_begins_with_a_backup(api: Api) -> None:
     """One node, a user, a schedule, high availability: all fields of plain create."""
     await saved(api)
-    single = await _ordered(api, instanceSetName="single", **sized(1), **BY_NAME)
-    whole = await _ordered(
+    single = await created(api, instanceSetName="single", **sized(1), **BY_NAME)
+    whole = await created(
         api,
         instanceSetName="whole",
         recoveryEnabled=True,
@@ -189,7 +183,7 @@ async def test_a_backup_of_a_newer_engine(
     """The version of the backup must not be newer than that of the set; both are named."""
     backup = await saved(api, **changes)
     if passes:
-        assert await _ordered(api, **BY_NAME, **wanted)
+        assert await created(api, **BY_NAME, **wanted)
         return
 
     answer = await _refused(api, **BY_NAME, **wanted)
@@ -213,7 +207,7 @@ async def test_a_backup_that_is_too_large(api: Api, changes: Changes, passes: bo
     """At most 60 % of the flavor's memory; both numbers are named."""
     await saved(api, **changes)
     if passes:
-        assert await _ordered(api, **BY_NAME)
+        assert await created(api, **BY_NAME)
         return
 
     answer = await _refused(api, **BY_NAME)
@@ -263,7 +257,7 @@ async def test_a_set_begins_with_a_file(api: Api) -> None:
     content = rdb("6.2.5", used_memory=123_456, rdb_format=9)
     await put_file(api, "archive/saved.rdb", content)
 
-    it = await stored(api, await _ordered(api, **BY_FILE))
+    it = await stored(api, await created(api, **BY_FILE))
 
     assert it.source is not None
     assert (it.source.key, it.source.name) == ("archive/saved.rdb", "archive/saved.rdb")
@@ -275,7 +269,7 @@ async def test_a_file_in_a_bucket_of_the_project_s_own(api: Api) -> None:
     """A folder of the project's is a bucket without being declared."""
     await put_file(api, f"buckets/{PROJECT}/mine/folder/saved.rdb", rdb())
 
-    it = await stored(api, await _ordered(api, restoreSource={"files": ["mine/folder/saved.rdb"]}))
+    it = await stored(api, await created(api, restoreSource={"files": ["mine/folder/saved.rdb"]}))
 
     assert it.source is not None
     assert it.source.key == f"buckets/{PROJECT}/mine/folder/saved.rdb"
@@ -371,7 +365,7 @@ async def test_a_file_of_a_newer_engine(
     """By the version in the file; without one its format decides. Both sides are named."""
     await put_file(api, "archive/saved.rdb", content)
     if passes:
-        assert await _ordered(api, **BY_FILE, **wanted)
+        assert await created(api, **BY_FILE, **wanted)
         return
 
     answer = await _refused(api, **BY_FILE, **wanted)
@@ -386,7 +380,7 @@ async def test_a_file_that_is_too_large(api: Api, used_memory: int | None, passe
     """What its header says that the data takes; without that, the size of the file."""
     await put_file(api, "archive/saved.rdb", rdb(used_memory=used_memory))
     if passes:
-        assert await _ordered(api, **BY_FILE)
+        assert await created(api, **BY_FILE)
         return
 
     answer = await _refused(api, **BY_FILE)
@@ -478,7 +472,7 @@ async def test_the_quota_is_400_on_a_restore(api: Api, form: Changes) -> None:
     backup = await saved(api)
     await put_file(api, "archive/saved.rdb", rdb())
     for number in range(10):
-        await _ordered(api, instanceSetName=f"set-{number}", **sized(6))
+        await created(api, instanceSetName=f"set-{number}", **sized(6))
 
     answer = await post(api, order(api, instanceSetName="too-many", **sized(1), **form))
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from service_process import NEWEST
-from step_trials import OPERATIONS, Stage, run
+from step_operations import OPERATIONS
+from step_stage import Stage
+from step_trials import run
 from stepping_service import SteppingService
 from steps import Step
 

@@ -19,6 +19,7 @@ from service_fixtures import ROOM
 from service_process import START_DEADLINE, ServiceProcess, kill, versions, wait_for
 
 from memstored.cli.serve import SUPERSEDED
+from memstored.client import ServiceFault
 from memstored.domain.engine import capabilities_of
 from memstored.redis.acl import acting_rules
 from writers import Writers
@@ -169,7 +170,7 @@ def test_s07_who_loses_the_lock_of_a_folder_without_sets_ends_with_the_next_chan
         second.start()
         assert second.url != url
 
-        with pytest.raises(Exception, match="store"):
+        with pytest.raises(ServiceFault, match="store"):
             LiveSet.ordered(first, ENGINES[0], 1)
 
         assert superseded(first)

@@ -196,5 +196,5 @@ def test_who_does_not_know_the_password_gets_nothing(old_service: ServiceProcess
 
     for host in (made.address(), made.primary()["endpoint"]):
         for password in ("wrong", ""):
-            with made.at(host, password=password) as client, pytest.raises(redis.RedisError):
+            with made.at(host, password=password) as client, pytest.raises(redis.AuthenticationError):
                 client.get("key")

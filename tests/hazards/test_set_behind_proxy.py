@@ -18,23 +18,13 @@ from typing import Self
 import pytest
 import redis
 from real_house import PORT, RealHouse, primary_of, whole, without
-from servers import Engine, soon
+from servers import Engine, haproxy_is_here, soon
 
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import EventName, SetState
-from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
+from memstored.runtime.haproxy import running_in
 from memstored.runtime.protocol import Endpoints
 from memstored.runtime.proxied import ProxiedEndpoints
-
-
-def haproxy_is_here() -> bool:
-    """Whether there is one that can be used."""
-    try:
-        asyncio.run(usable_haproxy())
-    except ProxyTrouble:
-        return False
-    return True
-
 
 pytestmark = pytest.mark.skipif(not haproxy_is_here(), reason="no haproxy here")
 

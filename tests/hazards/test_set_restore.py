@@ -89,8 +89,8 @@ async def test_h29_what_expired_is_gone_after_the_restore_and_that_is_no_failure
         both.execute()
         data = saved_file(server)
         assert client.dbsize() == 200, "one went before it was saved"
+        await soon(lambda: client.dbsize() == 100, what="the end of a hundred keys' time")
     source = await kept(real_house.objects, data, keys=200)
-    await asyncio.sleep(2.5)  # the time of a hundred keys passes
     async with real_house.controller() as fleet:
         await real_house.order(fleet, 2, source=source)
         stored = await real_house.until(whole)

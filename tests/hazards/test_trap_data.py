@@ -10,28 +10,15 @@ from bare import PLAIN, Start, fill, follow, no_one, nowhere, pair, replication
 from crafted import poisoned, strings
 from loading import load, parts, taking_in, unheard
 from logins import CONTROL, joining
-from nodes import Node, Opener, attached, connected
+from nodes import Node, Opener, attached, fresh, keys
 from scripted_master import ScriptedMaster
 from servers import Server, eventually, soon
 
 from memstored.domain.engine import capabilities_of
-from memstored.redis.link import RedisLink
 
 SAME = "5" * 40
 ONE, OTHER = strings(9, (b"one", b"1")), strings(9, (b"six", b"6"))
 INCOMPRESSIBLE = os.urandom(1_000_000)
-
-
-async def _fresh(node: Node, opened: Opener) -> tuple[Server, RedisLink]:
-    server = node()
-    link = await connected(opened(server))
-    await link.equip(joining(server.engine.version))
-    return server, link
-
-
-def _keys(server: Server) -> list[str]:
-    with server.client(CONTROL.user, CONTROL.secret) as client:
-        return sorted(client.keys())
 
 
 def _large(server: Server, megabytes: int) -> None:
@@ -42,8 +29,8 @@ def _large(server: Server, megabytes: int) -> None:
 
 async def test_h23_the_same_replid_for_different_data_is_continued(node: Node, opened: Opener) -> None:
     """Loaded under one replid, two nodes with different data take each other's stream for their own."""
-    one, above = await _fresh(node, opened)
-    other, below = await _fresh(node, opened)
+    one, above = await fresh(node, opened)
+    other, below = await fresh(node, opened)
     await load(above, ONE, replid=SAME, replication=joining(one.engine.version))
     async with taking_in(below, OTHER, replid=SAME) as door:
         await door.feed(parts(OTHER), unheard)
@@ -53,7 +40,7 @@ async def test_h23_the_same_replid_for_different_data_is_continued(node: Node, o
     await below.follow(one.host, one.port)
     await soon(lambda: attached(below), what="the link")
 
-    assert (_keys(one), _keys(other)) == (["one"], ["six"])
+    assert (keys(one), keys(other)) == (["one"], ["six"])
     with one.client(CONTROL.user, CONTROL.secret) as client:
         assert client.info("stats")["sync_partial_ok"] == 1
 
@@ -74,14 +61,14 @@ async def test_h24_an_open_primary_gives_its_data_to_anyone(start: Start) -> Non
 
 async def test_h25_an_unchecked_file_loads_and_kills_later(node: Node, opened: Opener) -> None:
     """With only clients' values checked, a poisoned file loads, and who reads it ends the server."""
-    server, link = await _fresh(node, opened)
+    server, link = await fresh(node, opened)
     data = poisoned(server.engine.version)
     async with taking_in(link, data) as door:
         if capabilities_of(server.engine.version).sanitizing:
             with server.client(CONTROL.user, CONTROL.secret) as client:
                 client.config_set("sanitize-dump-payload", "clients")
         await door.feed(parts(data), unheard)
-    assert _keys(server) == ["bad", "good"]
+    assert keys(server) == ["bad", "good"]
 
     client = server.client(CONTROL.user, CONTROL.secret)
     with client, contextlib.suppress(redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):

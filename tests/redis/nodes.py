@@ -1,11 +1,11 @@
 """Who we are on the nodes of these tests, links to them, and a pair of them that replicates."""
 
-import time
 from collections.abc import Callable
 
 from logins import CONTROL, CONTROLLERS, PASSWORD, joining
 from servers import Server, soon
 
+from memstored.control.clock import SystemClock
 from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import Identity, Target
@@ -15,18 +15,14 @@ from memstored.redis.link import RedisLink, RedisWire
 Node = Callable[..., Server]
 
 
-class SystemClock:
-    """The machine's own time; `ahead` seconds may be added to it."""
+class ForwardClock(SystemClock):
+    """The machine's own time; to durations `ahead` seconds may be added."""
 
     ahead = 0.0
 
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
     def monotonic(self) -> float:
         """Seconds that never go back."""
-        return time.monotonic() + self.ahead
+        return super().monotonic() + self.ahead
 
 
 class Opener:
@@ -35,7 +31,7 @@ class Opener:
     """
 
     def __init__(self, controllers: Controllers = CONTROLLERS) -> None:
-        self.clock = SystemClock()
+        self.clock = ForwardClock()
         self.controllers = controllers
         self.superseded: list[Controller] = []
         self.links: list[RedisLink] = []
@@ -91,6 +87,20 @@ async def connected(link: RedisLink) -> RedisLink:
     """The link, as soon as it is."""
     await soon(lambda: link.connected, what="the link")
     return link
+
+
+async def fresh(node: Node, opened: Opener) -> tuple[Server, RedisLink]:
+    """A newborn node with the set's replication identity."""
+    server = node()
+    link = await connected(opened(server))
+    await link.equip(joining(server.engine.version))
+    return server, link
+
+
+def keys(server: Server) -> list[str]:
+    """The keys of database 0."""
+    with server.client(CONTROL.user, CONTROL.secret) as client:
+        return sorted(client.keys())
 
 
 def attached(link: RedisLink) -> bool:

@@ -28,6 +28,7 @@ from redis.retry import Retry
 
 from memstored.domain.engine import capabilities_of
 from memstored.redis.acl import acting, acting_rules
+from memstored.runtime.haproxy import ProxyTrouble, usable_haproxy
 
 T = TypeVar("T")
 # Not the seeded one: that gives workers which run the same test the same numbers.
@@ -66,6 +67,15 @@ def _asked(program: str) -> Engine:
     version = re.search(r"v=(\S+)", words)
     assert version, f"{program} does not say its version: {words}"
     return Engine(version.group(1), program)
+
+
+def haproxy_is_here() -> bool:
+    """Whether there is one that can be used."""
+    try:
+        asyncio.run(usable_haproxy())
+    except ProxyTrouble:
+        return False
+    return True
 
 
 def free_address() -> str:

@@ -9,7 +9,7 @@ from crafted import poisoned, rdb, strings
 from datasets import FAR, client_of, content, dumped, fill
 from loading import DEADLINE, HOST, load, parts, rdb_of, taking_in, unheard
 from logins import CONTROL, joining
-from nodes import Node, Opener, attached, connected, pair, reached
+from nodes import Node, Opener, attached, connected, fresh, keys, pair, reached
 from servers import Server, check_rdb, engines, eventually, soon
 
 from memstored.domain.engine import capabilities_of
@@ -20,20 +20,6 @@ from memstored.redis.link import RedisLink
 from memstored.redis.rdb import read_header
 
 SOUND = strings(9, (b"one", b"1"), (b"two", b"2"))
-
-
-async def fresh(node: Node, opened: Opener) -> tuple[Server, RedisLink]:
-    """A newborn node with the set's replication identity."""
-    server = node()
-    link = await connected(opened(server))
-    await link.equip(joining(server.engine.version))
-    return server, link
-
-
-def keys(server: Server) -> list[str]:
-    """The keys of database 0."""
-    with server.client(CONTROL.user, CONTROL.secret) as client:
-        return sorted(client.keys())
 
 
 async def test_a_set_comes_back_whole(node: Node, opened: Opener, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ async def test_a_newborn_node_lets_nobody_in_but_us(node: Node, opened: Opener) 
     for passwords in ([None], [PASSWORD]):
         with (
             closing(old_client(server.host, server.port, passwords)) as client,
-            pytest.raises(redis.RedisError),
+            pytest.raises(redis.AuthenticationError),
         ):
             client.get("key")
 

@@ -121,9 +121,15 @@ class Delivery:
             for place, it in found
         ]
 
+    async def _require(self, webhook: Webhook) -> None:
+        """Raise `Stale` when its owner changed or deleted it, for which there was time in the queue."""
+        if await self._courier.webhooks.of(self.project_id) != webhook:
+            raise Stale
+
     async def _send(self, webhook: Webhook, batch: Batch) -> Attempt:
         courier = self._courier
         async with courier.failing if webhook.failing else courier.working:
+            await self._require(webhook)
             message, keys = of_events(webhook, batch.lines), signing(webhook, courier.clock.wall())
             attempt = await courier.sender.send(webhook.url, message, keys)
         courier.measures.notified(attempt.verdict, attempt.seconds)

@@ -83,7 +83,6 @@ class Fleet:
         self._guests = guests or Guests()
         self._workers: dict[SetId, Worker] = {}
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
-        self._owners: dict[NodeId, SetId] = {}
         self._launches = asyncio.Semaphore(LAUNCHES)
         self._loads = asyncio.Semaphore(LOADS)
         self._pace = Pace()

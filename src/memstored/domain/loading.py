@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from memstored.domain.actions import Destroy, Load
 from memstored.domain.facts import Life, LoadFacts, LoadFault, NodeFacts
-from memstored.domain.model import Node
+from memstored.domain.model import Node, Source
 from memstored.domain.turn import Turn
 from memstored.domain.words import EventName, NodeState, Outcome, Role, SetState
 
-__all__ = ["end_nodes", "first_node", "holds_source", "judge_load", "loaded_bytes"]
+__all__ = ["awaited_source", "end_nodes", "first_node", "holds_source", "judge_load", "loaded_bytes"]
 
 MOST_REFUSALS = 2
 """After so many loads that failed over the data it is not given to a node again (H28)."""
@@ -25,6 +25,12 @@ SHOWN = 20
 def first_node(turn: Turn) -> Node | None:
     """The node with which the history begins."""
     return next((n for n in turn.set.nodes if n.role is Role.PRIMARY and not n.lost), None)
+
+
+def awaited_source(turn: Turn) -> Source | None:
+    """The saved data, once the first node is there to take it in."""
+    first = first_node(turn)
+    return turn.set.source if first is not None and first.run_id is not None else None
 
 
 def loaded_bytes(load: LoadFacts) -> int:

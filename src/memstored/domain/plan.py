@@ -6,6 +6,7 @@ For a healthy set it decides nothing.
 """
 
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
+from memstored.domain.advancing import drop_ended
 from memstored.domain.applying import await_primary, halt_apply
 from memstored.domain.carrying import nobody_carries, tend_carrier
 from memstored.domain.certificates import record_certificates, renew_certificates, stop_renewal
@@ -30,7 +31,7 @@ from memstored.domain.members import (
 )
 from memstored.domain.model import InstanceSet, Lineage, Node, Promotion, Vips
 from memstored.domain.pointing import address_moves, keep_pointed
-from memstored.domain.progress import drop_ended, judge
+from memstored.domain.progress import judge
 from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.replacing import renew_members
 from memstored.domain.room import make_room

@@ -13,16 +13,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from memstored.domain.clock import Clock
 from memstored.domain.destinations import Address, Destinations
 from memstored.domain.webhook import Attempt, Secret, Verdict
 from memstored.notify.lookup import Lookup, Unresolved
 from memstored.notify.message import Message, signed
-
-if TYPE_CHECKING:
-    from memstored.notify.transport import Reply, Url
+from memstored.notify.transport import NotConnected, Reply, TransportTrouble, Url, post
 
 __all__ = ["DEADLINE", "Sender", "check_authorities"]
 
@@ -61,8 +58,8 @@ class Sender:
         return replace(attempt, seconds=self._clock.monotonic() - began)
 
     async def _loaded(self) -> ssl.SSLContext:
-        """Whom to trust. The first message has this and the HTTP library loaded, in a thread: the loop does
-        not wait for that, nor does the start of a service that never sends.
+        """Whom to trust. The first message has this loaded, in a thread: the loop does not wait for that, nor
+        does the start of a service that never sends.
         """
         if self._trust is None:
             self._trust = await asyncio.to_thread(_load, self._ca_file)
@@ -71,8 +68,6 @@ class Sender:
     async def _attempt(
         self, url: str, message: Message, keys: Sequence[Secret], trust: ssl.SSLContext
     ) -> Attempt:
-        from memstored.notify.transport import TransportTrouble, Url  # noqa: PLC0415 - see `_loaded`
-
         try:
             async with asyncio.timeout(DEADLINE):
                 where = Url(url)
@@ -86,7 +81,7 @@ class Sender:
         except (Unresolved, TransportTrouble) as fault:
             return _unreachable(str(fault))
 
-    async def _open_addresses(self, url: "Url") -> list[Address]:
+    async def _open_addresses(self, url: Url) -> list[Address]:
         """Those that may be connected to; none also where the operator wants TLS and the URL has none."""
         if not url.encrypted and not self._destinations.http:
             return []
@@ -95,15 +90,13 @@ class Sender:
 
     async def _post(
         self,
-        url: "Url",
+        url: Url,
         addresses: Sequence[Address],
         message: Message,
         keys: Sequence[Secret],
         trust: ssl.SSLContext,
-    ) -> "Reply":
+    ) -> Reply:
         """The head of the answer, from the first address that takes a connection."""
-        from memstored.notify.transport import NotConnected, post  # noqa: PLC0415 - see `_loaded`
-
         headers = {
             "content-type": "application/json",
             "user-agent": self._agent,
@@ -119,15 +112,13 @@ class Sender:
 
 
 def _load(ca_file: str | None) -> ssl.SSLContext:
-    from memstored.notify import transport  # noqa: F401, PLC0415 - loaded here, used by who sends
-
     context = ssl.create_default_context()
     if ca_file is not None:
         context.load_verify_locations(ca_file)
     return context
 
 
-def _answered(reply: "Reply", now: float) -> Attempt:
+def _answered(reply: Reply, now: float) -> Attempt:
     status = reply.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Attempt(verdict=Verdict.DELIVERED, status=status, message=f"The receiver answered {status}.")

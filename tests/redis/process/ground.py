@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from memstored.control.clock import SystemClock
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessFacts, processes, read_process
@@ -19,18 +19,6 @@ from memstored.runtime.protocol import Engine, LaunchOrder, Placement
 
 SUBNET = "net"
 DIRECTIVES = (("save", '""'), ("protected-mode", "no"))
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 from ground import SUBNET, Ground, alive, until
+from servers import haproxy_is_here
 
 from memstored.cli.folder import DataFolder
 from memstored.cli.house import process_endpoints, process_runtime
@@ -20,7 +21,7 @@ from memstored.domain.catalogue import default_catalogue
 from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
-from memstored.runtime.haproxy import ProxyTrouble, running_in, usable_haproxy
+from memstored.runtime.haproxy import running_in
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup, current_path, processes
 from memstored.runtime.protocol import Carrier, Engine, Placement
@@ -30,15 +31,6 @@ SET = SetId("set-1")
 OLD = "5.0.6"
 PATIENCE = 2.0
 """Seconds that a move waits for a proxy."""
-
-
-def haproxy_is_here() -> bool:
-    """Whether there is one that can be used."""
-    try:
-        asyncio.run(usable_haproxy())
-    except ProxyTrouble:
-        return False
-    return True
 
 
 pytestmark = pytest.mark.skipif(not haproxy_is_here(), reason="no haproxy here")

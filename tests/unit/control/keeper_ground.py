@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+from looking import DEADLINE, eventually
+
 from memstored.control.authorities import Authorities
 from memstored.control.clearing import Clearing
 from memstored.control.guests import Guests
@@ -54,7 +56,6 @@ from memstored.store.sets import Identities, SetRepository
 PROJECT = "p" * 32
 REPLID = "a" * 40
 DATA = (b"REDIS0010", b"some data", b"\xff")
-DEADLINE = 10.0
 
 QUICK = Rhythm(
     busy=0.01,
@@ -82,6 +83,17 @@ class SetClock:
     def monotonic(self) -> float:
         """Real seconds."""
         return time.monotonic()
+
+
+class WatchedBackups(BackupRepository):
+    """Counts how often the keeper looked for something to do."""
+
+    looks = 0
+
+    async def unsettled(self, now: float) -> list[Backup]:
+        """As the repository."""
+        self.looks += 1
+        return await super().unsettled(now)
 
 
 @dataclass
@@ -226,7 +238,7 @@ class Ground:
         cipher = Cipher.from_file(folder / "key")
         self.sets = SetRepository(database, self.clock, cipher)
         self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
-        self.backups = BackupRepository(database, self.clock, self.sets)
+        self.backups = WatchedBackups(database, self.clock, self.sets)
         self.events = EventRepository(database, self.clock)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
         self.seen = Seen()
@@ -365,7 +377,8 @@ class Ground:
 
     async def rest(self) -> None:
         """Let the keeper look a few times: for what must not happen."""
-        await asyncio.sleep(10 * self.rhythm.idle)
+        enough = self.backups.looks + 10
+        await eventually(lambda: self.backups.looks >= enough)
 
     async def count(self, instance_set: InstanceSet, status: BackupState, number: int) -> bool:
         """Whether the set has so many backups in that state."""
@@ -396,13 +409,6 @@ async def chunks_of(*chunks: bytes) -> AsyncIterator[bytes]:
     """These, one by one."""
     for chunk in chunks:
         yield chunk
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(DEADLINE):
-        while not holds():  # noqa: ASYNC110 - what is waited for is seen, not announced
-            await asyncio.sleep(0.005)
 
 
 def schedule(hour: int = 1, limit: int = 7) -> BackupSchedule:

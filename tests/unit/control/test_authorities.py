@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 from drawer import Drawer
-from test_fleet import planned
+from fleet_ground import planned
 
 from memstored.control.authorities import Authorities, CanNotSign
 from memstored.domain.authorities import DAY

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from keeper_ground import Ground, chunks_of, eventually, running_set
+from keeper_ground import Ground, chunks_of, running_set
+from looking import eventually
 from structlog.testing import capture_logs
 
 from memstored.domain.backup import Backup

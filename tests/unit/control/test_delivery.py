@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from looking import eventually
 
+from clocks import StillClock
 from memstored.control import delivery as delivering
 from memstored.control import notifier as notifying
 from memstored.control.delivery import Courier, Delivery
@@ -31,37 +33,30 @@ GONE = Attempt(verdict=Verdict.GONE, status=410, message="It answered 410.")
 TAKEN = Attempt(verdict=Verdict.DELIVERED, status=204, message="It answered 204.")
 
 
-class Clock:
-    """Time that moves only when a test says so."""
-
-    now = 1_750_000_000.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
-
-
 class Played:
     """Stands in for the way out: what is sent is kept by URL, and `outcomes` come of it, then it is taken."""
 
     def __init__(self) -> None:
         self.sent: dict[str, list[Message]] = {}
+        self.keys: list[tuple[Secret, ...]] = []
         self.outcomes: list[Attempt] = []
         self.hanging: set[str] = set()
         self.came = asyncio.Condition()
 
-    async def send(self, url: str, message: Message, _keys: tuple[Secret, ...]) -> Attempt:
+    async def send(self, url: str, message: Message, keys: tuple[Secret, ...]) -> Attempt:
         """Send a message."""
         async with self.came:
             self.sent.setdefault(url, []).append(message)
+            self.keys.append(keys)
             self.came.notify_all()
-        if url in self.hanging:
-            await asyncio.Event().wait()
+            await self.came.wait_for(lambda: url not in self.hanging)
         return self.outcomes.pop(0) if self.outcomes else TAKEN
+
+    async def let_go(self, url: str) -> None:
+        """Who hangs there takes it after all."""
+        async with self.came:
+            self.hanging.discard(url)
+            self.came.notify_all()
 
     async def messages(self, url: str, count: int) -> list[Message]:
         """Those to that URL, when there are so many."""
@@ -87,7 +82,7 @@ class Ground:
     """A store, and what sends from it."""
 
     def __init__(self, database: LosableDatabase) -> None:
-        self.database, self.clock, self.out = database, Clock(), Played()
+        self.database, self.clock, self.out = database, StillClock(), Played()
         self.events = EventRepository(database, self.clock)
         self.webhooks = WebhookRepository(database, self.clock, Cipher(Fernet.generate_key().decode()))
         self.courier = Courier(
@@ -130,13 +125,6 @@ class Ground:
         """The events that were sent, in their order."""
         messages = self.out.sent.get(f"https://{project}.example/", [])
         return [row["message"] for it in messages for row in json.loads(it.body)["data"]]
-
-
-async def until(look: Callable[[], bool]) -> None:
-    """Return when that is so."""
-    async with asyncio.timeout(30):
-        while not look():  # noqa: ASYNC110 - what is looked at tells nobody that it changed
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -375,12 +363,12 @@ async def test_a_new_run_goes_on_where_the_last_one_was(ground: Ground) -> None:
     await ground.hook(OTHERS)
     await ground.happen("one")
     async with Notifier(ground.courier):
-        await until(lambda: ground.received() == ["one"])
+        await eventually(lambda: ground.received() == ["one"])
     await ground.happen("two", project=OTHERS)
     await ground.happen("two")
 
     async with Notifier(ground.courier):
-        await until(lambda: "two" in ground.received() and "two" in ground.received(OTHERS))
+        await eventually(lambda: "two" in ground.received() and "two" in ground.received(OTHERS))
 
     assert ground.received(OTHERS) == ["two"]
 
@@ -407,10 +395,10 @@ async def test_a_webhook_that_is_deleted_ends_its_task(ground: Ground, notifier:
     """And one that is made anew begins another."""
     hook = await ground.hook()
     notifier.wake(MINE)
-    await until(lambda: notifier.survey().by_state["working"] == 1)
+    await eventually(lambda: notifier.survey().by_state["working"] == 1)
     await ground.webhooks.remove(hook, [])
     notifier.wake(MINE)
-    await until(lambda: notifier.survey().by_state["working"] == 0)
+    await eventually(lambda: notifier.survey().by_state["working"] == 0)
     await ground.happen("between")
     await ground.hook()
     notifier.wake(MINE)
@@ -419,6 +407,71 @@ async def test_a_webhook_that_is_deleted_ends_its_task(ground: Ground, notifier:
 
     await ground.out.messages(hook.url, 1)
     assert ground.received() == ["one"]
+
+
+async def test_a_webhook_that_is_deleted_while_it_is_sent_is_done_with(ground: Ground) -> None:
+    """Nothing is recorded of it, and one that was made meanwhile begins with what came after it."""
+    hook = await ground.hook()
+    await ground.happen("one")
+    ground.out.hanging.add(hook.url)
+    delivery = Delivery(MINE, ground.courier)
+    turn = asyncio.create_task(delivery.turn())
+    await ground.out.messages(hook.url, 1)
+    await ground.webhooks.remove(await ground.kept(), [])
+    made = await ground.hook(id=WebhookId("another"))
+    await ground.out.let_go(hook.url)
+
+    pauses = [await turn, await delivery.turn()]
+
+    assert pauses == [0.0, None]
+    assert await ground.kept() == made
+    assert ground.received() == ["one"]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_its_owner_ends_in_the_queue_is_not_sent(ground: Ground, deleted: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Others may hold every place for long; nothing goes to where it no longer should."""
+    hook = await ground.hook()
+    await ground.happen("one")
+    delivery = Delivery(MINE, ground.courier)
+    for _ in range(delivering.WORKING):
+        await ground.courier.working.acquire()
+    turn = asyncio.create_task(delivery.turn())
+    async with asyncio.timeout(30):
+        while (begun := await ground.kept()) == hook:
+            pass
+    if deleted:
+        await ground.webhooks.remove(begun, [])
+    else:
+        await ground.webhooks.commit(begun, replace(begun, url="https://new.example/"))
+    for _ in range(delivering.WORKING):
+        ground.courier.working.release()
+
+    await turn
+    await delivery.turn()
+
+    assert ground.received() == []
+    assert ground.received("new") == ([] if deleted else ["one"])
+
+
+async def test_a_new_secret_signs_what_is_tried_again(ground: Ground) -> None:
+    """The message is the same, and the secret before still signs it for a day."""
+    hook = await ground.hook()
+    await ground.happen("one")
+    ground.out.outcomes = [REFUSED, REFUSED]
+    delivery = Delivery(MINE, ground.courier)
+    await delivery.turn()
+    failed = await ground.kept()
+    fresh = Secret(value=new_secret())
+    former = replace(hook.secrets[0], until=ground.clock.now + DAY)
+    await ground.webhooks.commit(failed, replace(failed, secrets=(fresh, former)))
+    for pause in (60, DAY):
+        ground.clock.now += pause
+        await delivery.turn()
+
+    first, *again = ground.out.sent[hook.url]
+    assert again == [first, first]
+    assert ground.out.keys == [hook.secrets, (fresh, former), (fresh,)]
 
 
 async def test_the_state_of_all_is_told(ground: Ground, notifier: Notifier) -> None:

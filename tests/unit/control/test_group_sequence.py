@@ -1,12 +1,12 @@
 """The values of a parameter group on their way to sets, over the simulated fleet and a real store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
-from test_fleet import IDENTITIES, SET, Ground, ground, planned
+from fleet_ground import IDENTITIES, SET, Ground, planned
 
 from memstored.control.fleet import Fleet
 from memstored.control.sequence import GroupSequence
@@ -17,8 +17,6 @@ from memstored.domain.parameter_group import ParameterGroup, configured
 from memstored.domain.words import ApplyStatus, GroupId, SetId, SetState
 from memstored.store.errors import Stale
 from memstored.store.parameter_groups import ParameterGroupRepository
-
-__all__ = ["ground"]
 
 GROUP = GroupId("22222222-0000-4000-8000-000000000001")
 
@@ -92,11 +90,15 @@ class Groups:
 
     async def until(self, set_id: SetId, wanted: SetState | ApplyStatus) -> InstanceSet:
         """The stored set, as soon as it is in that state and nothing is under way there."""
+        return await self.when(set_id, lambda it: it.operation is None and self._is(it, wanted))
+
+    async def when(self, set_id: SetId, holds: Callable[[InstanceSet], bool]) -> InstanceSet:
+        """The stored set, as soon as it is like that."""
         async with asyncio.timeout(10.0):
             while True:
                 stored = await self.ground.sets.load(set_id)
                 assert stored is not None
-                if stored.operation is None and self._is(stored, wanted):
+                if holds(stored):
                     return stored
                 await asyncio.sleep(0.02)
 
@@ -229,7 +231,7 @@ async def test_nothing_is_read_while_values_are_on_their_way(
         ground.runtime.fleet.keep_busy(node_id(only, 2), wrote=True)
         await groups.change(timeout="300")
         sequence.wake()
-        await asyncio.sleep(0.2)
+        await groups.when(only, lambda it: configured(it).status is ApplyStatus.APPLYING)
         monkeypatch.setattr(ground.sets, "load_all", counted)
         await asyncio.sleep(1.0)
         waiting = len(looks)

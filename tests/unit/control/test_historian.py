@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from fleet_ground import planned
 from structlog.testing import capture_logs
-from test_fleet import planned
 
 from memstored.control.historian import RINGS, Historian
 from memstored.domain.figures import Info

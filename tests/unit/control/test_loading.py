@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_fleet import DEADLINE, IDENTITIES, SET, Ground, eventually, ground, planned, running
+from fleet_ground import IDENTITIES, SET, Ground, planned, running
+from looking import DEADLINE, eventually
 
 from memstored.control.fleet import Fleet
 from memstored.domain.model import InstanceSet, Source
@@ -18,8 +19,6 @@ from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.fake import FakeDoor, FakeDoors, FakeEndpoints, FakeRuntime, Mishap
 from memstored.store.errors import Stale
-
-__all__ = ["ground"]
 
 KEY = "backups/p/saved.rdb"
 DATA = b"REDIS0010" + bytes(range(256)) * 4000
@@ -95,6 +94,7 @@ class HeldDoors(FakeDoors):
         self.broken_off = 0
 
     def __call__(self, host: str, *, size: int, deadline: float, papers: Papers | None = None) -> FakeDoor:
+        """A door that holds what comes until it may go on."""
         door = super().__call__(host, size=size, deadline=deadline, papers=papers)
         hand_over = door.feed
 

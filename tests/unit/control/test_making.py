@@ -1,11 +1,11 @@
 """Backups that are made, over a real store and a real folder: each ends with a whole object or a reason."""
 
-import asyncio
 import hashlib
 from dataclasses import replace
 
 import pytest
-from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, eventually, running_set
+from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, running_set
+from looking import eventually
 from structlog.testing import capture_logs
 
 from memstored.domain.backup import Backup
@@ -98,7 +98,7 @@ async def test_no_more_than_parallel_are_made_at_once_and_the_oldest_first(kept:
 
     async with kept.keeper(parallel=2):
         await kept.settled(wanted[1], BackupState.CREATING)
-        await asyncio.sleep(0.1)
+        await kept.rest()
         states = [stored.status for b in wanted if (stored := await kept.backups.load(b.id))]
         kept.tap.opened.set()
         for backup in wanted:
@@ -301,7 +301,7 @@ async def test_a_replica_that_is_not_seen_yet_is_waited_for(kept: Ground) -> Non
     kept.seen.blind = True
 
     async with kept.keeper():
-        await asyncio.sleep(0.1)
+        await kept.rest()
         waiting = await kept.backups.load(wanted.id)
         kept.seen.blind = False
         await kept.settled(wanted, BackupState.AVAILABLE)

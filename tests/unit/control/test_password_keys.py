@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from clocks import StillClock
 from memstored.control import password_keys as making
 from memstored.control.password_keys import PasswordKeys, key_pair
 from memstored.domain.errors import Unavailable
@@ -32,26 +32,11 @@ PERIOD, DAY = 30 * 24 * 3600.0, 24 * 3600.0
 PADDING = OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None)
 
 
-class Clock:
-    """Time that moves only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_750_000_000.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
-
-
 class Ground:
     """The keys of a service: who makes them, who gives them out, and the store between them."""
 
     def __init__(self, database: Database, pairs: Iterator[tuple[str, str]]) -> None:
-        self.clock = Clock()
+        self.clock = StillClock()
         self.database = database
         self.pairs = pairs
         self.use(Cipher(Fernet.generate_key().decode()))
@@ -66,13 +51,6 @@ class Ground:
         """Let time pass and the maker look."""
         self.clock.now += seconds
         await self.maker.turn()
-
-
-@pytest.fixture
-def logs() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during the test, as records."""
-    with structlog.testing.capture_logs() as captured:
-        yield captured  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from keeper_ground import BROKEN, Ground, eventually, running_set, schedule
+from keeper_ground import BROKEN, Ground, running_set, schedule
+from looking import eventually
 
 from memstored.control.rota import NOBODY
 from memstored.domain.backup import Backup

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from drawer import Drawer
 
+from clocks import StillClock
 from memstored.control.authorities import Authorities
 from memstored.domain.authorities import DAY
 from memstored.domain.model import Certificate
@@ -32,8 +33,8 @@ class Deployment:
     """A service with sets of three nodes, whose time passes in steps of half a day."""
 
     authorities: Authorities
+    clock: StillClock
     worlds: list[World]
-    now: float = 0.0
     certificates: dict[str, x509.Certificate] = field(default_factory=dict)
     bundles: list[tuple[float, str]] = field(default_factory=list)
     signers: set[str] = field(default_factory=set)
@@ -41,7 +42,8 @@ class Deployment:
     @classmethod
     async def opened(cls, sets: int) -> "Deployment":
         """Some sets that run."""
-        made = cls(Authorities(Drawer(), _Clock(), SETTINGS), [])
+        clock = StillClock(0.0)
+        made = cls(Authorities(Drawer(), clock, SETTINGS), clock, [])
         await made.authorities.require()
         for _ in range(sets):
             world = World.of(tls=True)
@@ -67,13 +69,12 @@ class Deployment:
 
     async def step(self) -> None:
         """Half a day passes, then the service does what it finds to be done, until nothing is."""
-        self.now += STEP
-        _Clock.now = self.now
+        self.clock.now += STEP
         for world in self.worlds:
             world.now += STEP
         while await self.authorities.advance([world.set for world in self.worlds]):
             pass
-        self.bundles.append((self.now, self.authorities.authorities))
+        self.bundles.append((self.clock.now, self.authorities.authorities))
         for world in self.worlds:
             self.tell(world)
             world.turns(2)
@@ -102,20 +103,6 @@ class Deployment:
         return known[-1] if known else self.bundles[0][1]
 
 
-class _Clock:
-    """The deployment's time, whose beginning is that of its worlds."""
-
-    now = 0.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
-
-
 async def test_no_client_is_shut_out_for_a_thousand_days() -> None:
     """Certificates and authorities change in time, so that nobody ever meets one that is expired, or one that
     a client can not verify that fetched whom to trust as long ago as the overlap lasts.
@@ -123,15 +110,15 @@ async def test_no_client_is_shut_out_for_a_thousand_days() -> None:
     deployment = await Deployment.opened(2)
     chance = random.Random(1_000)
 
-    while deployment.now < 1000 * DAY:
+    while deployment.clock.now < 1000 * DAY:
         await deployment.step()
         if chance.random() < 0.01:
             _kill_one(chance.choice(deployment.worlds), chance)
             await deployment.step()
-        fetched = deployment.now - SETTINGS.overlap_days * DAY + SLACK
-        for bundle in (deployment.bundle_of(deployment.now), deployment.bundle_of(fetched)):
+        fetched = deployment.clock.now - SETTINGS.overlap_days * DAY + SLACK
+        for bundle in (deployment.bundle_of(deployment.clock.now), deployment.bundle_of(fetched)):
             # They must hold until the service looks again.
-            assert deployment.refused(bundle, deployment.now + STEP) == []
+            assert deployment.refused(bundle, deployment.clock.now + STEP) == []
 
     assert len(deployment.signers) >= 4
 

@@ -1,6 +1,5 @@
 """Copies, exports and restores of backups: done once or not at all, and taken up again after a restart."""
 
-import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
@@ -192,7 +191,7 @@ async def test_a_restore_is_over_when_the_set_serves_the_data_or_never_will(
     await kept.use(source, UseKind.RESTORE, holder=restored.id)
 
     async with kept.keeper():
-        await asyncio.sleep(0.1)
+        await kept.rest()
         used = await kept.backups.load(source.id)
         assert used is not None
         with pytest.raises(Stale):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from keeper_ground import DATA, Ground, chunks_of, eventually
+from keeper_ground import DATA, Ground, chunks_of
+from looking import eventually
 
 from memstored.control.guests import Guests
 from memstored.control.verifying import Damaged, blames_data, choose_engine, watched

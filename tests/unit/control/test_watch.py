@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drawer import Drawer
-from test_fleet import SET, planned
+from fleet_ground import SET, planned
 
 from memstored.control.authorities import Authorities
 from memstored.control.fleet import TICK

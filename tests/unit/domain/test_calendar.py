@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from test_course import a_backup
-from test_donor import a_set
+from backup_samples import a_backup, a_set
 
 from memstored.domain.backup import Backup
 from memstored.domain.calendar import Entry, Line, Mark, entries

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from test_donor import a_set
+from backup_samples import NOW, a_backup, a_set
 
-from memstored.domain.backup import Backup
 from memstored.domain.course import (
     FAILED_KEPT,
     Taken,
@@ -21,30 +20,11 @@ from memstored.domain.course import (
     settled,
 )
 from memstored.domain.model import BackupSchedule
-from memstored.domain.words import BackupId, BackupState, BackupType, EventName, Outcome, SetId
+from memstored.domain.words import BackupId, BackupState, BackupType, EventName, Outcome
 
-NOW, DAY = 1_800_000_000.0, 86400.0
+DAY = 86400.0
 WEEKLY = BackupSchedule(cron="* 1 * * *", retention_limit=7)
 TAKEN = Taken(size=10, checksum="c" * 64, keys=3, used_memory=100)
-
-
-def a_backup(kind: BackupType = BackupType.MANUAL, **changes: object) -> Backup:
-    """A backup that is being made."""
-    backup = Backup(
-        id=BackupId("b"),
-        project_id="p",
-        name="mine",
-        set_id=SetId("s"),
-        set_name="orders",
-        type=kind,
-        status=BackupState.CREATING,
-        version="7.0.15",
-        flavor_id="flavor",
-        key="backups/p/b.rdb",
-        created_at=NOW,
-        actor="somebody",
-    )
-    return replace(backup, **changes)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ BUGS = (
     ),
     Bug("S9 never goes back", "promotion", "elif late or not _still_coming(turn, target):", "elif False:"),
     Bug("H6 overlooks that nobody is primary", "plan", "    if not seen.is_master:\n", "    if False:\n"),
-    Bug("S10 gives no reason", "progress", "    if standing.code:\n", "    if False:\n"),
+    Bug("S10 gives no reason", "progress", " if standing.code else None", " if False else None"),
     Bug("S10 never brakes", "failover", ">= turn.rules.brake_count", ">= 10**9"),
     Bug(
         "S4 takes an empty master for the saved data",

@@ -1,8 +1,9 @@
 """An issuer over a registry in memory."""
 
 import pytest
-from shelf import PUBLIC_URL, Counted, Shelf, StillClock
+from shelf import NOW, PUBLIC_URL, Counted, Shelf
 
+from clocks import StillClock
 from memstored.identity.embedded import EmbeddedIssuer
 
 
@@ -15,7 +16,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def still() -> StillClock:
     """A clock that stands still."""
-    return StillClock()
+    return StillClock(NOW)
 
 
 @pytest.fixture

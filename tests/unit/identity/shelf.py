@@ -1,4 +1,4 @@
-"""A registry in memory that can be made to wait, and a clock that stands still."""
+"""A registry in memory that can be made to wait."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,21 +9,6 @@ from memstored.domain.credentials import Credential, Session, Token
 NOW = 1_795_458_157.75
 """2026-11-23T18:22:37.75Z"""
 PUBLIC_URL = "http://127.0.0.1:8700"
-
-
-class StillClock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def wall(self) -> float:
-        """The time it was set to."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
 
 
 class Counted:

@@ -6,8 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from shelf import NOW, PUBLIC_URL, Shelf, StillClock
+from shelf import NOW, PUBLIC_URL, Shelf
 
+from clocks import StillClock
 from memstored.domain.errors import Conflict, InvalidRequest, NotFound
 from memstored.identity.embedded import TOKEN_LIFETIME, EmbeddedIssuer, NewCredential
 from memstored.identity.errors import NotPermitted, TokenNotFound, Unauthenticated

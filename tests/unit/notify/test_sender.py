@@ -2,80 +2,17 @@
 
 import asyncio
 import socket
-import ssl
 import time
-from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
+from outbound import HERE, KEY, MESSAGE, NAME, Names, Papers, sender, sent
 
 from memstored.control.clock import SystemClock
-from memstored.domain.clock import Clock
-from memstored.domain.destinations import Address, Destinations
-from memstored.domain.webhook import Attempt, Secret, Verdict
+from memstored.domain.destinations import Destinations
+from memstored.domain.webhook import Verdict
 from memstored.notify import sender as sending
-from memstored.notify.lookup import Unresolved
-from memstored.notify.message import Message, new_secret
-from memstored.notify.sender import Sender
-from memstored.redis.certificates import Signer, new_authority
 from receiver import ENDLESS, ENDLESS_HEAD, SILENT, Receiver, receiving
-
-MESSAGE = Message(id="msg_1", body=b'{"type":"ping","data":[]}')
-KEY = Secret(value=new_secret())
-HERE = ip_address("127.0.0.1")
-LOCAL = Destinations.of(allow=["127.0.0.1/32"], inner=(), http=True)
-NAME = "receiver.example"
-
-
-class Names:
-    """Stands in for DNS: each question gets the next answer, the last one for ever."""
-
-    def __init__(self, *answers: list[Address]) -> None:
-        self._answers = list(answers)
-        self.asked: list[str] = []
-
-    async def addresses(self, host: str) -> list[Address]:
-        """What the host leads to now."""
-        self.asked.append(host)
-        if not self._answers:
-            raise Unresolved("Its name could not be found.")
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-
-
-def sender(
-    names: Names | None = None,
-    *,
-    destinations: Destinations = LOCAL,
-    ca_file: Path | None = None,
-    clock: Clock | None = None,
-) -> Sender:
-    """A sender that may connect to this machine."""
-    return Sender(
-        destinations=destinations,
-        lookup=names or Names([HERE]),
-        clock=clock or SystemClock(),
-        ca_file=None if ca_file is None else str(ca_file),
-    )
-
-
-async def sent(to: str, by: Sender) -> Attempt:
-    """What comes of sending the message."""
-    return await by.send(to, MESSAGE, [KEY])
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Takes everything."""
-    with receiving() as here:
-        yield here
-
-
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> float:
-    """An attempt takes half a second at most."""
-    monkeypatch.setattr(sending, "DEADLINE", 0.5)
-    return 0.5
 
 
 async def test_a_message_arrives_as_it_is(receiver: Receiver) -> None:
@@ -88,9 +25,26 @@ async def test_a_message_arrives_as_it_is(receiver: Receiver) -> None:
     assert (it.path, it.body, it.id) == ("/a/b?c=%20d", MESSAGE.body, "msg_1")
     assert it.headers["host"] == f"{NAME}:{receiver.port}"
     assert it.headers["content-type"] == "application/json"
+    assert it.headers["connection"] == "close"
     assert it.headers["user-agent"].startswith("memstored/")
     assert abs(time.time() - int(it.headers["webhook-timestamp"])) < 60
     assert it.signed_by(KEY.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("", "/"),
+        ("?room=7", "/?room=7"),
+        ("/a%2Fb;c=1/?d=%20e&f=[g]", "/a%2Fb;c=1/?d=%20e&f=[g]"),
+        ('/a|b"c', "/a%7Cb%22c"),
+    ],
+)
+async def test_path_and_query_are_those_of_the_url(receiver: Receiver, written: str, asked: str) -> None:
+    """What is quoted stays, and what has to be is."""
+    await sent(f"http://{NAME}:{receiver.port}{written}", sender())
+
+    assert [it.path for it in receiver.messages] == [asked]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +181,16 @@ async def test_of_several_addresses_only_open_ones_are_tried(receiver: Receiver)
     assert attempt.verdict is Verdict.DELIVERED
 
 
+async def test_not_every_address_of_a_name_is_tried(receiver: Receiver) -> None:
+    """Whoever gives a name many of them does not have us knock at each."""
+    nobody = [ip_address(f"127.0.0.{number}") for number in (2, 3, 4)]
+    wide = Destinations.of(allow=["127.0.0.0/28"], inner=(), http=True)
+
+    attempt = await sent(f"http://{NAME}:{receiver.port}/", sender(Names([*nobody, HERE]), destinations=wide))
+
+    assert (attempt.verdict, receiver.messages) == (Verdict.UNREACHABLE, [])
+
+
 async def test_a_receiver_that_is_not_there_is_said(receiver: Receiver) -> None:
     """Nobody listens, or the name does not exist."""
     with socket.socket() as nobody:
@@ -278,26 +242,6 @@ async def test_many_that_hang_hold_up_nobody_else(receiver: Receiver) -> None:
     assert good.verdict is Verdict.DELIVERED
     assert waiting == [True] * 20
     assert {it.verdict for it in ended} == {Verdict.UNREACHABLE}
-
-
-class Papers:
-    """An authority, a receiver's certificate for `NAME` alone, and who trusts it."""
-
-    def __init__(self, folder: Path) -> None:
-        certificate, key = new_authority("receivers", now=time.time(), days=1)
-        papers = Signer.from_pem(certificate, key).leaf(NAME, [], now=time.time(), days=1).papers
-        self.ca_file = folder / "ca.pem"
-        self.ca_file.write_text(certificate)
-        (folder / "leaf.pem").write_bytes(papers.certificate)
-        (folder / "leaf.key").write_bytes(papers.key)
-        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
-
-
-@pytest.fixture
-def papers(tmp_path: Path) -> Papers:
-    """Made anew."""
-    return Papers(tmp_path)
 
 
 async def test_the_certificate_is_checked_for_the_name(papers: Papers) -> None:

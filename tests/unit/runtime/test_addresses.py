@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clocks import StillClock
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.addresses import (
     AddressLedger,
@@ -23,34 +24,19 @@ RANGE = "127.213.0.0/16"
 TINY = "127.214.7.0/30"
 
 
-class SteppedClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same reading."""
-        return self.now
+@pytest.fixture
+def clock() -> StillClock:
+    """Begins at some time of 2025."""
+    return StillClock()
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    """Begins at some time of 2023."""
-    return SteppedClock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: SteppedClock) -> AddressLedger:
+def ledger(tmp_path: Path, clock: StillClock) -> AddressLedger:
     """An empty ledger of a wide and a tiny subnet."""
     return a_ledger(tmp_path, clock)
 
 
-def a_ledger(folder: Path, clock: SteppedClock) -> AddressLedger:
+def a_ledger(folder: Path, clock: StillClock) -> AddressLedger:
     """The ledger of that folder, not loaded yet."""
     subnets = {"wide": RANGE, "tiny": TINY}
     return AddressLedger(path=folder / "addresses.json", subnets=subnets, clock=clock)
@@ -99,7 +85,7 @@ def test_an_unknown_subnet_says_so(ledger: AddressLedger) -> None:
         ledger.take("a", "elsewhere", PORT)
 
 
-def test_a_released_address_rests(ledger: AddressLedger, clock: SteppedClock) -> None:
+def test_a_released_address_rests(ledger: AddressLedger, clock: StillClock) -> None:
     """Nobody gets a released address for ten minutes, not even its former owner (H22)."""
     released = ledger.take("a", "tiny", PORT)
     ledger.take("b", "tiny", PORT)
@@ -112,7 +98,7 @@ def test_a_released_address_rests(ledger: AddressLedger, clock: SteppedClock) ->
     assert ledger.take("c", "tiny", PORT) == released
 
 
-def test_an_unused_address_is_preferred_to_a_rested_one(ledger: AddressLedger, clock: SteppedClock) -> None:
+def test_an_unused_address_is_preferred_to_a_rested_one(ledger: AddressLedger, clock: StillClock) -> None:
     """A rested address is given out only when no unused one is left."""
     released = ledger.take("a", "tiny", PORT)
     ledger.release("a")
@@ -122,9 +108,7 @@ def test_an_unused_address_is_preferred_to_a_rested_one(ledger: AddressLedger, c
     assert ledger.take("c", "tiny", PORT) == released
 
 
-def test_of_rested_addresses_the_longest_rested_comes_first(
-    ledger: AddressLedger, clock: SteppedClock
-) -> None:
+def test_of_rested_addresses_the_longest_rested_comes_first(ledger: AddressLedger, clock: StillClock) -> None:
     """Reuse is as late as possible."""
     addresses = {owner: ledger.take(owner, "tiny", PORT) for owner in ("a", "b")}
     for owner in ("b", "a"):
@@ -144,7 +128,7 @@ def test_an_address_put_back_needs_no_rest(ledger: AddressLedger) -> None:
 
 
 def test_an_address_at_which_a_stranger_listens_is_skipped(
-    tmp_path: Path, clock: SteppedClock, ledger: AddressLedger, listener: socket.socket
+    tmp_path: Path, clock: StillClock, ledger: AddressLedger, listener: socket.socket
 ) -> None:
     """An address is tried by binding before it is handed out."""
     would_be = a_ledger(tmp_path, clock).take("a", "wide", PORT)
@@ -164,9 +148,7 @@ def test_a_port_taken_everywhere_is_named(ledger: AddressLedger, listener: socke
         ledger.take("a", "wide", port)
 
 
-async def test_holdings_survive_the_service(
-    tmp_path: Path, clock: SteppedClock, ledger: AddressLedger
-) -> None:
+async def test_holdings_survive_the_service(tmp_path: Path, clock: StillClock, ledger: AddressLedger) -> None:
     """After a restart owners hold what they held, and a resting address goes on resting."""
     held, released = ledger.take("a", "tiny", PORT), ledger.take("b", "tiny", PORT)
     ledger.release("b")
@@ -183,7 +165,7 @@ async def test_holdings_survive_the_service(
 
 
 async def test_the_turn_goes_on_after_a_restart(
-    tmp_path: Path, clock: SteppedClock, ledger: AddressLedger
+    tmp_path: Path, clock: StillClock, ledger: AddressLedger
 ) -> None:
     """An address put back is not the next one after a restart either."""
     first = ledger.take("a", "wide", PORT)
@@ -197,7 +179,7 @@ async def test_the_turn_goes_on_after_a_restart(
 
 
 async def test_a_clock_set_back_does_not_stretch_a_rest(
-    tmp_path: Path, clock: SteppedClock, ledger: AddressLedger
+    tmp_path: Path, clock: StillClock, ledger: AddressLedger
 ) -> None:
     """A release that seems to lie in the future counts from the restart on."""
     ledger.take("a", "tiny", PORT)
@@ -259,7 +241,7 @@ async def test_a_damaged_file_is_a_clear_error(tmp_path: Path, ledger: AddressLe
 
 
 async def test_long_rested_addresses_are_forgotten(
-    tmp_path: Path, clock: SteppedClock, ledger: AddressLedger
+    tmp_path: Path, clock: StillClock, ledger: AddressLedger
 ) -> None:
     """The file does not grow for ever."""
     ledger.take("a", "wide", PORT)
@@ -270,7 +252,7 @@ async def test_long_rested_addresses_are_forgotten(
     assert json.loads((tmp_path / "addresses.json").read_text())["addresses"] == {}
 
 
-def test_services_begin_at_different_addresses(tmp_path: Path, clock: SteppedClock) -> None:
+def test_services_begin_at_different_addresses(tmp_path: Path, clock: StillClock) -> None:
     """Two services on one machine rarely want the same address."""
     firsts = {a_ledger(tmp_path / str(i), clock).take("a", "wide", PORT) for i in range(20)}
 

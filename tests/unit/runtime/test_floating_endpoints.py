@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from clocks import StillClock
 from memstored.domain.model import Vips
 from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId, SetId
@@ -17,20 +18,7 @@ PORT = 6379
 SET = SetId("s-1")
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
 OWN = {A: "127.0.7.1", B: "127.0.7.2", C: "127.0.7.3"}
-CLOCK_START = 1_700_000_000.0
 PATIENCE = 1000
-
-
-class StillClock:
-    """A clock that stands still."""
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return CLOCK_START
-
-    def monotonic(self) -> float:
-        """The same reading."""
-        return CLOCK_START
 
 
 class Wire:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from samples import StillClock
+from samples import NOW
 
+from clocks import StillClock
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.credentials import CredentialRepository
@@ -47,7 +48,7 @@ async def database(url: str, tmp_path: Path, migrated: Path) -> AsyncIterator[Da
 @pytest.fixture
 def clock() -> StillClock:
     """A clock that stands still."""
-    return StillClock()
+    return StillClock(NOW)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sets and backups to keep, by hand and by chance, and a clock that stands still."""
+"""Sets and backups to keep, by hand and by chance."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -44,21 +44,6 @@ IDENTITIES = Identities(
     control=Identity(user="memstored-1", secret="control secret"),
     replication=Identity(user="memstored-replication", secret="replication secret"),
 )
-
-
-class StillClock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def wall(self) -> float:
-        """The time it was set to."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """The same."""
-        return self.now
 
 
 def a_node(number: int, **changes: object) -> Node:

@@ -11,7 +11,6 @@ from samples import (
     IDENTITIES,
     NOW,
     PROJECT,
-    StillClock,
     a_backup,
     a_set,
     a_use,
@@ -20,6 +19,7 @@ from samples import (
 )
 from sqlalchemy import delete, func, select, text
 
+from clocks import StillClock
 from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import BackupState, BackupType, EventName, Outcome, SetId, SetState, UseKind

@@ -1,9 +1,10 @@
 """Controllers: numbered one after the other, and only the last one records anything."""
 
 import pytest
-from samples import NOW, StillClock
+from samples import NOW
 from sqlalchemy import Connection, func, insert, select
 
+from clocks import StillClock
 from memstored.store import controllers as module
 from memstored.store.controllers import ControllerRepository
 from memstored.store.database import Database

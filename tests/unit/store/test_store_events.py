@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from samples import IDENTITIES, NOW, PROJECT, StillClock, a_set, an_event
+from samples import IDENTITIES, NOW, PROJECT, a_set, an_event
 
+from clocks import StillClock
 from memstored.domain.words import EventName, NodeId, Outcome
 from memstored.store.errors import MarkerUnknown
 from memstored.store.events import Event, EventRepository, Resource

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from samples import IDENTITIES, StillClock, a_set
+from samples import IDENTITIES, a_set
 
+from clocks import StillClock
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
 from memstored.store.known import Known

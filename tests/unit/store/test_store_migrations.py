@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from samples import PROJECT, StillClock
+from samples import PROJECT
 from sqlalchemy import Connection, text
 
+from clocks import StillClock
 from memstored.domain.model import Setting
 from memstored.domain.words import UseKind
 from memstored.store.backups import BackupRepository
 from memstored.store.cipher import Cipher
 from memstored.store.database import Database
-from memstored.store.errors import SchemaTooNew
+from memstored.store.errors import SchemaTooNew, StoreTrouble
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 from memstored.store.tables import metadata
@@ -124,7 +125,7 @@ async def test_a_migration_that_fails_leaves_nothing(
         connection.execute("CREATE TABLE tokens (anything)")
     before = _content(tmp_path / "memstored.db")
 
-    with pytest.raises(Exception, match="tokens"):
+    with pytest.raises(StoreTrouble, match="tokens"):
         await Database.open(url)
 
     assert _content(tmp_path / "memstored.db") == before

@@ -5,9 +5,10 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from samples import IDENTITIES, NOW, PROJECT, StillClock, a_set, an_event
+from samples import IDENTITIES, NOW, PROJECT, a_set, an_event
 from sqlalchemy import select
 
+from clocks import StillClock
 from memstored.domain.model import InstanceSet, Setting
 from memstored.domain.parameter_group import ParameterGroup
 from memstored.domain.words import EventName, GroupId, SetState

@@ -11,7 +11,6 @@ from samples import (
     IDENTITIES,
     NOW,
     PROJECT,
-    StillClock,
     a_node,
     a_set,
     an_event,
@@ -20,6 +19,7 @@ from samples import (
 )
 from sqlalchemy import delete, func, select, text, update
 
+from clocks import StillClock
 from memstored.domain.model import InstanceSet
 from memstored.domain.words import EventName, NodeState, OperationState, SetId, SetState
 from memstored.store import tables

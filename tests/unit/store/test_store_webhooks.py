@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from samples import IDENTITIES as WHO
-from samples import NOW, PROJECT, StillClock, a_set, an_event
+from samples import NOW, PROJECT, a_set, an_event
 
+from clocks import StillClock
 from memstored.domain.webhook import Disabled, DisabledCode, Failing, Secret, Webhook
 from memstored.domain.words import EventName, WebhookId
 from memstored.store.cipher import Cipher
