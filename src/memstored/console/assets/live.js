@@ -1,4 +1,4 @@
-// Says when a page that changes by itself stands still, and why: with the template `standstill-<why>` of base.html.
+// Says when a page that changes by itself stands still, and why: what base.html has in the template standstill-<why>.
 "use strict";
 
 const PATIENCE = 5000; // ms: what comes back sooner, as after a restart of the service, is not worth a word
@@ -8,7 +8,8 @@ let waiting;
 function say(why) {
   clearTimeout(waiting);
   waiting = undefined;
-  place?.replaceChildren(document.getElementById(`standstill-${why}`)?.content.cloneNode(true) ?? "");
+  const words = document.getElementById(`standstill-${why}`);
+  place.replaceChildren(...(words ? [words.content.cloneNode(true)] : []));
 }
 
 function ended(event) {
@@ -17,8 +18,9 @@ function ended(event) {
 
 document.addEventListener("htmx:sseOpen", ({ detail }) => {
   detail.source.addEventListener("end", ended);
-  if (waiting || place?.firstElementChild) say("moving");
+  say("nothing");
 });
 document.addEventListener("htmx:sseError", () => {
-  waiting ??= setTimeout(say, PATIENCE, "away");
+  // Once it is said it is not said again at each try: it would be read out each time.
+  if (!place.hasChildNodes()) waiting ??= setTimeout(say, PATIENCE, "away");
 });
