@@ -39,8 +39,10 @@ VALUE = 10 * 1024
 MIB = 1024 * 1024
 LIMIT = 600.0
 """Seconds after which a backup counts as stuck."""
-LOOK = 0.2
-"""Seconds between two looks: each costs the service a request."""
+LOOK = 0.01
+"""Seconds between two looks for the object, which appears when it is whole."""
+ASK = 5.0
+"""Seconds between two questions to the service meanwhile: each takes it some milliseconds."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
 SPAWN = multiprocessing.get_context("spawn")
@@ -102,16 +104,21 @@ def _round(service: ThrowawayService, made: BenchSet, control: Identity, number:
 
 
 def made_of(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str, Any]:
-    """Make a backup and wait for its end."""
-    path = service.client.post("/v1/backups", {"clusterId": made.id, "name": name})["objectId"]
-    deadline = time.monotonic() + LIMIT
-    while (row := service.client.get(f"/v1/backups/{path}"))["status"] in ("Pending", "Creating"):
-        if time.monotonic() > deadline:
+    """Make a backup and wait for its end, which the service is not asked for before it can have come."""
+    backup_id = service.client.post("/v1/backups", {"clusterId": made.id, "name": name})["objectId"]
+    deadline, ask = time.monotonic() + LIMIT, time.monotonic() + ASK
+    row: Mapping[str, Any] = {"status": "Pending"}
+    while row["status"] in ("Pending", "Creating"):
+        now = time.monotonic()
+        if now > deadline:
             raise Stuck(f"the backup is {row}")
+        if now > ask or any(service.folder.objects.glob(f"backups/*/{backup_id}.rdb")):
+            row = service.client.get(f"/v1/backups/{backup_id}")
+            ask = now + ASK
         time.sleep(LOOK)
     if row["status"] != "Available":
         raise Stuck(f"the backup failed: {row['reason']}")
-    return dict(row)
+    return row
 
 
 def _copied(service: ThrowawayService, made: BenchSet, control: Identity) -> float:

@@ -17,7 +17,7 @@ from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.places import place_of
-from memstored.objects.priority import pool_behind_all
+from memstored.objects.priority import in_turns, pool_behind_all
 from memstored.objects.protocol import Found, Place
 
 __all__ = [
@@ -136,13 +136,17 @@ class _Pieces:
                     if hashed:
                         await hashed
                     # hashlib lets go of the interpreter's lock for pieces of this size.
-                    hashed = asyncio.wrap_future(pool.submit(self._hash.update, piece))
+                    hashed = asyncio.wrap_future(pool.submit(self._take_in, piece))
                     self._size += len(piece)
                     yield piece
                 if hashed:
                     await hashed
         finally:
             pool.shutdown(wait=False)
+
+    def _take_in(self, piece: bytes) -> None:
+        for part in in_turns(piece):
+            self._hash.update(part)
 
 
 async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from memstored.domain.object_keys import UNFINISHED, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
+from memstored.objects.priority import in_turns
 from memstored.objects.protocol import Found
 
 __all__ = ["Draft", "Tree"]
@@ -22,8 +23,6 @@ __all__ = ["Draft", "Tree"]
 SYNC = 64 * 1024 * 1024
 """Bytes after which what was written is brought to the disk: the system keeps little of it back, and no step
 takes so long that it looks like a disk that stalls."""
-STEP = 128 * 1024
-"""Bytes that the system is given at once: some kernels let nobody else run until they have taken all."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe that somebody put there would hold us up at opening.
@@ -154,9 +153,10 @@ class Draft:
     def write(self, piece: bytes) -> None:
         """Add the piece."""
         assert self._file is not None, "it is open"
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(self._file, rest[:STEP]) :]
+        for part in in_turns(piece):
+            rest = part
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
         self._unsynced += len(piece)
         if self._unsynced >= SYNC:
             os.fdatasync(self._file)
