@@ -173,6 +173,7 @@ def _writer(made: BenchSet) -> Iterator[list[float]]:
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=_write, args=(made.endpoint, theirs))
     process.start()
+    theirs.close()
     try:
         ours.recv()
         yield waits
@@ -181,6 +182,7 @@ def _writer(made: BenchSet) -> Iterator[list[float]]:
     finally:
         process.kill()
         process.join()
+        ours.close()
 
 
 def _write(endpoint: tuple[str, int], asker: Connection) -> None:

@@ -137,7 +137,8 @@ def test_s10_a_copy_of_a_whole_data_folder_touches_no_node_and_says_so(
         assert second.stop() == 0
 
     assert (row["status"], row["reason"]["code"]) == ("Warning", "node_in_doubt")
-    assert "runs in another folder" in row["reason"]["message"]
+    assert "the log says why" in row["reason"]["message"]
+    assert str(tmp_path) not in row["reason"]["message"]
     assert (ready.status_code, ready.json()["reason"]) == (200, "sets_neglected")
     assert writers.missing() == []
     assert first.servers() == servers

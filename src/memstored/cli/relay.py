@@ -22,6 +22,8 @@ __all__ = ["run_relayed"]
 
 _PATIENCE = 5.0
 """Seconds that connecting, with the handshake, may take."""
+_FAREWELL = 1.0
+"""Seconds for the last that is said on a connection."""
 _PART = 64 * 1024
 """Bytes that are passed on at once."""
 
@@ -45,8 +47,12 @@ class _Relay:
 
     async def run(self, socket: Path, program: str, words: Sequence[str]) -> int:
         _, first = await self._connect()
-        first.close()
-        async with await asyncio.start_unix_server(self._called, socket):
+        await _end(first)
+        try:
+            server = await asyncio.start_unix_server(self._called, socket)
+        except OSError:
+            raise Stop(f"{socket.parent} can not hold a socket; name a shorter folder by TMPDIR.") from None
+        async with server:
             process = await asyncio.create_subprocess_exec(program, "-s", str(socket), *words)
             loop = asyncio.get_running_loop()
             # Ctrl-C at the terminal is meant for redis-cli, which gets it as well.
@@ -92,9 +98,19 @@ class _Relay:
                 for way in ways:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
-                to_there.close()
+                await _end(to_there)
         finally:
-            writer.close()
+            await _end(writer)
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    """Close it when it took what was said, if it takes it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_FAREWELL):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        writer.transport.abort()
 
 
 async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -25,7 +25,7 @@ class Why(StrEnum):
 
     SIGNED_OUT = "signed-out"
     GONE = "gone"
-    """What the page shows is; its parts say so."""
+    """What the page shows is gone, as its parts say, or what it asks for can not be."""
 
 
 HEARTBEAT = 15.0

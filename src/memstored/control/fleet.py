@@ -198,10 +198,14 @@ class Fleet:
 
     @property
     def neglected(self) -> int:
-        """How many sets are not looked after, or not all of their nodes: the reason of each says why."""
-        placements = self._place.runtime.placements()
-        doubted = {self._owner(it.node) for it in placements if it.in_doubt}
-        return len(self._unread | (doubted & self.sets))
+        """How many sets are not looked after, or not all of their nodes: the log says which, and why."""
+        doubted = {it.node for it in self._place.runtime.placements() if it.in_doubt}
+        doubtful = {
+            set_id
+            for set_id, worker in self._workers.items()
+            if not doubted.isdisjoint(node.id for node in worker.set.nodes)
+        }
+        return len(self._unread | doubtful)
 
     # Workers
 

@@ -211,7 +211,7 @@ class Watch:
                 load=sight.load,
                 renewal=sight.renewal,
                 refusal=sight.link.refusal if sight.link is not None else None,
-                doubt=placement.trouble if placement is not None and placement.in_doubt else None,
+                in_doubt=placement is not None and placement.in_doubt,
                 launching=sight.launching,
                 remains=placement is not None,
                 error=sight.error,

@@ -185,7 +185,7 @@ class NodeFacts:
     `clients`: how many connections it had when that was last asked, at `counted_at` (monotonic seconds).
     `apart_since`: since when (monotonic seconds) a replica that follows somebody has neither a link nor a
     copy on its way. `refusal`: why it does not let us in, though something answers for its address.
-    `doubt`: why it can not be told whether it lives; then nothing is asked of it (S3).
+    `in_doubt`: it can not be told whether it lives; then nothing is asked of it (S3).
     `keeps_copy`: a file of tenants' data lies where it lives, and its engine does not remove it.
     `launching`: a launch is under way; `remains`: something of
     it is left where it lived; `error`: the engine's own words when it could not be launched.
@@ -214,7 +214,7 @@ class NodeFacts:
     counted_at: float = 0.0
     apart_since: float | None = None
     refusal: str | None = None
-    doubt: str | None = None
+    in_doubt: bool = False
     keeps_copy: bool = False
     launching: bool = False
     remains: bool = False

@@ -7,9 +7,18 @@ from dataclasses import replace
 
 from memstored.domain.advancing import advance, step_of
 from memstored.domain.failover import any_hope, primary_is_lost
-from memstored.domain.model import InstanceSet, Operation, Reason, Step
+from memstored.domain.model import InstanceSet, Operation, Step
 from memstored.domain.naming import operation_id
-from memstored.domain.standing import FRESH, UNREADABLE, Standing, failed, in_doubt, standing_of
+from memstored.domain.standing import (
+    DELETING,
+    FRESH,
+    UNREADABLE,
+    Standing,
+    failed,
+    in_doubt,
+    reason_of,
+    standing_of,
+)
 from memstored.domain.turn import LATER, SOON, Turn
 from memstored.domain.words import EventName, OperationKind, OperationState, Outcome, SetState
 
@@ -51,9 +60,8 @@ def _advance_deletion(turn: Turn) -> None:
         remains = any(turn.seen(n).remains for n in turn.set.nodes)
         turn.amend(operation=operation.at("withdraw" if remains else "remove", turn.facts.wall))
     doubt = in_doubt(turn)
-    if doubt is not None:
-        standing = replace(doubt, state=turn.set.status)
-        turn.amend(reason=_reason(turn.set, standing, turn.facts.wall))
+    standing = DELETING if doubt is None else replace(doubt, state=turn.set.status)
+    turn.amend(reason=reason_of(turn.set, standing, turn.facts.wall))
     turn.look(SOON if doubt is None else LATER)
 
 
@@ -62,25 +70,13 @@ def unreadable(instance_set: InstanceSet, now: float) -> InstanceSet:
 
     `now` is in seconds since 1970. Its nodes may serve on; whoever can read it judges it anew.
     """
-    if instance_set.deleting or instance_set.status in (SetState.FAILED, SetState.TERMINATED):
+    if instance_set.status in (SetState.FAILED, SetState.TERMINATED):
         return instance_set
-    reason = _reason(instance_set, UNREADABLE, now)
-    if (instance_set.status, instance_set.reason) == (UNREADABLE.state, reason):
+    state = instance_set.status if instance_set.deleting else UNREADABLE.state
+    reason = reason_of(instance_set, replace(UNREADABLE, state=state), now)
+    if (instance_set.status, instance_set.reason) == (state, reason):
         return instance_set
-    return replace(instance_set, status=UNREADABLE.state, reason=reason, updated_at=now)
-
-
-def _reason(before: InstanceSet, standing: Standing, now: float) -> Reason:
-    """Since the set is as it is, if it was so before for the same reason."""
-    known = before.reason
-    same = known is not None and known.code == standing.code and before.status is standing.state
-    return Reason(
-        code=standing.code,
-        message=standing.message,
-        since=known.since if same and known is not None else now,
-        trying=standing.trying,
-        next=standing.next,
-    )
+    return replace(instance_set, status=state, reason=reason, updated_at=now)
 
 
 def _record(turn: Turn, standing: Standing) -> None:
@@ -91,7 +87,7 @@ def _record(turn: Turn, standing: Standing) -> None:
         standing, state = failed(turn), SetState.FAILED
     if state is SetState.FAILED and turn.under_way is not None:
         turn.amend(operation=turn.under_way.ended(turn.facts.wall, standing.message))
-    reason = _reason(turn.set, standing, turn.facts.wall) if standing.code else None
+    reason = reason_of(turn.set, standing, turn.facts.wall) if standing.code else None
     if state is not turn.set.status:
         turn.amend(updated_at=turn.facts.wall)
     if (state, reason) != (turn.set.status, before):

@@ -8,13 +8,13 @@ from memstored.domain.facts import Life, LoadFacts, LoadFault
 from memstored.domain.failover import braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import awaited_source, first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
-from memstored.domain.model import Node, Operation, Source
+from memstored.domain.model import InstanceSet, Node, Operation, Reason, Source
 from memstored.domain.pointing import point_trouble
 from memstored.domain.room import without_room
 from memstored.domain.turn import Turn
 from memstored.domain.words import NodeState, OperationKind, SetState
 
-__all__ = ["FRESH", "UNREADABLE", "Standing", "failed", "in_doubt", "standing_of"]
+__all__ = ["DELETING", "FRESH", "UNREADABLE", "Standing", "failed", "in_doubt", "reason_of", "standing_of"]
 
 OUT_OF_STEP = 5
 """Seconds that a replica's link may be down before the set is shown as degraded."""
@@ -53,6 +53,29 @@ UNREADABLE = Standing(
     "Put the service's state back as it was, with its key file, and start it again.",
 )
 """A set that nobody looks after."""
+DELETING = Standing(
+    SetState.TERMINATING,
+    OperationKind.DELETE.value,
+    "The set is being deleted, as its owner asked.",
+    "ending its nodes",
+    "Its name is free again when it is Terminated.",
+)
+
+
+def reason_of(before: InstanceSet, standing: Standing, now: float) -> Reason:
+    """The standing as a reason: since the set is as it is, if it was so before for the same reason.
+
+    `now` is in seconds since 1970.
+    """
+    known = before.reason
+    same = known is not None and known.code == standing.code and before.status is standing.state
+    return Reason(
+        code=standing.code,
+        message=standing.message,
+        since=known.since if same and known is not None else now,
+        trying=standing.trying,
+        next=standing.next,
+    )
 
 
 def standing_of(turn: Turn) -> Standing:
@@ -87,12 +110,11 @@ def _named_want(turn: Turn, standing: Standing) -> Standing:
 def in_doubt(turn: Turn) -> Standing | None:
     """A node that may live or not, for all that can be told: nobody may act as if either were so (S3)."""
     for node in turn.set.nodes:
-        doubt = turn.seen(node).doubt
-        if doubt is not None and not node.lost:
+        if turn.seen(node).in_doubt and not node.lost:
             return Standing(
                 SetState.WARNING,
                 "node_in_doubt",
-                f"Nobody looks after {node.name}, for it can not be told whether it lives: {doubt}.",
+                f"Nobody looks after {node.name}, for it can not be told whether it lives; the log says why.",
                 "looking for its server again, every few seconds",
                 "It is looked after as soon as its server is found, and lost once that is proven gone.",
             )

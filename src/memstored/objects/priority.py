@@ -23,7 +23,7 @@ def pool_behind_all() -> ThreadPoolExecutor:
     The service itself goes before the servers: work on a piece of a backup at that priority would hold up a
     server's clients for milliseconds.
     """
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="objects", initializer=_step_back)
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bulk", initializer=_step_back)
 
 
 def _step_back() -> None:

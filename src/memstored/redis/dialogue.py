@@ -126,7 +126,7 @@ class Dialogue:
                 received = await asyncio.shield(step)
             except asyncio.CancelledError:
                 # The socket may be closed by whoever gave us up, but not under the thread.
-                await asyncio.wait([step])
+                await asyncio.gather(step, return_exceptions=True)
                 raise
             if received is not None:
                 return received

@@ -48,7 +48,7 @@ def of_neglected(sets: int) -> Remark | None:
         return None
     return Remark(
         reason="sets_neglected",
-        message=f"Sets of which not all nodes are looked after: {sets}. The reason of each says why.",
+        message=f"Sets of which not all nodes are looked after: {sets}. The log says which, and why.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -63,13 +64,16 @@ def program(tmp_path: Path) -> str:
     script = tmp_path / "program"
     script.write_text(
         f"#!{sys.executable}\n"
-        "import socket, sys\n"
+        "import contextlib, socket, sys\n"
         "_, option, path, word = sys.argv\n"
         "assert (option, path.rpartition('/')[2]) == ('-s', 'orders')\n"
-        "with socket.socket(socket.AF_UNIX) as near:\n"
+        "answer = b''\n"
+        # Whoever is hung up on says so, as redis-cli does.
+        "with socket.socket(socket.AF_UNIX) as near, contextlib.suppress(ConnectionError):\n"
         "    near.connect(path)\n"
         "    near.sendall(word.encode())\n"
-        "    print(near.recv(100).decode() or 'nothing', flush=True)\n"
+        "    answer = near.recv(100)\n"
+        "print(answer.decode() or 'nothing', flush=True)\n"
         "sys.exit(3)\n"
     )
     script.chmod(0o700)
@@ -119,3 +123,17 @@ def test_nobody_there_is_told(program: str) -> None:
 
     with pytest.raises(Stop, match=rf"No connection to {HOST}:\d+: Connect"):
         run_relayed("orders", place, AUTHORITY, program, ["PING"])
+
+
+def test_a_folder_that_holds_no_socket_is_told(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a socket is short; which folder it is in is for the user to say."""
+    deep = tmp_path / ("deep" * 25)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+
+    with Answering(papers(HOST)) as node, pytest.raises(Stop, match="by TMPDIR"):
+        run_relayed("orders", node.place, AUTHORITY, program, ["PING"])
+
+    assert list(deep.iterdir()) == []

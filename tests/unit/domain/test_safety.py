@@ -11,6 +11,7 @@ from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.pointing import choose_reader
 from memstored.domain.ports import LinkTrouble
+from memstored.domain.progress import judge
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.succession import Unfit, choose_heir
 from memstored.domain.turn import Turn
@@ -427,6 +428,23 @@ def test_s7_the_new_history_is_recorded_before_the_address_leads_to_it() -> None
     assert world.set.lineage is not None
     assert world.set.lineage.replid == world.server(2).replid
     assert world.set.lineage.promotion is None
+
+
+def test_s10_a_deletion_says_again_what_it_does_when_a_node_is_no_longer_in_doubt() -> None:
+    """What kept it waiting is not told for longer than it did."""
+    world = World.running()
+    facts, node = world.look(), node_id(SET, 2)
+    doubted = replace(facts, nodes={**facts.nodes, node: replace(facts.of(node), in_doubt=True)})
+    waiting = Turn(replace(world.set, status=SetState.TERMINATING), doubted, world.rules)
+
+    judge(waiting)
+    going_on = Turn(waiting.set, facts, world.rules)
+    judge(going_on)
+
+    assert waiting.set.reason is not None
+    assert waiting.set.reason.code == "node_in_doubt"
+    assert going_on.set.reason is not None
+    assert going_on.set.reason.code == "delete"
 
 
 def test_s8b_the_reader_address_does_not_lead_to_a_replica_that_receives_nothing() -> None:

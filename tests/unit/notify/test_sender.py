@@ -72,7 +72,7 @@ async def test_the_status_decides(receiver: Receiver, status: int, verdict: Verd
     assert str(status) in attempt.message
 
 
-class Noon(SystemClock):
+class Morning(SystemClock):
     """It is the 6th of November 1994, 08:49:37 in Greenwich."""
 
     def wall(self) -> float:
@@ -102,7 +102,7 @@ async def test_a_receiver_says_when_to_come_again(
     """In seconds or by a date, in any form that HTTP has of it; what can not be read asks for nothing."""
     receiver.otherwise, receiver.retry_after = 503, written
 
-    attempt = await sent(receiver.url, sender(clock=Noon()))
+    attempt = await sent(receiver.url, sender(clock=Morning()))
 
     assert (attempt.verdict, attempt.asked_pause) == (Verdict.REFUSED, asked)
 

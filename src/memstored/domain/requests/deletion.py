@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet
 from memstored.domain.requests.backups import BackupChange, given_up
-from memstored.domain.requests.change import Call, Change, begun, event, reason, refused
-from memstored.domain.words import BackupState, BackupType, EventName, OperationKind, SetState
+from memstored.domain.requests.change import Call, Change, begun, event, refused
+from memstored.domain.standing import DELETING, reason_of
+from memstored.domain.words import BackupState, BackupType, EventName, OperationKind
 
 __all__ = ["Deletion", "delete"]
 
@@ -34,17 +35,10 @@ def delete(
     if automatic and keep_automatic is None:
         message = f"The set has {len(automatic)} automatic backups: give true to keep them, or false."
         raise refused("keepAutomaticBackups", "missing", message)
-    why = reason(
-        OperationKind.DELETE,
-        call,
-        "The set is being deleted, as its owner asked.",
-        trying="ending its nodes",
-        then="Its name is free again when it is Terminated.",
-    )
     after = replace(
         instance_set,
-        status=SetState.TERMINATING,
-        reason=why,
+        status=DELETING.state,
+        reason=reason_of(instance_set, DELETING, call.at),
         operation=begun(instance_set, call, OperationKind.DELETE, STEPS),
         updated_at=call.at,
     )
