@@ -8,7 +8,6 @@ nodes get there is in `domain.configuring` and `domain.replacing`.
 from dataclasses import replace
 
 from memstored.domain.facts import Life
-from memstored.domain.gap import gap_between
 from memstored.domain.model import Configuration, GroupValues, InstanceSet, Node, Operation
 from memstored.domain.parameter_group import configured
 from memstored.domain.turn import LATER, Turn
@@ -42,8 +41,8 @@ __all__ = [
 SHOWN, PATIENCE = 10.0, 120.0
 """Seconds that an apply waits for a node until its set says so, and until it is given up."""
 
-_AGAIN = "Bring them again when the set is Running (POST .../retry), or roll the group back."
-_MIXED = "Nodes that were started with them keep them until then. "
+_AGAIN = "Bring the values again when the set is Running (POST .../retry), or roll the group back."
+_MIXED = "Until then some nodes may keep what they were started with."
 
 _WORDS = {
     Life.UP: "does not tell its parameters",
@@ -163,16 +162,25 @@ def complete_apply(turn: Turn) -> None:
     operation = apply_under_way(turn)
     if operation is None:
         return
-    present, brought = configured(turn.set), wanted(turn.set)
+    brought = wanted(turn.set)
     if brought is None:
-        turn.amend(
-            configuration=replace(present, mixed=False),
-            operation=operation.ended(turn.facts.wall, present.error),
-        )
+        _end_return(turn, operation)
         return
     at = Configuration(values=brought, since=turn.facts.wall)
     turn.amend(configuration=at, operation=operation.ended(turn.facts.wall))
     turn.tell(EventName.GROUP_APPLY_COMPLETE, f"Every node has {_named(brought)}.")
+
+
+def _end_return(turn: Turn, operation: Operation) -> None:
+    """All went back, but for those that nobody waited for."""
+    present = configured(turn.set)
+    if present.mixed and any(given_up(turn, node) for node in _concerned(turn)):
+        _leave(turn, operation)
+        return
+    turn.amend(
+        configuration=replace(present, mixed=False),
+        operation=operation.ended(turn.facts.wall, present.error),
+    )
 
 
 def stop_apply(turn: Turn, why: str) -> None:
@@ -211,30 +219,24 @@ def halt_apply(turn: Turn, why: str) -> None:
     """
     if apply_under_way(turn) is None:
         return
-    mixed = _may_be_mixed(turn)
-    stop_apply(turn, f"{why} {_MIXED if mixed else ''}{_AGAIN}")
+    stop_apply(turn, why)
     for node in turn.set.nodes:
         if node.removing and not node.lost and node.whole:
             turn.amend_node(node.id, removing=False, status=NodeState.RUNNING)
     operation = apply_under_way(turn)
     if operation is not None:
-        _leave(turn, operation, why)
+        _leave(turn, operation)
 
 
-def _leave(turn: Turn, operation: Operation, why: str) -> None:
-    """End it where it is."""
+def _leave(turn: Turn, operation: Operation, why: str | None = None) -> None:
+    """End it where it is. The error tells what went wrong first, why not all went back, and what to do."""
     present = configured(turn.set)
+    told = (present.error, why, _AGAIN, _MIXED if present.mixed else None)
+    error = " ".join(f"{sentence.rstrip('.')}." for sentence in told if sentence)
     turn.amend(
-        configuration=replace(present, mixed=_may_be_mixed(turn)),
-        operation=operation.ended(turn.facts.wall, present.error or why),
+        configuration=replace(present, error=error),
+        operation=operation.ended(turn.facts.wall, error),
     )
-
-
-def _may_be_mixed(turn: Turn) -> bool:
-    """Whether some nodes may have been started with what is on its way, or goes back, and others not."""
-    present = configured(turn.set)
-    given = present.wanted or present.values
-    return present.mixed or bool(gap_between(turn.set, present.values, given).born)
 
 
 def _named(values: GroupValues) -> str:

@@ -146,8 +146,8 @@ class Configuration:
     becomes `values` only once every node read it back. `status` says how far that is, `since` when, and
     `error` why it stopped, in the engine's own words; then `wanted` tells what it was about, and the nodes go
     back to `values`. `failures` counts the times that the primary could not hand over to a node that was
-    started with `wanted`; `retry_at` is when it may be tried again. `mixed`: an apply was ended in the middle
-    of replacing nodes, so some may run with what only a start can give; the next apply finds them.
+    started with `wanted`; `retry_at` is when it may be tried again. `mixed`: nodes may differ in what only a
+    start can give; so it is from the begin of an apply that replaces nodes until one has seen them all alike.
     """
 
     values: GroupValues

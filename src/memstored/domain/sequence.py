@@ -201,7 +201,15 @@ def _redirected(instance_set: InstanceSet, values: GroupValues, now: float) -> I
         return instance_set
     if (span := misfit(instance_set, values.settings)) is not None:
         return _refused(instance_set, values, span, now)
-    return replace(instance_set, configuration=replace(present, wanted=values, failures=0, retry_at=0.0))
+    mixed = _needs_start(instance_set, values)
+    redirected = replace(present, wanted=values, mixed=mixed, failures=0, retry_at=0.0)
+    return replace(instance_set, configuration=redirected)
+
+
+def _needs_start(instance_set: InstanceSet, values: GroupValues) -> bool:
+    """Whether nodes are replaced on the way to these values, or must be for what was on its way before."""
+    present = configured(instance_set)
+    return present.mixed or bool(gap_between(instance_set, present.values, values).born)
 
 
 def _refused(
@@ -227,16 +235,17 @@ def begin_apply(instance_set: InstanceSet, values: GroupValues, now: float) -> I
     if (span := misfit(instance_set, values.settings)) is not None:
         return _refused(instance_set, values, span, now)
     present = configured(instance_set)
+    needs_start = _needs_start(instance_set, values)
     began = replace(
         present,
         wanted=values,
+        mixed=needs_start,
         status=ApplyStatus.APPLYING,
         since=now,
         error=None,
         failures=0,
         retry_at=0.0,
     )
-    needs_start = present.mixed or gap_between(instance_set, present.values, values).born
     names = (*STEPS, *REPLACING_STEPS) if needs_start else STEPS
     operation = Operation(
         id=operation_id(instance_set.id, instance_set.revision),

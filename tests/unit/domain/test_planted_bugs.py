@@ -238,6 +238,13 @@ APPLY_BUGS = (
         _REPLACED,
     ),
     Bug(
+        "H30 forgets who was not seen to have gone back",
+        "applying",
+        "    if present.mixed and any(given_up",
+        "    if False and any(given_up",
+        _REPLACED,
+    ),
+    Bug(
         "H30 begins what does not fit the flavor",
         "sequence",
         "        return _refused(instance_set, values, span, now)\n    present = configured",

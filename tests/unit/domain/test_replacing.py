@@ -249,11 +249,7 @@ def test_nodes_that_an_ended_apply_left_apart_are_alike_after_the_next(
 ) -> None:
     """Brought again, or rolled back: whoever differs is replaced; until then it is said."""
     world = with_one_beside()
-    without_backup(world)
-    world.kill(1)
-    world.turns(40)
-    world.set = promote(world.set, world.set.nodes[1].id, CALL, world.look()).after
-    world.turns(200)
+    lose_primary(world)
     halted, error = started_with(world), configured(world.set).error or ""
     values = tuple(Setting(name="io-threads", value=value) for value in settings)
     latest = GroupValues(group_id="g", version=version, settings=values)
@@ -261,12 +257,11 @@ def test_nodes_that_an_ended_apply_left_apart_are_alike_after_the_next(
     if version == 1:
         world.set = replace(world.set, configuration=retried(world.set, latest))
 
-    (move,) = next_moves([world.set], latest, world.now)
-    world.set = replace(move.after, revision=world.set.revision + 1)
+    world.set = moved(world, latest)
     ended(world)
 
     assert halted == {2: "1", 3: "1", 4: "4"}
-    assert "keep them until then" in error
+    assert "keep what they were started with" in error
     assert "retry" in error
     assert shown is not ApplyStatus.IN_SYNC
     assert set(started_with(world).values()) == {threads}
@@ -274,6 +269,97 @@ def test_nodes_that_an_ended_apply_left_apart_are_alike_after_the_next(
     assert shown_status(world.set, latest) is ApplyStatus.IN_SYNC
     assert world.set.status is SetState.RUNNING
     assert world.lost_writes == []
+
+
+def lose_primary(world: World) -> None:
+    """The primary of `with_one_beside` dies, and its owner promotes a replica."""
+    without_backup(world)
+    world.kill(1)
+    world.turns(40)
+    world.set = promote(world.set, world.set.nodes[1].id, CALL, world.look()).after
+    world.turns(200)
+
+
+DEFAULTS = (GroupValues(group_id="g", version=2), GroupValues(group_id="g", version=3))
+UNFIT = GroupValues(group_id="g", version=2, settings=(Setting(name="maxmemory", value="4000000000"),))
+
+
+@pytest.mark.parametrize("meanwhile", [DEFAULTS[0], UNFIT])
+def test_nodes_that_differ_are_found_though_the_group_changed_meanwhile(meanwhile: GroupValues) -> None:
+    """Rolled back, or given what the flavor can not have: what a node was started with is not forgotten."""
+    world = with_one_beside()
+    world.set = moved(world, meanwhile)
+    lose_primary(world)
+    halted, error = started_with(world), configured(world.set).error or ""
+    shown = shown_status(world.set, meanwhile)
+
+    world.set = moved(world, DEFAULTS[1])
+    ended(world)
+
+    assert halted == {2: "1", 3: "1", 4: "4"}
+    assert shown is ApplyStatus.ERROR_SYNC
+    assert "keep what they were started with" in error
+    assert set(started_with(world).values()) == {"1"}
+    assert shown_status(world.set, DEFAULTS[1]) is ApplyStatus.IN_SYNC
+
+
+def test_a_node_that_hung_while_the_others_went_back_is_found() -> None:
+    """Nobody waited for it, so it keeps what it was started with until the next time; then it is replaced."""
+    world = World.running(recovery_enabled=False)
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: sorted(started_with(world)) == [1, 3, 4])
+    world.fleet.hang(node_id(world.set.id, 4))
+    ended(world)
+    world.fleet.wake(node_id(world.set.id, 4))
+    world.turns(60)
+    halted, error = started_with(world), configured(world.set).error or ""
+    shown = shown_status(world.set, DEFAULTS[0])
+
+    world.set = moved(world, DEFAULTS[0])
+    ended(world)
+
+    assert halted == {1: "1", 3: "1", 4: "4"}
+    assert shown is not ApplyStatus.IN_SYNC
+    assert error.startswith("orders-4 does not answer. ")
+    assert "keep what they were started with" in error
+    assert set(started_with(world).values()) == {"1"}
+    assert shown_status(world.set, DEFAULTS[0]) is ApplyStatus.IN_SYNC
+
+
+def test_a_return_that_is_given_up_leaves_nodes_apart_and_says_so() -> None:
+    """With high availability, too: no node could be started with the values from before."""
+    world = World.running()
+    ask_values(world, io_threads="4")
+    world.turns_until(lambda: sorted(started_with(world)) == [1, 3, 4])
+    world.refuse_launches = 10
+    world.turns_until(lambda: world.set.operation is None, most=5000)
+    halted, error = started_with(world), configured(world.set).error or ""
+    shown = shown_status(world.set, DEFAULTS[0])
+
+    world.refuse_launches = 0
+    world.set = moved(world, DEFAULTS[0])
+    ended(world)
+
+    assert halted == {1: "1", 3: "1", 4: "4"}
+    assert shown is not ApplyStatus.IN_SYNC
+    assert error.count("could not be started") == 2
+    assert "keep what they were started with" in error
+    assert set(started_with(world).values()) == {"1"}
+
+
+def test_a_primary_that_dies_while_the_nodes_go_back_leaves_both_reasons() -> None:
+    """Why they went back, then why not all of them did, and that nodes differ (API.md 7)."""
+    world = with_one_beside()
+    world.fleet.hang(node_id(world.set.id, 3))
+    world.turns_until(lambda: configured(world.set).status is ApplyStatus.ERROR_SYNC)
+    world.kill(1)
+    ended(world)
+
+    error = configured(world.set).error or ""
+    assert error.startswith("orders-3 does not answer. The primary was lost before ")
+    assert "keep what they were started with" in error
+    assert "retry" in error
+    assert started_with(world)[4] == "4"
 
 
 def retried(instance_set: InstanceSet, values: GroupValues) -> Configuration:
@@ -356,7 +442,8 @@ def test_another_version_in_the_middle_is_what_it_ends_with() -> None:
     world = World.running()
     ask_values(world, io_threads="4")
     world.turns_until(lambda: "4" in started_with(world).values() and len(world.set.nodes) == 3)
-    world.set = redirected(world)
+    latest = GroupValues(group_id="g", version=2, settings=(Setting(name="io-threads", value="2"),))
+    world.set = moved(world, latest)
 
     ended(world)
 
@@ -364,9 +451,8 @@ def test_another_version_in_the_middle_is_what_it_ends_with() -> None:
     assert configured(world.set).values.version == 2
 
 
-def redirected(world: World) -> InstanceSet:
-    """The set as the sequence leaves it when its group gets another version meanwhile."""
-    latest = GroupValues(group_id="g", version=2, settings=(Setting(name="io-threads", value="2"),))
+def moved(world: World, latest: GroupValues) -> InstanceSet:
+    """The set as the sequence leaves it when these are its group's values."""
     [move] = next_moves([world.set], latest, world.now)
     return replace(move.after, revision=world.set.revision + 1)
 

@@ -186,6 +186,16 @@ def test_another_version_in_the_middle_goes_to_the_same_set_first() -> None:
     assert configured(sets[1]).wanted == values(3)
 
 
+def test_that_nodes_may_differ_is_known_from_the_begin() -> None:
+    """From the version on that replaces nodes, whatever version comes after it (API.md 7)."""
+    threads = GroupValues(group_id=GROUP, version=3, settings=(Setting(name="io-threads", value="4"),))
+    sets = three()
+
+    known = [configured(sets.look(it)[1]).mixed for it in (values(2), threads, values(4), too_much(5))]
+
+    assert known == [False, True, True, True]
+
+
 def test_a_rollback_to_what_the_nodes_have_ends_it() -> None:
     """There is nothing left to bring, so nothing failed."""
     sets = three().look(values(2)).end(1, "ERR no").look(values(2))
