@@ -19,7 +19,7 @@ from typing import Any
 
 from redis import Redis
 
-from figures import Summary
+from figures import Summary, percentile
 from memstored.cli.throwaway import ThrowawayService, throwaway_service
 from memstored.control.clock import SystemClock
 from memstored.domain.ports import Identity
@@ -63,6 +63,7 @@ def measure(plan: Plan) -> dict[str, object]:
         rest = memory(service, "VmRSS")
         control = _control(service, made)
         rounds = [_round(service, made, control, number) for number in range(plan.few)]
+        busy = [wait for r in rounds for wait in r["writes"]]
         return {
             "object_mib": round(rounds[0]["bytes"] / MIB, 1),
             "backup_mib_per_s": _median(rounds, "ours"),
@@ -72,7 +73,8 @@ def measure(plan: Plan) -> dict[str, object]:
             ),
             "service_memory_over_idle_mib": round(max(r["peak"] for r in rounds) - rest, 1),
             "write_while_idle": Summary.of(idle).json(),
-            "write_during_backups": Summary.of([w for r in rounds for w in r["writes"]]).json(),
+            "write_during_backups": Summary.of(busy).json(),
+            "write_p99_during_over_idle": round(percentile(busy, 99) / percentile(idle, 99), 2),
             "rounds": [{name: r[name] for name in ("bytes", "ours", "theirs", "peak")} for r in rounds],
         }
 

@@ -21,15 +21,19 @@ class Summary:
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Summary":
         """Nearest-rank percentiles; of 30 measurements the 99th is the largest."""
-        ordered = sorted(seconds)
-        ranks = [max(0, -(-len(ordered) * percent // 100) - 1) for percent in (95, 99)]
-        figures = (statistics.median(ordered), *(ordered[rank] for rank in ranks), ordered[-1])
-        return cls(len(ordered), *(round(figure * 1000, 1) for figure in figures))
+        high = (percentile(seconds, 95), percentile(seconds, 99), max(seconds))
+        figures = (statistics.median(seconds), *high)
+        return cls(len(seconds), *(round(figure * 1000, 1) for figure in figures))
 
     def json(self) -> dict[str, float]:
         """As it stands in a result."""
         times = {"p50_ms": self.p50, "p95_ms": self.p95, "p99_ms": self.p99, "max_ms": self.max}
         return {"count": self.count, **times}
+
+
+def percentile(figures: Sequence[float], percent: int) -> float:
+    """By nearest rank."""
+    return sorted(figures)[max(0, -(-len(figures) * percent // 100) - 1)]
 
 
 def machine() -> dict[str, object]:

@@ -199,6 +199,8 @@ def from_file(path: str) -> dict[str, str | None]:
         ({"instanceSetName": "No"}, "instanceSetName", "Give 4 to 20 characters"),
         ({"description": "🙂"}, "description", "Leave out emoji."),
         ({"port": "80"}, "port", "2000 to 50000"),
+        ({"replicas": "1000000000"}, "replicas", "1 to 6"),
+        ({"replicas": "-5"}, "replicas", "1 to 6"),
         ({"port": "many"}, "port", "2000 to 50000"),
         ({"user.name": "memstored-x"}, "user.name", "does not begin with memstored"),
         ({"securityGroups": None}, "securityGroups", "at least one"),

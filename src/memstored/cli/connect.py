@@ -30,7 +30,9 @@ def connect(
     name: SetName,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="A command of Redis; none to type them."),
+        typer.Argument(
+            metavar="COMMAND", help="A command of Redis, or what else redis-cli takes; none to type commands."
+        ),
     ] = None,
     *,
     reader: Annotated[bool, typer.Option("--reader", help="At the address that leads to replicas.")] = False,
@@ -38,6 +40,7 @@ def connect(
     """Open redis-cli at a set.
 
     The password is asked for; in a script it is taken from the variable REDISCLI_AUTH, as redis-cli does.
+    Options go before the set: what follows it is for redis-cli, as `connect orders LRANGE queue 0 -1`.
     """
     it = desk.client.show_set(names.set_id(desk.client, name))
     place = place_of(it, reader=reader)

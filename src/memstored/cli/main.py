@@ -76,7 +76,8 @@ app.add_typer(webhooks.app, name="webhook")
 app.add_typer(login.app, name="profile")
 app.command()(history.events)
 app.command()(history.operations)
-app.command()(connect.connect)
+# What follows the set is for redis-cli, also where it begins with a dash.
+app.command(context_settings={"allow_interspersed_args": False})(connect.connect)
 app.command()(login.login)
 
 DataDir = Annotated[

@@ -34,9 +34,19 @@ def run_relayed(name: str, place: "Endpoint", authorities: str, program: str, wo
     `name` is what it shows when it asks for a command. `authorities` are the certificates to trust, in PEM.
     Raises `Stop` when nobody answers at `place`, or somebody whom these do not vouch for.
     """
+    relay = _Relay(place, _trusting(authorities))
     with TemporaryDirectory(prefix="memstored-") as folder:
-        relay = _Relay(place, ssl.create_default_context(cadata=authorities))
         return asyncio.run(relay.run(Path(folder) / name, program, words))
+
+
+def _trusting(authorities: str) -> ssl.SSLContext:
+    """Who trusts these and nobody else: not whom the system trusts either."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=authorities)
+    except (ssl.SSLError, ValueError):
+        raise Stop("Whom to trust is not known: what the service gave are no certificates.") from None
+    return context
 
 
 class _Relay:

@@ -163,7 +163,9 @@ def completed(posted: Posted, choices: Choices) -> Posted:
 def places(posted: Posted) -> list[str]:
     """The subnet of every node that was filled in, the primary first."""
     count = posted.number("replicas")
-    names = [PRIMARY, *(replica(index) for index in range(count - 1 if isinstance(count, int) else 0))]
+    # However many are asked for, a form holds no more.
+    last = min(count, MOST_FIELDS) - 1 if isinstance(count, int) else 0
+    names = [PRIMARY, *(replica(index) for index in range(last))]
     return [subnet_id for name in names if (subnet_id := posted.text(name)) is not None]
 
 

@@ -480,7 +480,7 @@ def _degraded(names: list[str]) -> Standing:
     return Standing(
         SetState.WARNING,
         "node_failed",
-        f"{', '.join(names)} does not serve, and high availability is off.",
+        f"High availability is off, and of the nodes some do not serve: {', '.join(names)}.",
         "nothing: this is left to you",
         "Delete the failed node and add a replica.",
     )

@@ -47,5 +47,8 @@ def test_redis_cli_is_told_where_and_how(service: ServiceProcess, tls: bool) -> 
     said = run(service, "connect", "orders", "SET", "colour", "green", REDISCLI_AUTH=PASSWORD)
     read = run(service, "connect", "orders", typed="GET colour\nACL WHOAMI\n", REDISCLI_AUTH=PASSWORD)
 
-    assert said == "OK\n"
+    run(service, "connect", "orders", "RPUSH", "queue", "-1", REDISCLI_AUTH=PASSWORD)
+    queue = run(service, "connect", "orders", "LRANGE", "queue", "0", "-1", REDISCLI_AUTH=PASSWORD)
+
+    assert (said, queue) == ("OK\n", "-1\n")
     assert read == "green\napp\n"

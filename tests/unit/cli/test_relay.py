@@ -137,3 +137,10 @@ def test_a_folder_that_holds_no_socket_is_told(
         run_relayed("orders", node.place, AUTHORITY, program, ["PING"])
 
     assert list(deep.iterdir()) == []
+
+
+@pytest.mark.parametrize("authorities", ["", "<html>", "-----BEGIN CERTIFICATE-----\njunk\n"])
+def test_without_authorities_nobody_is_trusted(authorities: str, program: str) -> None:
+    """Not even who the system would trust."""
+    with pytest.raises(Stop, match="Whom to trust is not known"):
+        run_relayed("orders", Endpoint(host=HOST, port=1), authorities, program, ["PING"])
