@@ -71,6 +71,7 @@ async def test_a_set_begins_with_a_backup(api: Api) -> None:
     assert used.shown is BackupState.RESTORING
     assert [(use.kind, use.holder) for use in used.uses] == [(UseKind.RESTORE, set_id)]
     assert set_id in api.control.woken
+    assert api.keeper.woken == 1
 
 
 async def test_a_restore_has_a_step_for_loading(api: Api) -> None:

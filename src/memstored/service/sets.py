@@ -129,6 +129,9 @@ class SetService:
         opened = await self._opened(order)
         set_id = await until_fresh(lambda: self._create(caller, opened, misread))
         self._control.wake(set_id)
+        if order.restore is not None:
+            # A backup that it begins with is in use from now on, and who sees to the end of that is to know.
+            self._keeper.wake()
         return set_id
 
     async def check(self, caller: Caller, order: Order, misread: Misread) -> None:
