@@ -32,6 +32,8 @@ __all__ = ["BackupKeeper"]
 
 log = structlog.get_logger()
 
+MOMENT = 0.1
+"""Seconds for which a job rests that can not be done yet, so that its own end does not begin it anew."""
 HANDS = 4
 """How many removals and uses may be under way at the same time, beside the backups that are made."""
 TRIES = 5
@@ -214,7 +216,8 @@ class BackupKeeper:
         try:
             await job.work(under_way.meter)
         except NotYet:
-            self._patience.rest(job.key, self._means.rhythm.busy)
+            # Whoever wakes us may have brought what it waits for; until then it is looked at as often as all.
+            self._patience.rest(job.key, MOMENT)
         except StoreTrouble as trouble:
             self._patience.failed(job.key, trouble)
         except _TROUBLE as trouble:
