@@ -69,6 +69,21 @@ def test_a_failover_shows_within_a_second(service: ServiceProcess, signed_in: Pa
     live.await_whole(2)
 
 
+def test_typing_goes_on_while_a_form_is_judged(signed_in: Page) -> None:
+    """The newest entry is judged, not the one before it, which is given up: that is no fault of the page."""
+    signed_in.goto("create-set")
+    signed_in.evaluate("document.addEventListener('htmx:sendAbort', () => (window.givenUp = true))")
+    name = signed_in.get_by_label("Name", exact=True)
+    signed_in.route("**/create-set-check", lambda _: None, times=1)
+    with signed_in.expect_request("**/create-set-check"):
+        name.press_sequentially("order")
+
+    name.press_sequentially("s-2")
+
+    expect(signed_in.locator("#checked")).to_contain_text("orders-2")
+    assert signed_in.evaluate("window.givenUp")
+
+
 def test_the_list_can_be_read_without_scripts(service: ServiceProcess, browser: Browser) -> None:
     """Signing in, looking and signing out work with JavaScript off."""
     LiveSet.running(service, NEWEST, 1, instanceSetName="orders")

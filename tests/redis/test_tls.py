@@ -303,6 +303,16 @@ async def test_a_copy_comes_out_over_tls(secured: Secured) -> None:
     assert value in data
 
 
+async def test_a_copy_comes_out_over_tls_together_with_its_end(secured: Secured) -> None:
+    """A small one is whole, whether the node's word that it ends is read with it or after it."""
+    primary, *_ = await pair(secured)
+    for _ in range(20):
+        async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
+            data = b"".join([chunk async for chunk in flow.chunks])
+        assert data.startswith(b"REDIS")
+        assert flow.keys == 0
+
+
 @asynccontextmanager
 async def loading(link: RedisLink, papers: Papers, data: bytes) -> AsyncIterator[LoadingDoor]:
     """A door that shows these papers, with the node of this link before it."""

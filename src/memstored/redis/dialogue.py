@@ -72,11 +72,8 @@ class Dialogue:
     def read_by(self, reader: Executor) -> None:
         """From here on parts are read by a thread of `reader`, up to `BULK` bytes at once; nothing is sent.
 
-        Not over TLS. The event loop would be woken by every few KiB, before whoever else the machine works
-        for.
+        The event loop would be woken by every few KiB, and before whoever else the machine works for.
         """
-        if self._tls is not None:
-            return
         self._reader = reader
         self._socket.setblocking(True)
         moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
@@ -139,10 +136,30 @@ class Dialogue:
 
         The system fills the buffer: while it does, the thread needs neither the interpreter nor a processor.
         """
+        if self._tls is not None and (ready := self._readable(self._tls)) is not None:
+            return ready
         try:
-            return self._socket.recv(BULK, socket.MSG_WAITALL)
+            received = self._socket.recv(BULK, socket.MSG_WAITALL)
         except BlockingIOError:
             return None
+        if self._tls is None or not received:
+            return received
+        self._incoming.write(received)
+        return self._readable(self._tls)
+
+    def _readable(self, tls: ssl.SSLObject) -> bytes | None:
+        """What is decrypted by now, None when nothing is; no bytes when the other end said that it ends."""
+        parts: list[bytes] = []
+        try:
+            # No bytes for ever, and no error, once the other end said so.
+            while part := tls.read(PART):
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            # What is to be said beside the data, as a new key.
+            if self._outgoing.pending:
+                self._socket.sendall(self._outgoing.read())
+            return b"".join(parts) or None
+        return b"".join(parts)
 
     async def _raw(self) -> bytes:
         return await self._loop.sock_recv(self._socket, PART)
@@ -158,8 +175,6 @@ class Dialogue:
                 await self._flush()
                 if not await self._feed():
                     return b""
-            except ssl.SSLZeroReturnError:
-                return b""
 
     async def _shake_hands(self, tls: ssl.SSLObject) -> None:
         while True:

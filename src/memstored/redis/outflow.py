@@ -59,7 +59,7 @@ async def outflow(
     Logs in as the controller that acts, which must have the node. A silence of `deadline` seconds, before the
     first chunk or between two, raises `LinkTrouble`; so does a refusal: a replica without its primary
     (`NOMASTERLINK`), one that loads. A node that is at another snapshot makes ours after it. A reader that
-    stands still for 20 s is cut off by the node (`repl-timeout`). Without TLS a thread of `reader` reads it.
+    stands still for 20 s is cut off by the node (`repl-timeout`). The data is read by a thread of `reader`.
     """
     logins = dialect_of(target, controllers).logins
     async with _talk(target, logins, deadline) as copy, _talk(target, logins, deadline) as account:

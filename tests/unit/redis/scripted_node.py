@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,23 +10,40 @@ from dataclasses import dataclass, field
 from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.ports import Identity, Target
 from memstored.domain.words import NodeId
+from memstored.redis.certificates import Signer, new_authority
+from memstored.redis.tls import server_context
 
 CONTROLLERS = Controllers(own=Controller(number=7, nonce="5f0c21ab"), since=7)
 READER = ThreadPoolExecutor(max_workers=2)
 """Who reads the data of a node."""
 OFFSET = 4711
 BEGUN = b"+FULLRESYNC " + b"a" * 40 + b" %d\r\n" % OFFSET
+HOST = "127.0.0.1"
+
+
+class _Authority:
+    """An authority of the tests; as a `TlsClient` it is all that is trusted."""
+
+    def __init__(self) -> None:
+        self.authorities, key = new_authority("memstored authority", now=time.time(), days=1)
+        papers = Signer.from_pem(self.authorities, key).leaf("n", [HOST], now=time.time(), days=1).papers
+        self.server = server_context(papers)
+
+
+_OURS = _Authority()
 
 
 @dataclass(slots=True)
 class ScriptedNode:
     """What it answers. `copy` is all that comes after PSYNC; then it ends, or goes on standing if `stays`.
 
+    With `tls` it speaks nothing else, and says that it ends right behind its last byte.
     `heard` collects what it was told, one list of words a command.
     """
 
     copy: bytes = b""
     stays: bool = False
+    tls: bool = False
     auth: bytes = b"+OK\r\n"
     keys: int = 3
     saving: bool = True
@@ -38,12 +56,19 @@ class ScriptedNode:
     def target(self) -> Target:
         """Where it answers."""
         control = Identity(user="memstored-control", secret="hidden")
-        return Target(node=NodeId("n"), host="127.0.0.1", port=self.port, version="7.0.15", control=control)
+        return Target(
+            node=NodeId("n"),
+            host=HOST,
+            port=self.port,
+            version="7.0.15",
+            control=control,
+            tls=_OURS if self.tls else None,
+        )
 
     @contextlib.asynccontextmanager
     async def standing(self) -> AsyncIterator["ScriptedNode"]:
         """The node, while it takes connections; those that stand when the block is left end by themselves."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve, HOST, 0, ssl=_OURS.server if self.tls else None)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

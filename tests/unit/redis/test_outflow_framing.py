@@ -14,6 +14,8 @@ DATA = random.Random(7).randbytes(1000)
 FRAMED = b"$EOF:" + MARK + b"\r\n" + DATA + MARK
 COUNTED = b"$%d\r\n" % len(DATA) + DATA
 LONG = 5.0
+Way = dict[str, bool]
+WAYS = pytest.mark.parametrize("way", [{}, {"tls": True}], ids=["plain", "tls"])
 
 
 async def all_of(node: ScriptedNode, *, deadline: float = LONG) -> bytes:
@@ -24,14 +26,15 @@ async def all_of(node: ScriptedNode, *, deadline: float = LONG) -> bytes:
 
 @pytest.mark.parametrize("part", [1, 7, 39, 40, 41, 1039, 1040, 1041, 65536])
 @pytest.mark.parametrize("framed", [FRAMED, COUNTED], ids=["mark", "size"])
+@WAYS
 async def test_the_rdb_comes_whole_wherever_its_parts_end(
-    framed: bytes, part: int, monkeypatch: pytest.MonkeyPatch
+    way: Way, framed: bytes, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both framings are taken off exactly, also when the mark is spread over two reads."""
     monkeypatch.setattr(dialogue, "PART", part)
     monkeypatch.setattr(dialogue, "BULK", part)
 
-    assert await all_of(ScriptedNode(copy=BEGUN + framed)) == DATA
+    assert await all_of(ScriptedNode(copy=BEGUN + framed, **way)) == DATA
 
 
 async def test_the_beginning_of_a_mark_within_the_data_is_data() -> None:
@@ -49,10 +52,11 @@ async def test_an_empty_line_is_a_sign_of_life() -> None:
     assert await all_of(node) == DATA
 
 
-async def test_no_chunk_is_larger_than_one_read() -> None:
+@WAYS
+async def test_no_chunk_is_larger_than_one_read(way: Way) -> None:
     """What is held at once is bounded, however much there is."""
     data = bytes(3_000_000)
-    node = ScriptedNode(copy=BEGUN + b"$EOF:" + MARK + b"\r\n" + data + MARK)
+    node = ScriptedNode(copy=BEGUN + b"$EOF:" + MARK + b"\r\n" + data + MARK, **way)
 
     async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
         sizes = [len(chunk) async for chunk in flow.chunks]
