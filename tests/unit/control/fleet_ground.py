@@ -34,6 +34,7 @@ IDENTITIES = Identities(
     replication=Identity(user="memstored-replication", secret="r"),
     password="p",
 )
+RULES = FailoverSettings(failure_detection=1.0)
 STEPS = ("provision", "load", "replicate", "open")
 
 
@@ -43,9 +44,9 @@ class Ground:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
         self.database = database
-        cipher = Cipher.from_file(folder / "key")
-        self.sets = SetRepository(database, self.clock, cipher)
-        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
+        self.cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, self.cipher)
+        self.authorities = Authorities(AuthorityRepository(database, self.cipher), self.clock, TlsSettings())
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -58,6 +59,7 @@ class Ground:
         guests: Guests | None = None,
         historian: Historian | None = None,
         figures: float = 15.0,
+        rules: FailoverSettings = RULES,
     ) -> AsyncIterator[Fleet]:
         """A control loop at work, of a controller that comes after those before."""
         controllers = ControllerRepository(self.database, self.clock)
@@ -72,7 +74,7 @@ class Ground:
             door_host="127.0.0.1",
             authorities=self.authorities,
             clock=self.clock,
-            rules=FailoverSettings(failure_detection=1.0),
+            rules=rules,
         )
         async with Fleet(
             place=place,

@@ -15,7 +15,7 @@ from memstored.domain.progress import judge
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.succession import Unfit, choose_heir
 from memstored.domain.turn import Turn
-from memstored.domain.words import EventName, NodeState, OperationKind, SetState
+from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Reply, SimulatedNode
 
@@ -361,7 +361,7 @@ def test_s6_a_hung_primary_without_a_whole_copy_is_left_alone() -> None:
 
 
 def test_s6_a_node_that_became_the_last_copy_stays_though_its_removal_was_asked() -> None:
-    """What was allowed a moment ago would destroy the data now."""
+    """What was allowed a moment ago would destroy the data now, and who asked for it is told so."""
     world = World.running(replicas=2, recovery_enabled=False)
     node = world.set.nodes[1]
     world.set = replace(
@@ -374,7 +374,11 @@ def test_s6_a_node_that_became_the_last_copy_stays_though_its_removal_was_asked(
     world.turns()
 
     assert world.fleet.holders("first") == {node.id}
-    assert world.set.node(node.id) is not None
+    kept = world.set.node(node.id)
+    assert kept is not None
+    assert (kept.removing, world.set.replicas, world.set.operation) == (False, 2, None)
+    [told] = [event for event in world.events if event.name is EventName.NODE_DELETE]
+    assert told.outcome is Outcome.FAILURE
 
 
 def test_s7_the_epoch_is_recorded_before_anyone_is_promoted() -> None:
