@@ -109,16 +109,26 @@ def _named_want(turn: Turn, standing: Standing) -> Standing:
 
 def in_doubt(turn: Turn) -> Standing | None:
     """A node that may live or not, for all that can be told: nobody may act as if either were so (S3)."""
-    for node in turn.set.nodes:
-        if turn.seen(node).in_doubt and not node.lost:
-            return Standing(
-                SetState.WARNING,
-                "node_in_doubt",
-                f"Nobody looks after {node.name}, for it can not be told whether it lives; the log says why.",
-                "looking for its server again, every few seconds",
-                "It is looked after as soon as its server is found, and lost once that is proven gone.",
-            )
-    return None
+    doubted = (node for node in turn.set.nodes if turn.seen(node).in_doubt)
+    node = min(doubted, key=lambda node: node.lost, default=None)
+    if node is None:
+        return None
+    if node.lost:
+        return Standing(
+            SetState.WARNING,
+            "node_in_doubt",
+            f"What is left of {node.name} stays, for it can not be told whether its server is gone; "
+            "the log says why.",
+            "looking for its server again, every few seconds",
+            "It is removed as soon as its server is proven gone.",
+        )
+    return Standing(
+        SetState.WARNING,
+        "node_in_doubt",
+        f"Nobody looks after {node.name}, for it can not be told whether it lives; the log says why.",
+        "looking for its server again, every few seconds",
+        "It is looked after as soon as its server is found, and lost once that is proven gone.",
+    )
 
 
 def _closed_door(turn: Turn) -> Standing | None:

@@ -22,6 +22,7 @@ from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
 from memstored.runtime.haproxy import running_in
+from memstored.runtime.haproxy_socket import Pulse
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup, current_path, processes
 from memstored.runtime.protocol import Carrier, Engine, Placement
@@ -147,6 +148,20 @@ def subscribed(connection: socket.socket) -> socket.socket:
     connection.sendall(b"SUBSCRIBE news\r\n")
     assert b"subscribe" in connection.recv(100)
     return connection
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> bytearray:
+    """What proxies have answered to who asks whether they serve."""
+    heard = bytearray()
+    receive = Pulse.data_received
+
+    def data_received(pulse: Pulse, data: bytes) -> None:
+        receive(pulse, data)
+        heard.extend(data)
+
+    monkeypatch.setattr(Pulse, "data_received", data_received)
+    return heard
 
 
 async def test_each_address_leads_to_its_node(scene: Scene) -> None:
@@ -283,47 +298,55 @@ async def test_a_hung_proxy_owes_an_answer_until_it_is_fenced(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("command", ["disable", "shutdown"])
-async def test_a_proxy_that_answers_but_takes_nobody_owes_an_answer(scene: Scene, command: str) -> None:
+async def test_a_proxy_that_answers_but_takes_nobody_owes_an_answer(
+    scene: Scene, said: bytearray, command: str
+) -> None:
     """Its socket says that it lives, clients are refused: it is replaced as one that hangs is."""
     await scene.point(scene.first, scene.second)
     carrier = scene.carrier()
-    await _asked(carrier)
+    await _asked(carrier, said)
     assert not carrier.unanswered
 
     scene.say(f"{command} frontend reader")
-    await _asked(carrier)
+    await _asked(carrier, said)
     with pytest.raises(ConnectionRefusedError):
         scene.connect(scene.reader)
     assert carrier.unanswered
-    await _asked(carrier)
+    await _asked(carrier, said)
     assert carrier.unanswered
 
     await scene.endpoints.fence(SET)
     await scene.point(scene.first, scene.second)
-    await _asked(scene.carrier())
+    await _asked(scene.carrier(), said)
     assert not scene.carrier().unanswered
     assert scene.number_at(scene.reader) == scene.second.process_id
 
 
-async def test_a_proxy_that_takes_clients_again_owes_nothing(scene: Scene) -> None:
+async def test_a_proxy_that_takes_clients_again_owes_nothing(scene: Scene, said: bytearray) -> None:
     """Whoever stopped the listener may have had a reason, and be done."""
     await scene.point(scene.first, scene.second)
     carrier = scene.carrier()
-    await _asked(carrier)
+    await _asked(carrier, said)
     scene.say("disable frontend primary")
-    await _asked(carrier)
+    await _asked(carrier, said)
     scene.say("enable frontend primary")
 
-    await _asked(carrier)
+    await _asked(carrier, said)
 
     assert not carrier.unanswered
 
 
-async def _asked(carrier: Carrier) -> None:
-    """Ask twice, for the first answer may be that of a fresh connection, which says nothing yet."""
-    for _ in range(2):
+async def _asked(carrier: Carrier, said: bytearray) -> None:
+    """Ask until it has told how its listeners are: a connection that was just made tells nothing yet."""
+    said.clear()
+
+    def told() -> bool:
+        if b",FRONTEND," in said and said.endswith(b"\n> "):
+            return True
         carrier.probe()
-        await asyncio.sleep(0.1)
+        return False
+
+    await until(told)
 
 
 async def test_a_move_that_waits_for_a_hung_proxy_goes_on_when_that_is_fenced(scene: Scene) -> None:

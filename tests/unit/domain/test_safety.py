@@ -6,7 +6,7 @@ import pytest
 from world import READER, SAVED, SET, SOURCE, STEP_SECONDS, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
-from memstored.domain.facts import NOWHERE
+from memstored.domain.facts import NOWHERE, Life
 from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.pointing import choose_reader
@@ -449,6 +449,23 @@ def test_s10_a_deletion_says_again_what_it_does_when_a_node_is_no_longer_in_doub
     assert waiting.set.reason.code == "node_in_doubt"
     assert going_on.set.reason is not None
     assert going_on.set.reason.code == "delete"
+
+
+@pytest.mark.parametrize("recovery", [True, False])
+def test_s10_a_lost_node_that_is_in_doubt_again_is_said(*, recovery: bool) -> None:
+    """A service that was started anew may not be able to tell that it is gone: then nothing replaces it."""
+    world = World.running()
+    facts, node = world.look(), world.set.nodes[1]
+    lost = replace(world.set.with_node(replace(node, status=NodeState.FAILED)), recovery_enabled=recovery)
+    doubted = replace(facts.of(node.id), life=Life.UNKNOWN, in_doubt=True, remains=True)
+    turn = Turn(lost, replace(facts, nodes={**facts.nodes, node.id: doubted}), world.rules)
+
+    judge(turn)
+
+    assert turn.set.status is SetState.WARNING
+    assert turn.set.reason is not None
+    assert turn.set.reason.code == "node_in_doubt"
+    assert turn.set.reason.message.startswith("What is left of orders-2 stays")
 
 
 def test_s8b_the_reader_address_does_not_lead_to_a_replica_that_receives_nothing() -> None:
