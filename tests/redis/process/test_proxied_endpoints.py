@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from memstored.domain.catalogue import default_catalogue
 from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime import processes as processes_module
 from memstored.runtime.haproxy import running_in
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup, current_path, processes
@@ -243,6 +245,26 @@ async def test_the_death_of_the_proxy_is_seen_at_once_and_mended_by_the_next_mov
     await scene.point(scene.first, scene.second)
     assert scene.number_at(scene.primary) == scene.first.process_id
     assert scene.seen() == (scene.first.node, scene.second.node)
+
+
+async def test_the_death_of_a_proxy_is_told_with_no_descriptor_to_spare(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is known by what is open already: nothing more is looked at, whoever buries it."""
+
+    def no_descriptor(_number: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    with monkeypatch.context() as blind:
+        blind.setattr(processes_module, "read_process", no_descriptor)
+        blind.setattr(ProcessGroup, "bury", lambda _group: None)
+        os.kill(proxy, signal.SIGKILL)
+        async with asyncio.timeout(1):
+            told = await anext(aiter(scene.endpoints.changes()))
+
+    assert (told, scene.seen()) == (SET, (None, None))
 
 
 async def test_a_proxy_that_lives_answers_each_probe(scene: Scene) -> None:
