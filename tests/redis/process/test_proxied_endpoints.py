@@ -477,6 +477,25 @@ async def test_a_caller_that_goes_away_leaves_no_half_move(scene: Scene) -> None
     assert scene.number_at(scene.primary) == scene.second.process_id
 
 
+async def test_s7_a_move_under_way_is_broken_off_with_the_right_to_it(scene: Scene) -> None:
+    """It neither ends the proxy that it waits for nor starts another: that is the later controller's (S7)."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    os.kill(proxy, signal.SIGSTOP)
+    move = asyncio.create_task(scene.point(scene.second, scene.second))
+    await asyncio.sleep(0.1)
+
+    scene.endpoints.break_off()
+    await asyncio.gather(move, return_exceptions=True)
+    await scene.endpoints.close()
+
+    assert scene.proxies() == [proxy]
+    os.kill(proxy, signal.SIGCONT)
+    with pytest.raises(LinkTrouble, match="another controller's"):
+        await scene.point(scene.second, scene.second)
+    assert scene.proxies() == [proxy]
+
+
 async def test_an_address_is_taken_though_another_can_not_be_given(scene: Scene) -> None:
     """What can be done is done: a reader that is gone does not keep the primary's address where it is."""
     await scene.point(scene.first, scene.second)
