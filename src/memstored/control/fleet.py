@@ -148,6 +148,7 @@ class Fleet:
         far as nodes take it from us.
         """
         await self._lease.over()
+        self._place.endpoints.break_off()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*(rounds.end() for rounds in self._duties))

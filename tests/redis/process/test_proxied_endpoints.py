@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from memstored.domain.catalogue import default_catalogue
 from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime import processes as processes_module
 from memstored.runtime.haproxy import running_in
 from memstored.runtime.haproxy_socket import Pulse
 from memstored.runtime.process import ProcessRuntime
@@ -260,6 +262,26 @@ async def test_the_death_of_the_proxy_is_seen_at_once_and_mended_by_the_next_mov
     assert scene.seen() == (scene.first.node, scene.second.node)
 
 
+async def test_the_death_of_a_proxy_is_told_with_no_descriptor_to_spare(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is known by what is open already: nothing more is looked at, whoever buries it."""
+
+    def no_descriptor(_number: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    with monkeypatch.context() as blind:
+        blind.setattr(processes_module, "read_process", no_descriptor)
+        blind.setattr(ProcessGroup, "bury", lambda _group: None)
+        os.kill(proxy, signal.SIGKILL)
+        async with asyncio.timeout(1):
+            told = await anext(aiter(scene.endpoints.changes()))
+
+    assert (told, scene.seen()) == (SET, (None, None))
+
+
 async def test_a_proxy_that_lives_answers_each_probe(scene: Scene) -> None:
     """Whether anything is connected through it or not."""
     await scene.point(scene.first, scene.second)
@@ -476,6 +498,25 @@ async def test_a_caller_that_goes_away_leaves_no_half_move(scene: Scene) -> None
     await until(lambda: scene.seen() == (scene.second.node, scene.second.node))
 
     assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_s7_a_move_under_way_is_broken_off_with_the_right_to_it(scene: Scene) -> None:
+    """It neither ends the proxy that it waits for nor starts another: that is the later controller's (S7)."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    os.kill(proxy, signal.SIGSTOP)
+    move = asyncio.create_task(scene.point(scene.second, scene.second))
+    await asyncio.sleep(0.1)
+
+    scene.endpoints.break_off()
+    await asyncio.gather(move, return_exceptions=True)
+    await scene.endpoints.close()
+
+    assert scene.proxies() == [proxy]
+    os.kill(proxy, signal.SIGCONT)
+    with pytest.raises(LinkTrouble, match="another controller's"):
+        await scene.point(scene.second, scene.second)
+    assert scene.proxies() == [proxy]
 
 
 async def test_an_address_is_taken_though_another_can_not_be_given(scene: Scene) -> None:

@@ -331,6 +331,21 @@ async def test_s07_a_controller_whose_store_has_another_records_nothing(ground: 
         assert await ground.sets.load(SET) == before
 
 
+async def test_s07_moves_of_addresses_are_broken_off_with_the_right_to_them(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move may outlive the worker that asked for it; with the lease it does not (S7)."""
+    broken_off = asyncio.Event()
+    monkeypatch.setattr(ground.endpoints, "break_off", broken_off.set)
+    async with ground.fleet():
+        before = broken_off.is_set()
+
+        ground.lease.end("another one came")
+
+        await asyncio.wait_for(broken_off.wait(), DEADLINE)
+    assert not before
+
+
 async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: Ground) -> None:
     """An empty store, or an older copy of it, must not end what may be the last copy of the data (S6)."""
     await launch_stranger(ground)
