@@ -63,7 +63,7 @@ class LoadingDoor:
         self._deadline = deadline
         self._context = server_context(papers) if papers is not None else None
         self._strangers: dict[asyncio.Task[None], None] = {}
-        self._known = False
+        self._known: asyncio.Task[None] | None = None
         self._sent = 0
         self._arrived: asyncio.Future[_Guest] = asyncio.get_running_loop().create_future()
         self._loaded = asyncio.Event()
@@ -156,7 +156,8 @@ class LoadingDoor:
                 self._strangers[guest] = None
                 guest.add_done_callback(partial(self._leave, connection))
                 if len(self._strangers) > _STRANGERS:
-                    oldest = next(iter(self._strangers))
+                    # Who knows the secret is the node, or nobody: it gets no second chance.
+                    oldest = next(stranger for stranger in self._strangers if stranger is not self._known)
                     self._turn_away(oldest)
                     oldest.cancel()
 
@@ -212,11 +213,11 @@ class LoadingDoor:
         if not (right_user and right_secret):
             await guest.send(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
             raise DoorTrouble("this guest does not know the secret")
-        if self._known:
+        if self._known is not None:
             self._returned.set()
             # Without an answer it comes no more often, and its log keeps why it came again (H28).
             await asyncio.Event().wait()
-        self._known = True
+        self._known = cast("asyncio.Task[None]", asyncio.current_task())
 
 
 class _Guest:
