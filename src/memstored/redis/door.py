@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self, cast
 
-from memstored.domain.ports import DoorTrouble, Identity, Papers
+from memstored.domain.ports import DoorTrouble, Identity, Incomplete, Papers
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.rdb import END_BYTES, may_be_whole
 from memstored.redis.tls import server_context
@@ -130,7 +130,7 @@ class LoadingDoor:
         if self._sent < self._size:
             raise DoorTrouble(f"the data ended after {self._sent} of {self._size} bytes")
         if not may_be_whole(first, last):
-            raise DoorTrouble("the data is cut off: it does not end as an RDB does")
+            raise Incomplete("the data is cut off: it does not end as an RDB does")
         # Nothing may follow the mark before the node says that it follows: it would read too far.
         await node.send(mark)
         await node.acknowledged(_FIRST_OFFSET)
