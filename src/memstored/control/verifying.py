@@ -80,7 +80,7 @@ class Verifier:
             after = await self._judged(backup, use, meter)
         with suppress(Stale):
             await self._means.backups.update(backup, after)
-        await self._means.backups.end_use(use.id)
+        await self._means.backups.end_use(use)
 
     async def _judged(self, backup: Backup, use: BackupUse, meter: Meter) -> Backup:
         """The backup with what was found."""
