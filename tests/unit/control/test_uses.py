@@ -145,6 +145,28 @@ async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) ->
     assert (there, told) == (CONTENT, ["Backup Export Complete: success"])
 
 
+async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that takes its time has read uses that end before it begins them."""
+    source = await kept.saved()
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    read_before = await kept.backups.unsettled(kept.clock.wall())
+    async with kept.keeper():
+        await idle(kept, source)
+
+    async def unsettled(_now: float) -> list[Backup]:
+        kept.backups.looks += 1
+        return read_before
+
+    monkeypatch.setattr(kept.backups, "unsettled", unsettled)
+    async with kept.keeper():
+        await kept.rest()
+
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
+
+
 async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground) -> None:
     """It was there when it was asked for."""
     source = await kept.saved()
