@@ -83,10 +83,23 @@ async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> N
     assert done.reason == "Its object is not in object storage any more."
 
 
+FULL = "The disk of object storage is full."
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (ObjectTrouble(FULL), FULL),
+        (
+            RuntimeError("can't start new thread"),
+            "A fault of memstored's own, that its operator finds in its log, kept it from being done.",
+        ),
+    ],
+)
 async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
-    kept: Ground, monkeypatch: pytest.MonkeyPatch
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, trouble: Exception, reason: str
 ) -> None:
-    """The backup is free again, and the copy says why."""
+    """The backup is free again, and the copy says why, whether the trouble was foreseen or not."""
     source = await kept.saved()
     copy = twin(source)
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
@@ -94,14 +107,14 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
 
     async def refuse(_source: str, target: str) -> None:
         tries.append(target)
-        raise ObjectTrouble("The disk of object storage is full.")
+        raise trouble
 
     monkeypatch.setattr(kept.objects, "copy", refuse)
     async with kept.keeper():
         done = await kept.settled(copy, BackupState.ERROR)
         await idle(kept, source)
 
-    assert done.reason == "The disk of object storage is full."
+    assert done.reason == reason
     assert len(tries) == 5
 
 
