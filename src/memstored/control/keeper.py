@@ -42,6 +42,8 @@ SWEEP, LOOK = "sweep", "look"
 Work = Callable[[Meter], Awaitable[None]]
 GiveUp = Callable[[str], Awaitable[None]]
 
+FAULT = "A fault of memstored's own, that its operator finds in its log, kept it from being done."
+
 _TROUBLE = (ObjectTrouble, LinkTrouble, LaunchFailed, OSError)
 """What may be over the next time."""
 
@@ -212,7 +214,6 @@ class BackupKeeper:
         fault = task.exception()
         if isinstance(fault, Exception):
             log.error("backup_job_failed", key=job.key, exc_info=fault)
-            self._patience.failed(job.key, fault)
         self._rounds.wake()
 
     async def _carry_out(self, under_way: _UnderWay) -> None:
@@ -226,13 +227,19 @@ class BackupKeeper:
         except StoreTrouble as trouble:
             self._patience.failed(job.key, trouble)
         except _TROUBLE as trouble:
-            failures = self._patience.failed(job.key, trouble)
-            if job.give_up is not None and failures >= TRIES:
-                # What can not be recorded now is tried once more, and given up then.
-                with suppress(StoreTrouble):
-                    await job.give_up(str(trouble))
+            await self._failed(job, trouble, str(trouble))
+        except Exception as fault:
+            await self._failed(job, fault, FAULT)
+            raise
         else:
             self._patience.succeeded(job.key)
+
+    async def _failed(self, job: _Job, trouble: Exception, reason: str) -> None:
+        failures = self._patience.failed(job.key, trouble)
+        if job.give_up is not None and failures >= TRIES:
+            # What can not be recorded now is tried once more, and given up then.
+            with suppress(StoreTrouble):
+                await job.give_up(reason)
 
     async def _sweep(self) -> None:
         await self._clearing.sweep()

@@ -40,12 +40,14 @@ class Uses:
         }
 
     async def carry_out(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
-        """Do the work and end the use.
+        """Do the work and end the use; nothing when it has ended since that `backup` was read.
 
         Raises `NotYet`, and what may be over the next time: `ObjectTrouble`, `LinkTrouble`, `LaunchFailed`,
         `StoreTrouble`, `OSError`.
         """
-        await self._duties[use.kind](backup, use, meter)
+        present = await self._means.backups.load(backup.id)
+        if present is not None and use in present.uses:
+            await self._duties[use.kind](present, use, meter)
 
     async def give_up(self, backup: Backup, use: BackupUse, reason: str) -> None:
         """End a use whose work failed too often, and say so."""

@@ -86,10 +86,23 @@ async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> N
     assert done.reason == "Its object is not in object storage any more."
 
 
+FULL = "The disk of object storage is full."
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (ObjectTrouble(FULL), FULL),
+        (
+            RuntimeError("can't start new thread"),
+            "A fault of memstored's own, that its operator finds in its log, kept it from being done.",
+        ),
+    ],
+)
 async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
-    kept: Ground, monkeypatch: pytest.MonkeyPatch
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, trouble: Exception, reason: str
 ) -> None:
-    """The backup is free again, and the copy says why."""
+    """The backup is free again, and the copy says why, whether the trouble was foreseen or not."""
     source = await kept.saved()
     copy = twin(source)
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
@@ -97,14 +110,14 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
 
     async def refuse(_source: str, target: str) -> None:
         tries.append(target)
-        raise ObjectTrouble("The disk of object storage is full.")
+        raise trouble
 
     monkeypatch.setattr(kept.objects, "copy", refuse)
     async with kept.keeper():
         done = await kept.settled(copy, BackupState.ERROR)
         await idle(kept, source)
 
-    assert done.reason == "The disk of object storage is full."
+    assert done.reason == reason
     assert len(tries) == 5
 
 
@@ -170,6 +183,28 @@ async def test_an_export_whose_end_met_trouble_is_told_once(
     monkeypatch.setattr(kept.backups, "end_use", end)
     async with kept.keeper():
         await idle(kept, source)
+        await kept.rest()
+
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
+
+
+async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that takes its time has read uses that end before it begins them."""
+    source = await kept.saved()
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    read_before = await kept.backups.unsettled(kept.clock.wall())
+    async with kept.keeper():
+        await idle(kept, source)
+
+    async def unsettled(_now: float) -> list[Backup]:
+        kept.backups.looks += 1
+        return read_before
+
+    monkeypatch.setattr(kept.backups, "unsettled", unsettled)
+    async with kept.keeper():
         await kept.rest()
 
     assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
