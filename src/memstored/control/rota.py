@@ -10,12 +10,13 @@ from uuid import uuid4
 
 from memstored.control.means import Means
 from memstored.domain.backup import Backup
-from memstored.domain.course import given_up, scheduled
+from memstored.domain.course import failed, given_up, scheduled
 from memstored.domain.donor import unready
 from memstored.domain.model import InstanceSet
 from memstored.domain.schedule import agenda, day_of
+from memstored.domain.settings import QuotaSettings
 from memstored.domain.words import BackupId, BackupType, SetId
-from memstored.store.errors import BackupUnderWay, NameTaken, Stale
+from memstored.store.errors import BackupUnderWay, NameTaken, QuotaExceeded, Stale
 
 __all__ = ["Rota"]
 
@@ -23,10 +24,11 @@ NOBODY = "the service was not running when it was due."
 
 
 class Rota:
-    """The schedules of all sets."""
+    """The schedules of all sets; `quotas` bound the backups of each project."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, quotas: QuotaSettings) -> None:
         self._means = means
+        self._quotas = quotas
 
     async def turn(self, under_way: Collection[SetId]) -> None:
         """Look at every set once, but for those of which a backup is under way: that one comes first.
@@ -44,14 +46,23 @@ class Rota:
                 await self._order(instance_set, now)
 
     async def _order(self, instance_set: InstanceSet, now: float) -> None:
-        """Order today's backup of the set, unless the last one failed just now."""
+        """Order today's backup of the set, unless the last one failed just now.
+
+        One for which the project has no room is kept as failed: its owner sees why, and may make room today.
+        """
         tried = await self._tried(instance_set, day_of(now))
         if tried and now < tried[-1].created_at + self._pause(len(tried)):
             return
         turn = scheduled(instance_set, BackupId(str(uuid4())), now)
+        most = self._quotas.of(instance_set.project_id).backups_per_project
         # Somebody else was faster; or a name of this minute is in use, and that of the next one is not.
         with suppress(BackupUnderWay, NameTaken):
-            await self._means.backups.add(turn.after, turn.events)
+            try:
+                await self._means.backups.add(turn.after, turn.events, quota=most)
+            except QuotaExceeded as full:
+                reason = f"This project may have {full.limit} backups and has {full.used}; delete some."
+                end = failed(turn.after, reason, now)
+                await self._means.backups.add(end.after, (*turn.events, *end.events))
 
     def _pause(self, failures: int) -> float:
         """Seconds from the beginning of the last try to the next one."""

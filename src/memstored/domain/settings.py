@@ -24,12 +24,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Upper bounds: nodes of a set, replicas of a set, nodes and parameter groups of a project (API.md 3)."""
+    """Upper bounds: nodes and replicas of a set; nodes, parameter groups and backups of a project (API.md 3).
+
+    By default there is room for the daily backups of every set that the project may have, kept for 35 days.
+    """
 
     nodes_per_set: int = 6
     replicas_per_set: int = 5
     nodes_per_project: int = 60
     parameter_groups_per_project: int = 20
+    backups_per_project: int = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from memstored.domain.settings import (
     EngineSettings,
     MetricsSettings,
     ObjectSettings,
+    Quotas,
     Settings,
     UserSettings,
     WebhookSettings,
@@ -23,6 +24,16 @@ def _file(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "settings.toml"
     file.write_text(text)
     return file
+
+
+def test_the_default_has_room_for_every_backup_that_schedules_make() -> None:
+    """Of each set that can have one, kept as long as can be, the next one made before the oldest goes; and
+    for ten by hand of each.
+    """
+    quotas = Quotas()
+    sets, longest = quotas.nodes_per_project // 2, 35
+
+    assert quotas.backups_per_project >= sets * (longest + 1 + 10)
 
 
 def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:

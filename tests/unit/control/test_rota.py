@@ -159,6 +159,41 @@ async def test_tries_that_all_failed_end_with_the_last_reason(kept: Ground) -> N
     assert message.endswith("The replica orders-2 stopped giving its data: the connection ended")
 
 
+async def test_one_without_room_says_so_and_is_made_when_there_is(kept: Ground) -> None:
+    """It is not silently lost: its owner sees it fail, and may delete something the same day."""
+    made_of = await scheduled_set(kept)
+    others = [await kept.saved(name) for name in ("one", "two")]
+    kept.quota = 2
+
+    async with kept.keeper():
+        skipped = await first(kept, made_of, BackupState.ERROR)
+        await kept.backups.remove(others[0])
+        kept.clock.now += 60
+        done = await first(kept, made_of, BackupState.AVAILABLE)
+
+    told = [event.name for event in await kept.told(skipped.id)]
+    assert skipped.reason == "This project may have 2 backups and has 2; delete some."
+    assert skipped.expires_at == skipped.created_at + 7 * DAY
+    assert told == ["Scheduled Backup Create", "Scheduled Backup Create Failed"]
+    assert done.type is BackupType.AUTOMATIC
+
+
+async def test_a_day_without_room_ends_with_that_reason(kept: Ground) -> None:
+    """As one of which every try failed; nothing that is there goes for it."""
+    made_of = await scheduled_set(kept)
+    other = await kept.saved("one")
+    kept.quota = 1
+
+    async with kept.keeper():
+        await first(kept, made_of, BackupState.ERROR)
+        kept.clock.now += 23 * HOUR
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+
+    message = (await kept.told(made_of.id))[0].message
+    assert message.endswith("This project may have 1 backups and has 1; delete some.")
+    assert await kept.backups.load(other.id) is not None
+
+
 async def test_one_that_is_made_over_midnight_counts_for_the_day_it_was_due(kept: Ground) -> None:
     """The next day has its own."""
     made_of = await scheduled_set(kept)
