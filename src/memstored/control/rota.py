@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from memstored.control.means import Means
 from memstored.domain.backup import Backup
-from memstored.domain.course import failed, given_up, scheduled
+from memstored.domain.course import failed, given_up, reopened, scheduled
 from memstored.domain.donor import unready
-from memstored.domain.model import InstanceSet
+from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.schedule import agenda, day_of
 from memstored.domain.settings import QuotaSettings
 from memstored.domain.words import BackupId, BackupType, SetId
@@ -30,14 +30,17 @@ class Rota:
         self._means = means
         self._quotas = quotas
 
-    async def turn(self, under_way: Collection[SetId]) -> None:
+    async def turn(self, under_way: Collection[SetId], past: float) -> None:
         """Look at every set once, but for those of which a backup is under way: that one comes first.
 
-        Raises `StoreTrouble`.
+        `past` is the time that is over for certain. Raises `StoreTrouble`.
         """
         now = self._means.clock.wall()
         for instance_set in await self._means.sets.load_all():
             if instance_set.deleting or instance_set.id in under_way:
+                continue
+            if past and (after := reopened(instance_set, past)) != instance_set:
+                await self._record(instance_set, after)
                 continue
             asked = agenda(instance_set, now)
             if asked.missed:
@@ -77,9 +80,12 @@ class Rota:
         """Record that these days are over."""
         tried = await self._tried(instance_set, missed[-1])
         after, draft = given_up(instance_set, missed, _reason(instance_set, tried))
+        await self._record(instance_set, after, draft)
+
+    async def _record(self, before: InstanceSet, after: InstanceSet, *drafts: EventDraft) -> None:
         with suppress(Stale):
-            await self._means.sets.commit(instance_set, after, (draft,))
-            self._means.seen.wake(instance_set.id)
+            await self._means.sets.commit(before, after, drafts)
+            self._means.seen.wake(before.id)
 
 
 def _reason(instance_set: InstanceSet, tried: Sequence[Backup]) -> str:

@@ -248,6 +248,37 @@ async def test_a_restart_makes_no_second_one_and_ends_the_one_under_way(kept: Gr
     assert len(await kept.named(made_of)) == 2
 
 
+async def test_a_clock_that_was_ahead_for_a_moment_does_not_end_the_backups_of_the_days_until_then(
+    kept: Ground,
+) -> None:
+    """Settled by it is what has not come yet; once the clock has proven itself that does not count."""
+    made_of = await scheduled_set(kept)
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+        kept.clock.now += 40 * DAY
+        await kept.when(lambda: kept.closed(made_of, "2027-02-11"))
+    kept.clock.now -= 39 * DAY
+
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-03"))
+
+
+async def test_a_clock_that_is_behind_for_a_while_opens_no_day_again(kept: Ground) -> None:
+    """By it every day that was settled is ahead."""
+    kept.rhythm = replace(kept.rhythm, proof=HOUR)
+    made_of = await scheduled_set(kept)
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+    kept.clock.now -= 40 * DAY
+
+    async with kept.keeper():
+        kept.clock.go_by(HOUR - 60)
+        await kept.rest()
+
+    assert await kept.closed(made_of, "2027-01-02")
+    assert len(await kept.named(made_of)) == 1
+
+
 async def test_a_schedule_that_is_switched_off_makes_none(kept: Ground) -> None:
     """Nor does one of a set that is being deleted."""
     made_of = await scheduled_set(kept)
