@@ -32,8 +32,6 @@ __all__ = ["BackupKeeper"]
 
 log = structlog.get_logger()
 
-MOMENT = 0.1
-"""Seconds for which a job rests that can not be done yet, so that its own end does not begin it anew."""
 HANDS = 4
 """How many removals and uses may be under way at the same time, beside the backups that are made."""
 TRIES = 5
@@ -66,8 +64,11 @@ class _Job:
 
 @dataclass(slots=True)
 class _UnderWay:
+    """A job and its task. `woken`: something was written since it began, that it may not have seen."""
+
     job: _Job
     meter: Meter
+    woken: bool = False
     task: asyncio.Task[None] = field(init=False)
 
 
@@ -106,7 +107,10 @@ class BackupKeeper:
     # What the service asks
 
     def wake(self) -> None:
-        """A backup, a use of one, or a deletion was written: look at them now."""
+        """A backup, a use of one, or a deletion was written: look now, also at what was not possible yet."""
+        self._patience.rouse()
+        for under_way in self._under_way.values():
+            under_way.woken = True
         self._rounds.wake()
 
     def progress(self, backup_id: BackupId) -> Progress | None:
@@ -217,8 +221,9 @@ class BackupKeeper:
         try:
             await job.work(under_way.meter)
         except NotYet:
-            # Whoever wakes us may have brought what it waits for; until then it is looked at as often as all.
-            self._patience.rest(job.key, MOMENT)
+            # Else its own end would begin it anew, for ever.
+            if not under_way.woken:
+                self._patience.rest(job.key, self._means.rhythm.busy)
         except StoreTrouble as trouble:
             self._patience.failed(job.key, trouble)
         except _TROUBLE as trouble:
