@@ -505,7 +505,7 @@ async def test_a_backup_in_use_is_not_deleted(api: Api, kind: UseKind) -> None:
     use = await put_use(api, backup, kind)
 
     used = await api.request("DELETE", f"{BACKUPS}/{backup.id}")
-    await api.backups.end_use(use.id)
+    await api.backups.end_use(use)
     free = await api.request("DELETE", f"{BACKUPS}/{backup.id}")
 
     assert [used.status_code, free.status_code] == [400, 200]

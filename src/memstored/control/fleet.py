@@ -5,7 +5,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import structlog
@@ -96,7 +96,21 @@ class Fleet:
         self._minding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Find everything again, remove what has no row, and begin to watch."""
+        """Find everything again, remove what has no row, and begin to watch.
+
+        Whatever it raises, nothing of the fleet is at work then.
+        """
+        async with AsyncExitStack() as begun:
+            begun.push_async_callback(self._stop)
+            await self._begin()
+            begun.pop_all()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop watching; the nodes go on serving."""
+        await self._stop()
+
+    async def _begin(self) -> None:
         await self._place.runtime.start()
         await self._place.endpoints.start()
         stored = await self._sets.load_all()
@@ -117,10 +131,8 @@ class Fleet:
         for rounds in self._duties:
             rounds.begin()
         self._minding = asyncio.create_task(self._mind_lease(), name="lease of the fleet")
-        return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        """Stop watching; the nodes go on serving."""
+    async def _stop(self) -> None:
         tasks = [*self._tasks.values(), *([self._minding] if self._minding is not None else [])]
         for task in tasks:
             task.cancel()

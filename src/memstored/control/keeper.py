@@ -20,6 +20,7 @@ from memstored.control.means import Means, Meter, NotYet
 from memstored.control.patience import Patience
 from memstored.control.rota import Rota
 from memstored.control.rounds import Rounds
+from memstored.control.steady import SteadyClock
 from memstored.control.uses import Uses
 from memstored.domain.backup import Backup, BackupUse, Progress
 from memstored.domain.ports import LinkTrouble
@@ -86,6 +87,7 @@ class BackupKeeper:
         self._parallel = parallel
         rhythm = means.rhythm
         self._patience = Patience(means.clock, first=rhythm.first_pause, longest=rhythm.longest_pause)
+        self._steady = SteadyClock(means.clock, proof=rhythm.proof)
         self._rounds = Rounds("backups", self._look_in_time, revival=rhythm.first_pause)
         self._swept = False
         self._rota_at = 0.0
@@ -137,28 +139,29 @@ class BackupKeeper:
 
     async def _turn(self) -> bool:
         """Begin what is to be done and not under way; returns whether anything was."""
-        rows = await self._means.backups.unsettled(self._means.clock.wall())
+        past = self._steady.past()
+        rows = await self._means.backups.unsettled(past)
         if self._means.clock.monotonic() >= self._rota_at:
             await self._rota.turn({row.set_id for row in rows if row.under_way})
             self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
-        jobs = list(self._jobs(rows))
+        jobs = list(self._jobs(rows, past))
         self._patience.keep([LOOK, *(job.key for job in jobs)])
         for job in jobs:
             if self._free_for(job):
                 self._begin(job)
         return bool(jobs)
 
-    def _jobs(self, rows: Sequence[Backup]) -> Iterator[_Job]:
-        """What is to be done, the oldest backup first."""
+    def _jobs(self, rows: Sequence[Backup], past: float) -> Iterator[_Job]:
+        """What is to be done, the oldest backup first; `past` is the time up to which they have expired."""
         if not self._swept:
             yield _Job(key=SWEEP, backup=BackupId(SWEEP), work=lambda _: self._sweep())
         being_copied = {use.holder for row in rows for use in row.uses if use.kind is UseKind.COPY}
         for row in rows:
             yield from (self._use(row, use) for use in row.uses)
-            if row.id not in being_copied and (job := self._duty(row)) is not None:
+            if row.id not in being_copied and (job := self._duty(row, past)) is not None:
                 yield job
 
-    def _duty(self, row: Backup) -> _Job | None:
+    def _duty(self, row: Backup, past: float) -> _Job | None:
         """What its own state asks for."""
         match row.status:
             case BackupState.PENDING if row.copy_of is None:
@@ -168,13 +171,10 @@ class BackupKeeper:
                 return _Job(key=row.id, backup=row.id, work=lambda _: self._maker.abandon(row))
             case BackupState.DELETING:
                 return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.remove(row))
-            case _ if self._expired(row):
+            case _ if row.expires_at is not None and row.expires_at <= past and not row.uses:
                 return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.expire(row), light=True)
             case _:
                 return None
-
-    def _expired(self, row: Backup) -> bool:
-        return row.expires_at is not None and row.expires_at <= self._means.clock.wall() and not row.uses
 
     def _use(self, row: Backup, use: BackupUse) -> _Job:
         return _Job(

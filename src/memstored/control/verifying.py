@@ -44,6 +44,8 @@ STILL = 60.0
 
 
 _GIB = 1024**3
+_JUDGEMENTS = ("REDIS BUG REPORT", "Wrong signature trying to load DB", "Can't handle RDB format version")
+"""Words of Redis that nothing but the data brings about."""
 
 
 class Damaged(Exception):
@@ -78,7 +80,7 @@ class Verifier:
             after = await self._judged(backup, use, meter)
         with suppress(Stale):
             await self._means.backups.update(backup, after)
-        await self._means.backups.end_use(use.id)
+        await self._means.backups.end_use(use)
 
     async def _judged(self, backup: Backup, use: BackupUse, meter: Meter) -> Backup:
         """The backup with what was found."""
@@ -282,7 +284,7 @@ def blames_data(words: str) -> bool:
     A connection that ended early is an error in the data to it as well, but one that it doubts itself.
     """
     refused = "Internal error in RDB" in words and "assuming connection error" not in words
-    return refused or "REDIS BUG REPORT" in words
+    return refused or any(judgement in words for judgement in _JUDGEMENTS)
 
 
 def choose_engine(engines: Sequence[Engine], version: str) -> Engine | None:

@@ -197,7 +197,7 @@ def _loading(turn: Turn, source: Source) -> Standing:
             "It is loaded as soon as object storage gives it.",
         )
     how_far = "all of it" if first is not None and first.whole else _how_far(load)
-    before = f" The first try failed: {source.refusals[-1]}" if source.refusals else ""
+    before = _failed_before(source, load)
     return Standing(
         SetState.PROVISIONING,
         "loading",
@@ -205,6 +205,12 @@ def _loading(turn: Turn, source: Source) -> Standing:
         "loading the data into the first node",
         "It is compared with what was saved; then the replicas are attached.",
     )
+
+
+def _failed_before(source: Source, load: LoadFacts | None) -> str:
+    if load is not None and load.fault is LoadFault.DELIVERY:
+        return f" The last try failed: {load.error}"
+    return f" The first try failed: {source.refusals[-1]}" if source.refusals else ""
 
 
 def _how_far(load: LoadFacts | None) -> str:

@@ -164,9 +164,12 @@ class BackupRepository:
         """
         await self._database.write(_begin_use, use, project_id, copy, self._lines(events))
 
-    async def end_use(self, use_id: str) -> None:
-        """Record that a use is over; harmless when it was before."""
-        await self._database.write(_end_use, use_id)
+    async def end_use(self, use: BackupUse, events: Sequence[EventDraft] = ()) -> None:
+        """Record that a use is over, with what it came to; nothing happens when it was over before.
+
+        `events` are about the backup.
+        """
+        await self._database.write(_end_use, use, self._lines(events))
 
     async def remove(self, backup: Backup, events: Sequence[EventDraft] = ()) -> None:
         """Forget a backup and its uses; its events stay. Raises `Stale` when it left the state it was in."""
@@ -242,8 +245,11 @@ def _begin_use(
         _add(connection, copy, lines)
 
 
-def _end_use(connection: Connection, use_id: str) -> None:
-    connection.execute(delete(backup_uses).where(backup_uses.c.id == use_id))
+def _end_use(connection: Connection, use: BackupUse, lines: _Lines) -> None:
+    ended = connection.execute(delete(backup_uses).where(backup_uses.c.id == use.id)).rowcount
+    if ended and lines.events:
+        (backup,) = read_backups(connection, backups.c.id == use.backup_id)
+        _write_lines(connection, backup, lines)
 
 
 def _remove(connection: Connection, backup: Backup, lines: _Lines) -> None:

@@ -67,22 +67,29 @@ QUICK = Rhythm(
     longest_pause=0.05,
     retry=60.0,
     longest_retry=600.0,
+    proof=0.0,
 )
 
 
 class SetClock:
-    """People's time stands still until it is set; durations are real."""
+    """People's time stands still until it is set; durations are real, and `gone_by` more."""
 
     def __init__(self, wall: float = 1_800_000_000.0) -> None:
         self.now = wall
+        self.gone_by = 0.0
+
+    def go_by(self, seconds: float) -> None:
+        """So much time passes, by both readings."""
+        self.now += seconds
+        self.gone_by += seconds
 
     def wall(self) -> float:
         """The time it was set to."""
         return self.now
 
     def monotonic(self) -> float:
-        """Real seconds."""
-        return time.monotonic()
+        """Real seconds, and those that went by."""
+        return time.monotonic() + self.gone_by
 
 
 class WatchedBackups(BackupRepository):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleet_ground import SET, Ground, planned, running
+from fleet_ground import IDENTITIES, SET, Ground, planned, running
 from looking import DEADLINE, eventually
 from structlog.testing import capture_logs
 
@@ -23,7 +23,7 @@ from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
 from memstored.store.cipher import Cipher
 from memstored.store.controllers import ControllerRepository
-from memstored.store.database import Database
+from memstored.store.database import Database, StoreTrouble
 from memstored.store.errors import StoreBusy, Superseded, WrongKey
 from memstored.store.sets import Identities, SetRepository
 
@@ -40,6 +40,30 @@ async def test_an_ordered_set_is_made_and_takes_writes(ground: Ground) -> None:
 
     assert stored.vips is not None
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
+
+
+async def test_a_start_that_fails_leaves_nobody_at_work(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away as the second set is taken on: whoever looks after the first one ends as well."""
+    await ground.order()
+    second = replace(planned(1), id=STRANGER, name="second", nodes=(), operation=None)
+    await ground.sets.add(second, IDENTITIES, (), node_quota=60)
+    identities, before, asked = ground.sets.identities, asyncio.all_tasks(), []
+
+    async def fail_at_the_second(set_id: SetId) -> Identities:
+        asked.append(set_id)
+        if len(asked) > 1:
+            raise StoreTrouble("The disk is away.")
+        return await identities(set_id)
+
+    monkeypatch.setattr(ground.sets, "identities", fail_at_the_second)
+    with pytest.raises(StoreTrouble):
+        async with ground.fleet():
+            pass
+
+    assert len(asked) == 2
+    assert asyncio.all_tasks() == before
 
 
 async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) -> None:

@@ -336,6 +336,18 @@ async def test_a_service_that_is_stopped_meanwhile_ends_it_at_its_next_start(kep
     assert done.reason == "The service was restarted while it was being made."
 
 
+async def test_a_fault_of_ours_ends_it_and_is_no_restart(kept: Ground) -> None:
+    """Nobody is to look for a restart that never was."""
+    made_of = await kept.add_set()
+    kept.tap.refusals.append(ValueError("a fault of ours"))
+    wanted = await kept.ask(made_of)
+
+    async with kept.keeper():
+        done = await failed(kept, made_of, wanted)
+
+    assert done.reason == "A fault of the service broke it off; the service's log says which."
+
+
 async def test_a_service_that_is_killed_after_the_upload_leaves_no_object(kept: Ground) -> None:
     """The object is whole, but nobody recorded it: it is not the backup's."""
     made_of = await kept.add_set()

@@ -1,15 +1,18 @@
 """Copies, exports and restores of backups: done once or not at all, and taken up again after a restart."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
 
-from memstored.domain.backup import Backup
+from memstored.domain.backup import Backup, BackupUse
+from memstored.domain.model import EventDraft
 from memstored.domain.object_keys import backup_key, bucket_key
 from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
 from memstored.objects.storage import ObjectTrouble
+from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 
 CONTENT = b"".join(DATA)
@@ -161,13 +164,15 @@ async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) ->
 async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
     kept: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn that takes its time has read uses that end before it begins them."""
+    """A turn that takes its time has read uses that end before it begins them; the file may be gone by then."""
     source = await kept.saved()
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    bucket = bucket_key(PROJECT, "mine")
+    await kept.objects.put(f"{bucket}/there", chunks_of(b"x"))
     await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
     read_before = await kept.backups.unsettled(kept.clock.wall())
     async with kept.keeper():
         await idle(kept, source)
+    await kept.objects.delete(f"{bucket}/out.rdb")
 
     async def unsettled(_now: float) -> list[Backup]:
         kept.backups.looks += 1
@@ -175,6 +180,34 @@ async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
 
     monkeypatch.setattr(kept.backups, "unsettled", unsettled)
     async with kept.keeper():
+        await kept.rest()
+
+    assert await kept.content(f"{bucket}/out.rdb") is None
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_an_export_whose_end_met_trouble_is_told_once(
+    kept: Ground,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: bool,  # noqa: FBT001 - one of two cases
+) -> None:
+    """Whether the store took its end, and only the answer was lost, or did not."""
+    source = await kept.saved()
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    end_use, troubles = kept.backups.end_use, [StoreTrouble("The disk is away.")]
+
+    async def end(use: BackupUse, events: Sequence[EventDraft] = ()) -> None:
+        trouble = troubles.pop() if troubles else None
+        if recorded or trouble is None:
+            await end_use(use, events)
+        if trouble is not None:
+            raise trouble
+
+    monkeypatch.setattr(kept.backups, "end_use", end)
+    async with kept.keeper():
+        await idle(kept, source)
         await kept.rest()
 
     assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]

@@ -677,11 +677,12 @@ class World:
         if self.storage.away:
             self._end_load(node, LoadFault.STORAGE, "object storage does not answer")
         elif memory.load.done < memory.load.total:
-            memory.load = replace(memory.load, done=memory.load.done + CHUNK, fault=None, tries=0)
+            memory.load = replace(memory.load, done=memory.load.done + CHUNK, fault=None)
         elif door.failed:
-            self._end_load(node, LoadFault.DATA, door.complaint or "the node went away")
+            fault = LoadFault.DATA if door.complaint else LoadFault.DELIVERY
+            self._end_load(node, fault, door.complaint or "the node went away")
         elif self.now - since > LOAD_DEADLINE:
-            self._end_load(node, LoadFault.DATA, "it took too long")
+            self._end_load(node, LoadFault.DELIVERY, "it took too long")
         else:
             door.given = True
             if door.taken:

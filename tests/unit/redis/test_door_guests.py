@@ -166,6 +166,24 @@ async def test_who_only_knocks_keeps_nobody_out() -> None:
         assert door.turned_away >= 24
 
 
+async def test_who_knocks_later_does_not_put_the_node_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its login and its request the node is the oldest of all who did not ask yet."""
+    monkeypatch.setattr(module, "_STRANGERS", 2)
+    async with door_for() as door, AsyncExitStack() as crowd, Caller.at(door) as node:
+        await node.log_in(door)
+        for _ in range(10):
+            stranger = await crowd.enter_async_context(Caller.at(door))
+            stranger.say("PING")
+            await stranger.line()
+        feeding = asyncio.create_task(door.feed(parts(), unheard))
+        node.say("PSYNC", "?", "-1")
+        await node.load(len(DATA))
+        node.say("REPLCONF", "ACK", "1000")
+        await feeding
+
+    assert door.turned_away == 10
+
+
 async def test_who_logs_in_and_asks_for_nothing_is_given_up() -> None:
     """A node that does not go on within the deadline is none."""
     async with door_for(deadline=0.1) as door, Caller.at(door) as node:

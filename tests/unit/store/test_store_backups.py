@@ -337,9 +337,23 @@ async def test_uses_come_in_the_order_they_began(backups: BackupRepository) -> N
     assert used == replace(kept, uses=(restore, export))
     assert used.shown is BackupState.EXPORTING
 
-    await backups.end_use(export.id)
-    await backups.end_use(export.id)
+    await backups.end_use(export)
+    await backups.end_use(export)
     assert await backups.all() == [replace(kept, uses=(restore,))]
+
+
+async def test_what_a_use_came_to_is_told_with_its_end_and_once(
+    backups: BackupRepository, events: EventRepository
+) -> None:
+    """Whoever takes it up again after its end tells nothing."""
+    kept = await _kept(backups, a_backup())
+    export = a_use(kept, UseKind.EXPORT, path="bucket/file")
+    await backups.begin_use(export, project_id=PROJECT)
+
+    await backups.end_use(export, [an_event()])
+    await backups.end_use(export, [an_event()])
+
+    assert [(e.name, e.resource_id) for e in await _told(events)] == [(an_event().name, kept.id)]
 
 
 @pytest.mark.parametrize("status", [s for s in BackupState if s is not BackupState.AVAILABLE])
@@ -418,7 +432,7 @@ async def test_what_is_in_use_is_not_deleted(backups: BackupRepository, events: 
     assert await backups.load(kept.id) == replace(kept, uses=(use,))
     assert await _told(events) == []
 
-    await backups.end_use(use.id)
+    await backups.end_use(use)
     await backups.update(kept, going)
     assert await backups.load(kept.id) == going
 
@@ -500,4 +514,4 @@ async def test_trouble_is_told_in_words(database: Database, backups: BackupRepos
     with pytest.raises(StoreTrouble):
         await backups.all()
     with pytest.raises(StoreTrouble):
-        await backups.end_use("none")
+        await backups.end_use(a_use(a_backup()))
