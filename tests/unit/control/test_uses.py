@@ -164,7 +164,7 @@ async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) ->
 async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
     kept: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn that takes its time has read uses that end before it begins them; the file may be gone by then."""
+    """A turn that takes its time has read what ends before it is begun; the file may be gone by then."""
     source = await kept.saved()
     bucket = bucket_key(PROJECT, "mine")
     await kept.objects.put(f"{bucket}/there", chunks_of(b"x"))
