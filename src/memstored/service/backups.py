@@ -126,6 +126,7 @@ class BackupService:
     async def export(self, caller: Caller, backup_id: str, path: str) -> BackupId:
         """Begin to write a backup to a file of the project's, where there is none yet.
 
+        Harmless while that is under way.
         Raises `Forbidden` when the project may not edit the bucket.
         """
         found = await self._get(caller, backup_id)

@@ -348,7 +348,7 @@ class Ground:
     ) -> BackupUse:
         """Begin a use as a request does."""
         use = BackupUse(id=str(uuid4()), backup_id=backup.id, kind=kind, since=self.clock.wall(), **fields)
-        await self.backups.begin_use(use, project_id=PROJECT, copy=copy)
+        await self.backups.begin_use(use, project_id=backup.project_id, copy=copy)
         return use
 
     async def settled(self, backup: Backup, status: BackupState) -> Backup:

@@ -1,4 +1,4 @@
-"""When a job that can not be done yet is asked again.
+"""When a job begins: what waits for what, and when one that can not be done yet is asked again.
 
 No look is taken for the time that went by: only because somebody woke the keeper, or because a job ended.
 """
@@ -7,11 +7,12 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
-from keeper_ground import PROJECT, QUICK, Ground, SetClock, running_set
+from keeper_ground import PROJECT, QUICK, Ground, SetClock, chunks_of, running_set
 from looking import eventually
 
 from memstored.control.keeper import BackupKeeper
 from memstored.domain.model import InstanceSet
+from memstored.domain.object_keys import bucket_key
 from memstored.domain.words import BackupState, SetId, SetState, UseKind
 
 REST = 50.0
@@ -125,3 +126,90 @@ async def test_a_restore_is_over_as_soon_as_its_set_is_deleted(waiting: Waiting)
         await waiting.kept.change_set(waiting.restored.id, status=SetState.TERMINATING)
         keeper.wake()
         await waiting.kept.when(waiting.unused)
+
+
+@dataclass
+class StandingStorage:
+    """Object storage that answers nothing to what is set to it; `begun` are the targets of copies."""
+
+    begun: list[str] = field(default_factory=list)
+
+    async def copy(self, _source: str, target: str) -> None:
+        """Stand still."""
+        self.begun.append(target)
+        await asyncio.Event().wait()
+
+    async def wait(self, *_keys: str) -> None:
+        """Stand still."""
+        await asyncio.Event().wait()
+
+
+async def exporting(kept: Ground, monkeypatch: pytest.MonkeyPatch) -> StandingStorage:
+    """Storage in which many exports of the oldest backup stand still."""
+    storage = StandingStorage()
+    monkeypatch.setattr(kept.objects, "copy", storage.copy)
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    source = await kept.saved("source")
+    for number in range(8):
+        await kept.use(source, UseKind.EXPORT, path=f"mine/{number}")
+    kept.clock.now += 1
+    return storage
+
+
+async def test_one_projects_exports_hold_up_no_other_project(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many stand still, and however old what they are exports of is."""
+    storage = await exporting(kept, monkeypatch)
+    other = await kept.saved("other", project_id="q" * 32)
+    await kept.objects.put(f"{bucket_key('q' * 32, 'theirs')}/there", chunks_of(b"x"))
+    await kept.use(other, UseKind.EXPORT, path="theirs/out.rdb")
+
+    async with kept.keeper():
+        await eventually(lambda: len(storage.begun) == 3)
+        await kept.rest()
+
+    assert sorted(target.split("/")[1] for target in storage.begun) == [PROJECT, PROJECT, "q" * 32]
+
+
+async def test_a_deletion_waits_for_no_use(kept: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has hands of its own."""
+    await exporting(kept, monkeypatch)
+    unwanted = await kept.saved("unwanted")
+    await kept.backups.update(unwanted, replace(unwanted, status=BackupState.DELETING))
+
+    async with kept.keeper():
+        await kept.gone(unwanted)
+
+
+async def test_verifications_hold_up_nothing_else(kept: Ground) -> None:
+    """There is one at a time; the others wait for it alone."""
+    verified = [await kept.saved(f"backup-{number}") for number in range(4)]
+    for backup in verified:
+        await kept.use(backup, UseKind.VERIFY)
+    kept.clock.now += 1
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    exported = await kept.saved("exported")
+    await kept.use(exported, UseKind.EXPORT, path="mine/out.rdb")
+
+    async with kept.guests.turn, kept.keeper():
+        await kept.until(exported, lambda stored: not stored.uses)
+
+
+async def test_a_backup_that_a_restart_broke_off_is_ended_while_storage_stands_still(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its set is free for another one; what is to be removed is removed when storage answers."""
+    made_of = await kept.add_set()
+    broken_off = await kept.ask(made_of, status=BackupState.CREATING)
+    await kept.change_set(made_of.id, backup=broken_off.id)
+    storage = StandingStorage()
+    for name in ("sweep", "delete"):
+        monkeypatch.setattr(kept.objects, name, storage.wait)
+
+    async with kept.keeper():
+        await kept.settled(broken_off, BackupState.ERROR)
+
+    stored = await kept.sets.load(made_of.id)
+    assert stored is not None
+    assert stored.backup is None

@@ -161,6 +161,31 @@ async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) ->
     assert (there, told) == (CONTENT, ["Backup Export Complete: success"])
 
 
+async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that takes its time has read what ends before it is begun; the file may be gone by then."""
+    source = await kept.saved()
+    bucket = bucket_key(PROJECT, "mine")
+    await kept.objects.put(f"{bucket}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    read_before = await kept.backups.unsettled(kept.clock.wall())
+    async with kept.keeper():
+        await idle(kept, source)
+    await kept.objects.delete(f"{bucket}/out.rdb")
+
+    async def unsettled(_now: float) -> list[Backup]:
+        kept.backups.looks += 1
+        return read_before
+
+    monkeypatch.setattr(kept.backups, "unsettled", unsettled)
+    async with kept.keeper():
+        await kept.rest()
+
+    assert await kept.content(f"{bucket}/out.rdb") is None
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 async def test_an_export_whose_end_met_trouble_is_told_once(
     kept: Ground,
@@ -183,28 +208,6 @@ async def test_an_export_whose_end_met_trouble_is_told_once(
     monkeypatch.setattr(kept.backups, "end_use", end)
     async with kept.keeper():
         await idle(kept, source)
-        await kept.rest()
-
-    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
-
-
-async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
-    kept: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A turn that takes its time has read uses that end before it begins them."""
-    source = await kept.saved()
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
-    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
-    read_before = await kept.backups.unsettled(kept.clock.wall())
-    async with kept.keeper():
-        await idle(kept, source)
-
-    async def unsettled(_now: float) -> list[Backup]:
-        kept.backups.looks += 1
-        return read_before
-
-    monkeypatch.setattr(kept.backups, "unsettled", unsettled)
-    async with kept.keeper():
         await kept.rest()
 
     assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
