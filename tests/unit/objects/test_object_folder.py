@@ -46,6 +46,16 @@ async def test_what_was_put_is_got(objects: Objects) -> None:
     assert stored == Stored(size=6_300_000, checksum=hashlib.sha256(b"".join(parts)).hexdigest())
 
 
+async def test_a_project_may_have_any_id(objects: Objects, root: Path) -> None:
+    """Also the longest that the API lets it have, of whichever characters: 64."""
+    keys = [backup_key(project, "backup") for project in ("가" * 64, "\U0001f600" * 64, "." * 64)]
+
+    for key in keys:
+        await objects.put(key, chunks(b"data"))
+
+    assert _files(root) == sorted(keys)
+
+
 async def test_an_empty_object_is_one(objects: Objects) -> None:
     """No bytes at all make an object of size 0."""
     stored = await objects.put(KEY, chunks())
