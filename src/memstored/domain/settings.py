@@ -77,13 +77,15 @@ class ObjectSettings:
 
     None: the folder `objects` of the data folder. `endpoint` and `region` are those of an S3-compatible
     store; its keys come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). A part of an
-    object that does not move for `timeout` seconds is given up.
+    object that does not move for `timeout` seconds is given up. `reserve_mib` stay free on the disk of a
+    folder; None: a twentieth of the disk, 1024 at most.
     """
 
     url: str | None = None
     endpoint: str | None = None
     region: str | None = None
     timeout: float = 30.0
+    reserve_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,13 +46,18 @@ def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:
         endpoint = "https://objects.example"
         region = "kr-central-2"
         timeout = 12
+        reserve_mib = 2048
     """
 
     settings = read_settings(_file(tmp_path, text))
 
     assert settings.backup == BackupSettings(parallel=4)
     assert settings.objects == ObjectSettings(
-        url="s3://saved/memstored", endpoint="https://objects.example", region="kr-central-2", timeout=12.0
+        url="s3://saved/memstored",
+        endpoint="https://objects.example",
+        region="kr-central-2",
+        timeout=12.0,
+        reserve_mib=2048,
     )
 
 
