@@ -2,8 +2,9 @@
 
 import asyncio
 
+from clocks import StillClock
 from memstored.control.clock import SystemClock
-from memstored.control.pace import LOOKS, Pace
+from memstored.control.pace import LOOKS, URGENT, Pace
 from memstored.domain.words import SetId
 
 
@@ -99,3 +100,20 @@ def test_nobody_is_probed_while_writes_wait_but_not_for_long() -> None:
     assert not before
     assert meanwhile == [True] * 4 + [False] * 4
     assert not pace.spares_probes(0.25)
+
+
+async def test_others_do_not_step_back_for_a_failover_that_is_stuck() -> None:
+    """What it waits for is not what they would cost; figures are asked for and nodes started again."""
+    clock = StillClock()
+    pace = Pace(clock)
+    struck, other = sets(2)
+    pace.hurry(struck, urgent=True)
+    at_once = pace.calm
+
+    clock.now += URGENT
+    pace.hurry(struck, urgent=True)
+    in_the_end = pace.calm
+    await asyncio.wait_for(pace.await_calm(), 1.0)
+    pace.hurry(other, urgent=True)
+
+    assert (at_once, in_the_end, pace.calm) == (False, True, False)
