@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
-from memstored.objects.protocol import Found
+from memstored.objects.protocol import Found, Through
 from memstored.objects.steps import Steps
 from memstored.objects.tree import Draft, Tree
 
@@ -70,10 +70,10 @@ class Folder:
             await thread.do(reading.open)
             return await thread.do(reading.last, count)
 
-    async def copy(self, source: str, target: str) -> None:
+    async def copy(self, source: str, target: str, through: Through) -> None:
         """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
-        async with aclosing(self.read(source)) as chunks:
-            await self.write(target, chunks)
+        async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
+            await self.write(target, pieces)
 
     async def head(self, key: str) -> Found | None:
         """As `Place.head`."""

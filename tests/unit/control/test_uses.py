@@ -11,7 +11,7 @@ from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.model import EventDraft
 from memstored.domain.object_keys import backup_key, bucket_key
 from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
-from memstored.objects.storage import ObjectTrouble
+from memstored.objects.storage import ObjectTrouble, Stored
 from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 
@@ -86,6 +86,30 @@ async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> N
     assert done.reason == "Its object is not in object storage any more."
 
 
+@pytest.mark.parametrize("content", [CONTENT[:-1] + b"\x00", CONTENT[:-1]])
+async def test_what_is_not_what_was_stored_is_neither_copied_nor_exported(
+    kept: Ground, content: bytes
+) -> None:
+    """One byte is enough: nothing of it appears, and both say so."""
+    source = await kept.saved()
+    await kept.objects.delete(source.key)
+    await kept.objects.put(source.key, chunks_of(content))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.ERROR)
+        await idle(kept, source)
+
+    assert done.reason == "Its object is not what was stored. Verify it, and use another backup."
+    assert "is not what was stored" in (await kept.told(source.id))[-1].message
+    assert [await kept.content(key) for key in (copy.key, f"{bucket_key(PROJECT, 'mine')}/out.rdb")] == [
+        None
+    ] * 2
+
+
 FULL = "The disk of object storage is full."
 
 
@@ -108,7 +132,7 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
     tries = []
 
-    async def refuse(_source: str, target: str) -> None:
+    async def refuse(_source: str, target: str, **_content: Stored) -> None:
         tries.append(target)
         raise trouble
 
