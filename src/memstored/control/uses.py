@@ -118,9 +118,16 @@ class Uses:
         try:
             await self._means.objects.copy(backup.key, target, content=_content(backup))
         except ObjectExists as trouble:
-            content = await read_content(self._means.objects, target, meter)
-            return None if content.checksum == backup.checksum else str(trouble)
+            if not await self._holds(target, backup, meter):
+                return str(trouble)
         return None
+
+    async def _holds(self, target: str, backup: Backup, meter: Meter) -> bool:
+        """Whether the object there is the backup's. One of another size is somebody's own: it is not read."""
+        found = await self._means.objects.head(target)
+        if found is None or found.size != backup.size:
+            return False
+        return (await read_content(self._means.objects, target, meter)).checksum == backup.checksum
 
     # Restores
 

@@ -7,11 +7,13 @@ from uuid import uuid4
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
 
+from memstored.control.content import read_content
+from memstored.control.means import Meter
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.model import EventDraft
 from memstored.domain.object_keys import backup_key, bucket_key
 from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
-from memstored.objects.storage import ObjectTrouble, Stored
+from memstored.objects.storage import Objects, ObjectTrouble, Stored
 from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 
@@ -176,6 +178,24 @@ async def test_an_export_never_overwrites(kept: Ground) -> None:
 
     assert there == b"somebody's own"
     assert told == ["Backup Export Failed: failure"]
+
+
+@pytest.mark.parametrize(("content", "reads"), [(b"x" * len(CONTENT), 1), (b"x" + CONTENT, 0)])
+async def test_what_is_where_an_export_is_to_go_is_read_only_if_it_can_be_our_own(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, content: bytes, reads: int
+) -> None:
+    """A file of another size is not, and may be large."""
+    read: list[str] = []
+
+    async def noted(objects: Objects, key: str, meter: Meter) -> Stored:
+        read.append(key)
+        return await read_content(objects, key, meter)
+
+    monkeypatch.setattr("memstored.control.uses.read_content", noted)
+    there, told = await export_over(kept, content)
+
+    assert (there, told) == (content, ["Backup Export Failed: failure"])
+    assert len(read) == reads
 
 
 async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) -> None:
