@@ -5,7 +5,6 @@ The control loop is replaced by `RecordingControl`: what it makes of a wish is t
 
 import asyncio
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from harness import (
@@ -37,11 +35,11 @@ from harness import (
     RecordingSequence,
     catalogue,
 )
+from over_the_wire import listening
 from typed_commands import Done, Run, exit_code
 
 from browser import Browser, signed_in
 from memstored.api.app import create_app
-from memstored.api.wire import HttpProtocol
 from memstored.console.house import install as install_console
 from memstored.control.authorities import Authorities
 from memstored.control.password_keys import PasswordKeys, key_pair
@@ -87,7 +85,9 @@ CALLERS = {
 
 PUBLIC_URL = "http://memstored.test"
 
-SETTINGS = Settings(quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_per_project=4)}))
+SETTINGS = Settings(
+    quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_per_project=4, backups_per_project=2)})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ async def api(
     backups = BackupRepository(database, clock, sets)
     groups = ParameterGroupRepository(database, clock)
     finder = GroupFinder(catalogue=catalogue(), groups=groups)
-    holdings = Holdings(sets, groups)
+    holdings = Holdings(sets, groups, backups)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     objects = Objects.open(ObjectSettings(), default=storage)
     files = Files(objects, Buckets(objects, catalogue().buckets))
@@ -199,7 +199,9 @@ async def api(
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
         authorities=AuthorityService(authorities, clock),
-        backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
+        backups=BackupService(
+            backups=backups, sets=service, files=files, quotas=SETTINGS.quota, keeper=keeper, clock=clock
+        ),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(
             finder=finder,
@@ -248,15 +250,8 @@ async def api(
 @pytest.fixture
 async def port(api: Api) -> AsyncIterator[int]:
     """The port at which uvicorn serves the house, by our protocol."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        api.app, http=HttpProtocol, lifespan="off", log_config=None, access_log=False, server_header=False
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - `serve` takes over the signals
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with listening(api.app) as port:
+        yield port
 
 
 @pytest.fixture

@@ -2,10 +2,17 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httptools
+import uvicorn
+from starlette.types import ASGIApp
+
+from memstored.api.wire import HttpProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +55,29 @@ class Answers:
         self.answers.append(Served(self.parser.get_status_code(), self.headers, self.body))
 
 
-async def exchange(port: int, *pieces: bytes) -> list[Served]:
-    """Send these pieces one by one, and return all answers until the server hangs up."""
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[int]:
+    """The port at which uvicorn serves an application by our protocol."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, http=HttpProtocol, lifespan="off", log_config=None, access_log=False, server_header=False
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - `serve` takes over the signals
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def exchange(port: int, *pieces: bytes, apart: float = 0.0) -> list[Served]:
+    """Send these pieces, so many seconds apart, and return all answers until the server hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answers = Answers()
     try:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
+            await asyncio.sleep(apart)
         async with asyncio.timeout(20):
             answers.parser.feed_data(await reader.read())
     finally:

@@ -1,5 +1,6 @@
 """API.md 8: tokens by Keystone's rules, and API.md 3: the credentials they are made from."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -301,6 +302,18 @@ async def test_the_last_administrator_stays(api: Api) -> None:
     assert others.status_code == 200
     assert own.status_code == 400
     assert own.json()["error"]["code"] == "last_admin"
+
+
+async def test_administrators_that_delete_each_other_leave_one(api: Api) -> None:
+    """Requests at the same moment are judged one after the other."""
+    listed = (await api.get(CREDENTIALS, token=api.tokens["admin"])).json()["credentials"]
+    admins = [row["id"] for row in listed if "admin" in row["roles"]]
+
+    answers = await asyncio.gather(
+        *(api.request("DELETE", f"{CREDENTIALS}/{it}", token=api.tokens["admin"]) for it in admins)
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [*[200] * (len(admins) - 1), 400]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

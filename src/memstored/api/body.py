@@ -1,7 +1,7 @@
 """A request body as a checked JSON object, whatever its `Content-Type` says (API.md 1).
 
 Only what every body must be is checked here; what its fields must be is said by the forms in
-`api.schemas`. Works in linear time on hostile input: the limit on nesting is checked before parsing.
+`api.schemas`. Works in linear time on hostile input: how deep and how much it is, is checked before parsing.
 """
 
 import json
@@ -23,7 +23,14 @@ __all__ = ["form", "json_body", "null_fault", "null_places", "optional_body", "p
 MAX_NESTING = 32
 """How deep arrays and objects may be nested, the outermost object included."""
 
-_BRACKETS_AND_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+MOST_VALUES = 1000
+"""Values and names of fields that a document may have together, each array and object counted as one. Sound
+ones have a hundred or so, and a thousand faults are told in a moment; a body full of them would keep
+everybody waiting.
+"""
+
+_PIECES = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]|[^\s"\[\]{},:]++', re.DOTALL)
+"""A string, a bracket, or a number or word."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -50,8 +57,7 @@ async def optional_body(request: Request) -> dict[str, Json]:
 def parse_object(raw: bytes) -> dict[str, Json]:
     """The JSON object in these bytes; `InvalidRequest` with the reason when they hold none such."""
     text = _text(raw)
-    if _too_deep(text):
-        _refuse("too_deep", f"Nest arrays and objects at most {MAX_NESTING} deep.")
+    _require_modest(text)
     document = _parse(text)
     if not isinstance(document, dict):
         _refuse("not_an_object", "Send one JSON object.")
@@ -96,16 +102,22 @@ def _text(raw: bytes) -> str:
         _refuse("not_json", "Send the body as JSON in UTF-8.")
 
 
-def _too_deep(text: str) -> bool:
-    if text.count("{") + text.count("[") <= MAX_NESTING:
-        return False
-    depth = 0
-    for match in _BRACKETS_AND_STRINGS.finditer(text):
-        piece = match.group()
-        depth += (piece in "[{") - (piece in "]}")
+def _require_modest(text: str) -> None:
+    """Raise `InvalidRequest` for a document that is too deep or has too much in it, without reading on."""
+    depth = told = 0
+    for piece in _PIECES.finditer(text):
+        first = text[piece.start()]
+        if first in "]}":
+            depth -= 1
+            if depth <= 0:
+                return  # where the document ends; more of it, or another bracket, is refused as it is parsed
+            continue
+        told += 1
+        depth += first in "[{"
         if depth > MAX_NESTING:
-            return True
-    return False
+            _refuse("too_deep", f"Nest arrays and objects at most {MAX_NESTING} deep.")
+        if told > MOST_VALUES:
+            _refuse("too_many_values", f"Send at most {MOST_VALUES} values and names of fields together.")
 
 
 def _parse(text: str) -> Json:

@@ -85,7 +85,7 @@ class Fleet:
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
         self._launches = asyncio.Semaphore(LAUNCHES)
         self._loads = asyncio.Semaphore(LOADS)
-        self._pace = Pace()
+        self._pace = Pace(place.clock)
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._heard: Callable[[], None] | None = None
         self._held = False
@@ -160,6 +160,7 @@ class Fleet:
         far as nodes take it from us.
         """
         await self._lease.over()
+        self._place.endpoints.break_off()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*(rounds.end() for rounds in self._duties))
@@ -365,7 +366,7 @@ class Fleet:
         turn = 0
         while True:
             await asyncio.sleep(TICK)
-            if self._pace.urgent:
+            if not self._pace.calm:
                 continue
             turn += 1
             for index, worker in enumerate(list(self._workers.values())):

@@ -149,7 +149,7 @@ class BackupKeeper:
         past = self._steady.past()
         rows = await self._means.backups.unsettled(past)
         if self._means.clock.monotonic() >= self._rota_at:
-            await self._rota.turn({row.set_id for row in rows if row.under_way})
+            await self._rota.turn({row.set_id for row in rows if row.under_way}, past)
             self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
         jobs = list(self._jobs(rows, past))
         self._patience.keep([LOOK, *(job.key for job in jobs)])

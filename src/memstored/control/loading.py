@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 
+from memstored.control.authorities import CanNotSign
 from memstored.control.guests import Guests
 from memstored.control.verifying import Damaged, NoEngine, Trial, blames_data
 from memstored.control.watch import Place, Watch
@@ -23,6 +24,7 @@ from memstored.domain.parameter_group import maxmemory_of
 from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Incomplete, Link, LinkTrouble
 from memstored.domain.words import NodeId
 from memstored.objects.storage import NoSuchObject, Objects, ObjectTrouble
+from memstored.store.errors import StoreTrouble
 
 __all__ = ["Loader"]
 
@@ -62,7 +64,8 @@ class Loader:
         """Load the saved data into a fresh node that nobody can log in to; the outcome is in the `Watch`.
 
         Nothing is done when what was decided is older than the outcome of that very try. Raises `LinkTrouble`
-        when the node can not be asked; then nothing of the try counts.
+        when a node can not be asked, `LaunchFailed` and `OSError` when there is none for the trial; then
+        nothing of the try counts.
         """
         source, link = instance_set.source, self.watch.link(action.node)
         assert source is not None, "only a set with saved data loads"
@@ -146,6 +149,8 @@ class _Load:
                 )
             except DoorTrouble as trouble:
                 raise _Refused(f"a newer Redis did not load it for a trial: {trouble}") from trouble
+            except StoreTrouble as trouble:
+                raise CanNotSign(f"the node for the trial has no authority: {trouble}") from trouble
         return digest.hexdigest()
 
     async def _hand_over(self, tried: str | None) -> None:

@@ -72,8 +72,10 @@ class Maker:
         """
         work = await self._begin(backup)
         self._sought.pop(backup.id, None)
-        if work is not None:
-            await self._carry_out(work, meter)
+        if work is None:
+            # Perhaps it was begun since `backup` was read, and a fault left it: that is for `abandon` to say.
+            return
+        await self._carry_out(work, meter)
         self._ours.discard(backup.id)
 
     async def _carry_out(self, work: _Begun, meter: Meter) -> None:

@@ -148,8 +148,8 @@ class Trial:
 
         More than `memory_gib` of memory is not given to it.
         `purpose` tells whose trial it is; `got_on` is told the bytes loaded so far. Raises `Damaged`,
-        `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`: then
-        nothing is known.
+        `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`,
+        `StoreTrouble`: then nothing is known.
         """
         engine = choose_engine(self.place.runtime.engines(), version)
         if engine is None:

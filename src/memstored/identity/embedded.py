@@ -151,20 +151,30 @@ class EmbeddedIssuer:
         """Every credential, the oldest first."""
         return await self._registry.all()
 
-    async def delete_credential(self, credential_id: str) -> None:
-        """Delete a credential; its tokens end at once. Raises `NotFound`."""
+    async def delete_credential(self, credential_id: str) -> Credential:
+        """Delete a credential, and return what it was; its tokens end at once.
+
+        Raises `NotFound`, and `InvalidRequest` for the last administrator's: nobody could make another.
+        """
         try:
-            removed = await self._registry.remove(credential_id)
+            removed = await self._registry.remove(credential_id, self._require_another_administrator)
         finally:
             self._sessions.drop_credential(credential_id)
-        if not removed:
-            raise NotFound(f"There is no credential {credential_id}.")
+        if removed is None:
+            raise NotFound("There is no such credential.", code="credential_unknown")
+        return removed
 
     async def bootstrap(self) -> NewCredential | None:
         """Make the first administrator, in a project of its own; None when there is any credential."""
         if await self._registry.all():
             return None
         return await self.create_credential("admin", self._id(), [RoleName.ADMIN], project_name="admin")
+
+    def _require_another_administrator(self, doomed: Credential, others: Sequence[Credential]) -> None:
+        """Raise `InvalidRequest` unless somebody is left who can make credentials, or this one could not."""
+        now = self._clock.wall()
+        if _administers(doomed, now) and not any(_administers(it, now) for it in others):
+            raise InvalidRequest("Make another administrator first; this is the last one.", code="last_admin")
 
     async def _claimed(self, claim: Claim) -> Credential | None:
         if isinstance(claim, ClaimById):
@@ -226,6 +236,10 @@ def _caller(session: Session) -> Caller:
         roles=frozenset(credential.roles),
         expires_at=session.token.expires_at,
     )
+
+
+def _administers(credential: Credential, now: float) -> bool:
+    return RoleName.ADMIN in credential.roles and credential.valid_at(now)
 
 
 def _holds(credential: Credential | None, secret: str) -> bool:

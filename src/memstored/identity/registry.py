@@ -1,11 +1,14 @@
 """Where the embedded issuer keeps credentials and tokens; `store.credentials` is the one in use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memstored.domain.credentials import Credential, Session, Token
 
-__all__ = ["Registry"]
+__all__ = ["Judge", "Registry"]
+
+Judge = Callable[[Credential, Sequence[Credential]], None]
+"""Told a credential that is to go and all others; raises when it has to stay."""
 
 
 class Registry(Protocol):
@@ -27,8 +30,12 @@ class Registry(Protocol):
         """Every credential, the oldest first."""
         ...
 
-    async def remove(self, credential_id: str) -> bool:
-        """Remove a credential and all its tokens; False when there is none such."""
+    async def remove(self, credential_id: str, judge: Judge) -> Credential | None:
+        """Remove a credential and all its tokens, and return it; None when there is none such.
+
+        Nobody else's change comes between the judgement and the removal. What `judge` raises is raised here,
+        and then nothing is removed.
+        """
         ...
 
     async def add_token(self, token: Token) -> bool:

@@ -230,13 +230,14 @@ class _Guest:
         self.secure = self._dialogue.secure
 
     async def command(self) -> list[bytes]:
-        """The next command."""
+        """The next command. No empty line may stand before it: only a node that loads says such."""
         count = await self._count(b"*", _WORDS)
         return [await self._dialogue.string(await self._count(b"$", _WORD)) for _ in range(count)]
 
     async def acknowledged(self, offset: int) -> None:
         """Return when the node says that it is at the offset: it has loaded everything, and follows."""
         while True:
+            await self._dialogue.something()
             match await self.command():
                 case [b"REPLCONF", b"ACK", reached, *_] if reached.isdigit() and int(reached) >= offset:
                     return

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import structlog
 
 from memstored.domain.credentials import Credential
-from memstored.domain.errors import InvalidRequest, NotFound
+from memstored.domain.errors import NotFound
 from memstored.identity.embedded import EmbeddedIssuer, NewCredential
-from memstored.identity.protocol import Caller, RoleName
+from memstored.identity.protocol import Caller
 
 __all__ = ["CredentialOrder", "CredentialService"]
 
@@ -66,9 +66,5 @@ class CredentialService:
 
         Raises `NotFound`, and `InvalidRequest` for the last administrator's: nobody could make another.
         """
-        doomed = await self.show(credential_id)
-        admins = [c.id for c in await self.issuer.credentials() if RoleName.ADMIN in c.roles]
-        if admins == [doomed.id]:
-            raise InvalidRequest("Make another administrator first; this is the last one.", code="last_admin")
-        await self.issuer.delete_credential(credential_id)
-        _log.info("credential deleted", id=credential_id, project=doomed.project_id, by=caller.user_name)
+        gone = await self.issuer.delete_credential(credential_id)
+        _log.info("credential deleted", id=gone.id, project=gone.project_id, by=caller.user_name)

@@ -17,7 +17,9 @@ from memstored.store.errors import StoreTrouble
 __all__ = ["Remark", "StoreCheck", "Unready", "nothing_amiss", "of_neglected"]
 
 PATIENCE = 1.0
-"""Seconds that the store may take for a write before it counts as away; a failover waits for such writes."""
+"""Seconds that the store may take for a failover's write before it counts as away; tenants' writes may queue
+for longer without anything being wrong with it.
+"""
 
 FRESH = 1.0
 """Seconds that an answer of the store is believed: anybody may ask, and asking must not wear it out."""

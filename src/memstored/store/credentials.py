@@ -3,7 +3,7 @@
 Satisfies `identity.registry.Registry`; the records are those of `domain.credentials`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
@@ -37,9 +37,15 @@ class CredentialRepository:
         """Every credential, the oldest first."""
         return await self._database.read(_all)
 
-    async def remove(self, credential_id: str) -> bool:
-        """Remove a credential and all its tokens; False when there is none such."""
-        return await self._database.write(_remove, credential_id)
+    async def remove(
+        self, credential_id: str, judge: Callable[[Credential, Sequence[Credential]], None]
+    ) -> Credential | None:
+        """Remove a credential and all its tokens, and return it; None when there is none such.
+
+        `judge` is told it and all others within the transaction; what that raises is raised here, and then
+        nothing is removed.
+        """
+        return await self._database.write(_remove, credential_id, judge)
 
     async def add_token(self, token: Token) -> bool:
         """Keep a token, and forget those that had expired when it was issued.
@@ -82,8 +88,14 @@ def _add(connection: Connection, credential: Credential) -> bool:
     return True
 
 
-def _remove(connection: Connection, credential_id: str) -> bool:
-    return connection.execute(delete(credentials).where(credentials.c.id == credential_id)).rowcount == 1
+def _remove(
+    connection: Connection, credential_id: str, judge: Callable[[Credential, Sequence[Credential]], None]
+) -> Credential | None:
+    doomed = _first(connection, credentials.c.id == credential_id)
+    if doomed is not None:
+        judge(doomed, [it for it in _all(connection) if it != doomed])
+        connection.execute(delete(credentials).where(credentials.c.id == credential_id))
+    return doomed
 
 
 def _add_token(connection: Connection, token: Token) -> bool:

@@ -178,9 +178,9 @@ class Database:
 
     async def prove_writable(self) -> None:
         """Raise `StoreTrouble` unless the database takes a change: a full disk is to be known before a
-        failover must be recorded. Nothing is changed by it.
+        failover must be recorded. Nothing is changed by it. As a failover, it waits behind no tenant's write.
         """
-        await self._recorded(_prove_writable, patience=PROBE)
+        await self._recorded(_prove_writable, rank=0, patience=PROBE)
 
     async def _migrate(self) -> None:
         if await self.read(migrations.pending):

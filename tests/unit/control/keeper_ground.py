@@ -29,7 +29,7 @@ from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet, Lineage, Node
 from memstored.domain.object_keys import backup_key
 from memstored.domain.ports import Identity, LinkTrouble, Target
-from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, Quotas, QuotaSettings, TlsSettings
 from memstored.domain.words import (
     BackupId,
     BackupState,
@@ -254,6 +254,7 @@ class Ground:
         self.runtime = FakeRuntime(self.clock)
         self.doors = FakeDoors(self.runtime)
         self.rhythm = QUICK
+        self.quota = 100
 
     def keeper(self, *, parallel: int = 2) -> BackupKeeper:
         """A keeper, not at work yet."""
@@ -282,7 +283,7 @@ class Ground:
             maker=Maker(means, self.tap, tls=self.authorities),
             uses=Uses(means, buckets=Buckets(self.objects), verify=verifier.verify),
             clearing=Clearing(means),
-            rota=Rota(means),
+            rota=Rota(means, QuotaSettings(default=Quotas(backups_per_project=self.quota))),
             parallel=parallel,
         )
 

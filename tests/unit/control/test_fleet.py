@@ -75,12 +75,13 @@ async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) ->
         stored = await ground.until(running)
         ground.runtime.fleet.crash(node_id(SET, 1))
         healed = await ground.until(lambda now: running(now) and len(now.failovers) == 1)
+        later = {node_id(SET, number) for number in (2, 3, 4)}
+        await eventually(lambda: later <= set(ground.runtime.cleared))
 
     assert healed.vips == stored.vips is not None
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
     orders = ground.runtime.orders
     assert [order.on_disk for order in orders.values()] == [False] * 4
-    assert {node_id(SET, number) for number in (2, 3, 4)} <= set(ground.runtime.cleared)
     asked = {node.id: node.asks for node in ground.runtime.fleet.nodes.values()}
     assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
 
@@ -353,6 +354,21 @@ async def test_s07_a_controller_whose_store_has_another_records_nothing(ground: 
 
         assert ground.lease.ended is not None
         assert await ground.sets.load(SET) == before
+
+
+async def test_s07_moves_of_addresses_are_broken_off_with_the_right_to_them(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move may outlive the worker that asked for it; with the lease it does not (S7)."""
+    broken_off = asyncio.Event()
+    monkeypatch.setattr(ground.endpoints, "break_off", broken_off.set)
+    async with ground.fleet():
+        before = broken_off.is_set()
+
+        ground.lease.end("another one came")
+
+        await asyncio.wait_for(broken_off.wait(), DEADLINE)
+    assert not before
 
 
 async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: Ground) -> None:

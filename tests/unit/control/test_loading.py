@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fleet_ground import IDENTITIES, SET, Ground, planned, running
 from looking import DEADLINE, eventually
+from structlog.testing import capture_logs
 
 from memstored.control import loading
 from memstored.control.fleet import Fleet
@@ -20,7 +21,7 @@ from memstored.domain.ports import DoorTrouble, Incomplete, Papers
 from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.fake import FakeDoor, FakeDoors, FakeEndpoints, FakeRuntime, Mishap
-from memstored.store.errors import Stale
+from memstored.store.errors import Stale, StoreBusy
 
 KEY = "backups/p/saved.rdb"
 DATA = b"REDIS0010" + bytes(range(256)) * 4000
@@ -433,6 +434,35 @@ async def test_h25_an_engine_that_checks_nothing_gets_what_a_newer_one_took(grou
     versions = [order.version for order in ground.runtime.orders.values()]
     assert (ground.doors.opened, versions) == (2, ["5.0.6", "5.0.6", "6.2.5"])
     assert {placement.set_id for placement in ground.runtime.placements()} == {SET}
+    assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
+
+
+async def test_a_store_that_can_not_be_written_holds_the_trial_up(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an authority there is no node for the trial: nothing of the try counts, and the set goes on."""
+    source, refusals = await saved(ground), 2
+    require = ground.authorities.require
+
+    async def busy() -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise StoreBusy("somebody has it")
+        await require()
+
+    ground.runtime = FakeRuntime(ground.clock, [e for e in ground.runtime.engines() if e.version != "6.2.5"])
+    ground.endpoints, ground.doors = FakeEndpoints(ground.runtime), FakeDoors(ground.runtime)
+    ground.doors.writes = SAVED
+    monkeypatch.setattr(ground.authorities, "require", busy)
+    with capture_logs() as logs:
+        async with ground.fleet() as fleet:
+            await ground.order(1, source, version="5.0.6")
+            fleet.wake(SET)
+            stored = await ground.until(running)
+
+    assert not [entry for entry in logs if entry["event"] == "worker_failed"]
+    assert (refusals, stored.source and stored.source.refusals) == (0, ())
     assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
 
 

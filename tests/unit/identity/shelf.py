@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from memstored.domain.credentials import Credential, Session, Token
+from memstored.identity.registry import Judge
 
 NOW = 1_795_458_157.75
 """2026-11-23T18:22:37.75Z"""
@@ -52,10 +53,12 @@ class Shelf:
         """As the protocol says."""
         return list(self.kept.values())
 
-    async def remove(self, credential_id: str) -> bool:
+    async def remove(self, credential_id: str, judge: Judge) -> Credential | None:
         """As the protocol says."""
+        if credential_id in self.kept:
+            judge(self.kept[credential_id], [it for it in self.kept.values() if it.id != credential_id])
         self.tokens = {h: t for h, t in self.tokens.items() if t.credential_id != credential_id}
-        return self.kept.pop(credential_id, None) is not None
+        return self.kept.pop(credential_id, None)
 
     async def add_token(self, token: Token) -> bool:
         """As the protocol says."""

@@ -284,6 +284,23 @@ async def test_deleting_a_credential_ends_its_tokens(issuer: EmbeddedIssuer) -> 
         await _token(issuer, made)
 
 
+async def test_an_administrator_whose_credential_expired_is_none(
+    issuer: EmbeddedIssuer, shelf: Shelf, still: StillClock
+) -> None:
+    """The last one stays though there is another that can not be used any more, and that one may go."""
+    await issuer.bootstrap()
+    [last] = shelf.kept.values()
+    expired = replace(last, id="0" * 32, expires_at=still.wall())
+    shelf.kept[expired.id] = expired
+
+    with pytest.raises(InvalidRequest) as refused:
+        await issuer.delete_credential(last.id)
+    await issuer.delete_credential(expired.id)
+
+    assert refused.value.code == "last_admin"
+    assert await issuer.credentials() == [last]
+
+
 async def test_deleting_what_is_not_there(issuer: EmbeddedIssuer) -> None:
     """An unknown credential is 404."""
     with pytest.raises(NotFound):

@@ -141,7 +141,18 @@ async def test_a_node_without_users_says_the_secret_alone() -> None:
         assert door.turned_away == 1
 
 
-@pytest.mark.parametrize("junk", [b"*1000000000\r\n", b"*-1\r\n", b"$5\r\n", b"x" * 300_000, b"\x00\xff\r\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"*1000000000\r\n",
+        b"*-1\r\n",
+        b"$5\r\n",
+        b"x" * 300_000,
+        b"\x00\xff\r\n",
+        b"\r\n",
+        b"\n" * 300_000,
+    ],
+)
 async def test_junk_is_turned_away_at_once(junk: bytes) -> None:
     """A guest that does not speak as a node does costs no memory and no time (H24)."""
     async with door_for() as door, Caller.at(door) as stranger:

@@ -1,5 +1,6 @@
 """Application credentials and tokens in the store."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -48,7 +49,7 @@ async def test_what_is_not_there(credentials: CredentialRepository) -> None:
     assert await credentials.credential("none") is None
     assert await credentials.named(CREDENTIAL.user_id, "none") is None
     assert await credentials.session("none") is None
-    assert not await credentials.remove("none")
+    assert await credentials.remove("none", judge=_spare) is None
     assert not await credentials.revoke("none")
 
 
@@ -76,10 +77,31 @@ async def test_tokens_go_with_their_credential(credentials: CredentialRepository
     await credentials.add(CREDENTIAL)
     await credentials.add_token(TOKEN)
 
-    assert await credentials.remove(CREDENTIAL.id)
+    assert await credentials.remove(CREDENTIAL.id, judge=lambda _doomed, _others: None) == CREDENTIAL
 
     assert await credentials.session(TOKEN.hash) is None
     assert not await credentials.add_token(TOKEN)
+
+
+async def test_what_has_to_stay_is_not_removed(credentials: CredentialRepository) -> None:
+    """Whoever judges is told the credential and the others, and can keep it with its tokens."""
+    other = replace(CREDENTIAL, id="e" * 32, name="other")
+    await credentials.add(CREDENTIAL)
+    await credentials.add(other)
+    await credentials.add_token(TOKEN)
+    with pytest.raises(_Spared) as told:
+        await credentials.remove(CREDENTIAL.id, judge=_spare)
+
+    assert told.value.args == (CREDENTIAL, [other])
+    assert await credentials.session(TOKEN.hash) is not None
+
+
+class _Spared(Exception):
+    """The credential stays."""
+
+
+def _spare(doomed: Credential, others: Sequence[Credential]) -> None:
+    raise _Spared(doomed, others)
 
 
 @pytest.mark.parametrize(("now", "left"), [(NOW + 8.9, 1), (NOW + 9, 0)])

@@ -251,6 +251,29 @@ async def test_what_tenants_wait_for_is_recorded_before_all_that_waits(database:
     assert await database.read(_names) == ["under way", "urgent", *ordinary]
 
 
+async def test_a_crowd_of_writes_does_not_pass_for_a_bad_database(database: Database) -> None:
+    """The proof waits behind no tenant's write, as a failover does not."""
+    under_way, go_on, proved = threading.Event(), threading.Event(), threading.Event()
+
+    def block(_connection: Connection) -> None:
+        under_way.set()
+        assert go_on.wait(10)
+
+    def wait_for_the_proof(_connection: Connection) -> None:
+        assert proved.wait(10)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(database.write(block))
+        await asyncio.to_thread(under_way.wait, 10)
+        tasks.create_task(database.write(wait_for_the_proof))
+        proving = tasks.create_task(database.prove_writable())
+        await asyncio.sleep(0)
+        go_on.set()
+        async with asyncio.timeout(5):
+            await proving
+        proved.set()
+
+
 async def test_a_database_that_can_only_be_read_does_not_pass_for_a_good_one(
     tmp_path: Path, database: Database
 ) -> None:
