@@ -121,7 +121,7 @@ FULL = "The disk of object storage is full."
         (ObjectTrouble(FULL), FULL),
         (
             RuntimeError("can't start new thread"),
-            "A fault of memstored's own, that its operator finds in its log, kept it from being done.",
+            "A fault of the service kept it from being done; the service's log says which.",
         ),
     ],
 )
