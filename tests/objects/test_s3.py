@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -17,7 +18,14 @@ from streams import broken, chunks, whole
 
 from memstored.objects.buckets import BucketFault, Buckets
 from memstored.objects.signing import Keys, canonical_query, signed
-from memstored.objects.storage import NoSuchObject, ObjectExists, Objects, ObjectTrouble, backup_key
+from memstored.objects.storage import (
+    NoSuchObject,
+    ObjectAltered,
+    ObjectExists,
+    Objects,
+    ObjectTrouble,
+    backup_key,
+)
 
 KEY = backup_key("project", "backup")
 MIB = 1024 * 1024
@@ -108,11 +116,29 @@ async def test_a_large_object_is_copied_through_us(objects: Objects, monkeypatch
     """What is too large for a copy within the store comes out the same."""
     monkeypatch.setattr("memstored.objects.s3.COPY", 5 * MIB)
     data = os.urandom(20 * MIB)
-    await objects.put(KEY, chunks(data))
+    stored = await objects.put(KEY, chunks(data))
 
-    await objects.copy(KEY, "buckets/p/b/out.rdb")
+    await objects.copy(KEY, "buckets/p/b/out.rdb", content=stored)
 
     assert await whole(objects.get("buckets/p/b/out.rdb")) == data
+
+
+@pytest.mark.parametrize("limit", [5 * MIB, 1024 * MIB])
+async def test_an_object_that_was_altered_is_not_copied(
+    objects: Objects, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Its size tells at once, its hash when it comes through us; nothing of it is left."""
+    monkeypatch.setattr("memstored.objects.s3.COPY", limit)
+    stored = await objects.put(KEY, chunks(os.urandom(20 * MIB)))
+    longer = replace(stored, size=stored.size + 1)
+    wanted = [longer, replace(stored, checksum="0" * 64)] if limit < stored.size else [longer]
+
+    for content in wanted:
+        with pytest.raises(ObjectAltered):
+            await objects.copy(KEY, "buckets/p/b/out.rdb", content=content)
+
+    assert await objects.head("buckets/p/b/out.rdb") is None
+    assert await gateway.uploads().beneath("") == []
 
 
 async def test_keys_are_those_beneath_a_folder(objects: Objects, gateway: Gateway) -> None:

@@ -43,7 +43,7 @@ SWEEP, LOOK = "sweep", "look"
 Work = Callable[[Meter], Awaitable[None]]
 GiveUp = Callable[[str], Awaitable[None]]
 
-FAULT = "A fault of memstored's own, that its operator finds in its log, kept it from being done."
+FAULT = "A fault of the service kept it from being done; the service's log says which."
 
 _TROUBLE = (ObjectTrouble, LinkTrouble, LaunchFailed, OSError)
 """What may be over the next time."""

@@ -15,12 +15,13 @@ from memstored.domain.course import copied, export_failed, exported, failed, not
 from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.words import BackupState, SetState, UseKind
 from memstored.objects.buckets import BucketFault, Buckets
-from memstored.objects.storage import NoSuchObject, ObjectExists
+from memstored.objects.storage import NoSuchObject, ObjectAltered, ObjectExists, Stored
 from memstored.store.errors import Stale
 
 __all__ = ["Uses"]
 
 MISSING = "Its object is not in object storage any more."
+ALTERED = "Its object is not what was stored. Verify it, and use another backup."
 _UNFINISHED = (BackupState.PENDING, BackupState.CREATING)
 
 Duty = Callable[[Backup, BackupUse, Meter], Awaitable[None]]
@@ -71,9 +72,11 @@ class Uses:
             try:
                 # A copy has a key of its own: an object there is of a run that ended before it was recorded.
                 with suppress(ObjectExists):
-                    await self._means.objects.copy(backup.key, copy.key)
+                    await self._means.objects.copy(backup.key, copy.key, content=_content(backup))
             except NoSuchObject:
                 await self._fail_copy(use, MISSING)
+            except ObjectAltered:
+                await self._fail_copy(use, ALTERED)
             else:
                 turn = copied(copy, backup, self._means.clock.wall())
                 with suppress(Stale):
@@ -104,6 +107,8 @@ class Uses:
             reason = str(fault)
         except NoSuchObject:
             reason = MISSING
+        except ObjectAltered:
+            reason = ALTERED
         path = use.path or ""
         told = exported(path) if reason is None else export_failed(path, reason)
         await self._means.backups.end_use(use, told)
@@ -111,11 +116,18 @@ class Uses:
     async def _copied_out(self, backup: Backup, target: str, meter: Meter) -> str | None:
         """Why it was not exported; None when it was, by us or by the run before this one."""
         try:
-            await self._means.objects.copy(backup.key, target)
+            await self._means.objects.copy(backup.key, target, content=_content(backup))
         except ObjectExists as trouble:
-            content = await read_content(self._means.objects, target, meter)
-            return None if content.checksum == backup.checksum else str(trouble)
+            if not await self._holds(target, backup, meter):
+                return str(trouble)
         return None
+
+    async def _holds(self, target: str, backup: Backup, meter: Meter) -> bool:
+        """Whether the object there is the backup's. One of another size is somebody's own: it is not read."""
+        found = await self._means.objects.head(target)
+        if found is None or found.size != backup.size:
+            return False
+        return (await read_content(self._means.objects, target, meter)).checksum == backup.checksum
 
     # Restores
 
@@ -125,6 +137,11 @@ class Uses:
         if instance_set is not None and _waits(instance_set):
             raise NotYet
         await self._means.backups.end_use(use)
+
+
+def _content(backup: Backup) -> Stored:
+    assert backup.checksum is not None, "what is available has one"
+    return Stored(size=backup.size, checksum=backup.checksum)
 
 
 def _waits(instance_set: InstanceSet) -> bool:

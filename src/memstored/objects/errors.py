@@ -2,10 +2,11 @@
 
 ObjectTrouble         the storage can not do it now, or said no; the message says why, without secrets
 ├── NoSuchObject      there is no object of that key
+├── ObjectAltered     what lies there is not what was stored
 └── ObjectExists      there is one already: objects are never overwritten
 """
 
-__all__ = ["NoSuchObject", "ObjectExists", "ObjectTrouble"]
+__all__ = ["NoSuchObject", "ObjectAltered", "ObjectExists", "ObjectTrouble"]
 
 
 class ObjectTrouble(Exception):
@@ -17,6 +18,14 @@ class NoSuchObject(ObjectTrouble):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"There is no object {key}.")
+        self.key = key
+
+
+class ObjectAltered(ObjectTrouble):
+    """The object of that key is not what was stored."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The object {key} is not what was stored.")
         self.key = key
 
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from memstored.objects.errors import NoSuchObject
-from memstored.objects.protocol import Found
+from memstored.objects.protocol import Found, Through
 from memstored.objects.reserve import Reserve
 from memstored.objects.steps import Steps
 from memstored.objects.tree import Draft, Tree
@@ -77,13 +77,13 @@ class Folder:
             await thread.do(reading.open)
             return await thread.do(reading.last, count)
 
-    async def copy(self, source: str, target: str) -> None:
+    async def copy(self, source: str, target: str, through: Through) -> None:
         """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
         found = await self.head(source)
         if found is None:
             raise NoSuchObject(source)
-        async with aclosing(self.read(source)) as chunks:
-            await self._write(target, chunks, found.size)
+        async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
+            await self._write(target, pieces, found.size)
 
     async def head(self, key: str) -> Found | None:
         """As `Place.head`."""

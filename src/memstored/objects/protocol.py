@@ -4,11 +4,14 @@ Keys are checked before they come here. Everything raises `ObjectTrouble`; nothi
 place's timeout without progress.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Found", "Place"]
+__all__ = ["Found", "Place", "Through"]
+
+Through = Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes, None]]
+"""The same bytes, looked at on their way; raises when they are not to go further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,11 @@ class Place(Protocol):
     async def ending(self, key: str, count: int) -> bytes:
         """The last `count` bytes, fewer when it has fewer. Raises `NoSuchObject`."""
 
-    async def copy(self, source: str, target: str) -> None:
-        """Copy an object to where none is. Raises `NoSuchObject` and `ObjectExists`."""
+    async def copy(self, source: str, target: str, through: Through) -> None:
+        """Copy an object to where none is. Raises `NoSuchObject` and `ObjectExists`.
+
+        What this process reads and writes for it goes `through`, and what that raises leaves no target.
+        """
 
     async def delete(self, key: str) -> None:
         """Delete the object, if there is one, and what a failed `write` may have left of a backup."""

@@ -19,7 +19,7 @@ from obstore.store import S3Store
 from memstored.domain.object_keys import BACKUPS, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.handover import BrokenOff, Handover
-from memstored.objects.protocol import Found
+from memstored.objects.protocol import Found, Through
 from memstored.objects.reasons import is_missing, reason
 from memstored.objects.signing import Keys
 from memstored.objects.uploads import Uploads
@@ -125,7 +125,7 @@ class S3:
             return b""
         return bytes(await self._asked(key, obstore.get_range_async(self._store, key, start=start, end=end)))
 
-    async def copy(self, source: str, target: str) -> None:
+    async def copy(self, source: str, target: str, through: Through) -> None:
         """As `Place.copy`: by the store itself, through us when it is large."""
         found = await self.head(source)
         if found is None:
@@ -135,8 +135,8 @@ class S3:
         if found.size <= COPY:
             await self._asked(source, obstore.copy_async(self._store, source, target))
             return
-        async with aclosing(self.read(source)) as chunks:
-            await self.write(target, chunks, found.size)
+        async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
+            await self.write(target, pieces, found.size)
 
     async def delete(self, key: str) -> None:
         """As `Place.delete`, and what is left of its uploads while the store did not answer."""

@@ -10,12 +10,13 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
-from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
+from memstored.objects.errors import NoSuchObject, ObjectAltered, ObjectExists, ObjectTrouble
 from memstored.objects.places import place_of
 from memstored.objects.priority import in_turns, pool_behind_all
 from memstored.objects.protocol import Found, Place
@@ -24,6 +25,7 @@ __all__ = [
     "BadKey",
     "Found",
     "NoSuchObject",
+    "ObjectAltered",
     "ObjectExists",
     "ObjectTrouble",
     "Objects",
@@ -92,9 +94,19 @@ class Objects:
         """The last `count` bytes, fewer when the object has fewer. Raises `NoSuchObject`."""
         return await self._place.ending(checked(key), count)
 
-    async def copy(self, source: str, target: str) -> None:
-        """Copy an object; `target` appears when it is whole. Raises `NoSuchObject` and `ObjectExists`."""
-        await self._place.copy(checked(source), checked(target))
+    async def copy(self, source: str, target: str, *, content: Stored | None = None) -> None:
+        """Copy an object; `target` appears when it is whole. Raises `NoSuchObject` and `ObjectExists`.
+
+        With `content`, what the object must hold, another one is not copied but raises `ObjectAltered`. Its
+        size is always compared, its checksum unless S3 copies by itself, as it does up to 1 GiB.
+        """
+        if content is not None:
+            found = await self.head(source)
+            if found is not None and found.size != content.size:
+                raise ObjectAltered(source)
+        await self._place.copy(
+            checked(source), checked(target), partial(_proven, key=source, content=content)
+        )
 
     async def delete(self, key: str) -> None:
         """Delete the object, if there is one, and what a failed `put` may have left of a backup."""
@@ -147,6 +159,18 @@ class _Pieces:
     def _take_in(self, piece: bytes) -> None:
         for part in in_turns(piece):
             self._hash.update(part)
+
+
+async def _proven(
+    chunks: AsyncIterable[bytes], *, key: str, content: Stored | None
+) -> AsyncGenerator[bytes, None]:
+    """The same bytes in pieces; raises `ObjectAltered` at the end of those that are not that content."""
+    pieces = _Pieces(chunks)
+    async with aclosing(pieces.run()) as run:
+        async for piece in run:
+            yield piece
+    if content not in (None, pieces.stored):
+        raise ObjectAltered(key)
 
 
 async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -14,6 +14,7 @@ from memstored.control.keeper import BackupKeeper
 from memstored.domain.model import InstanceSet
 from memstored.domain.object_keys import bucket_key
 from memstored.domain.words import BackupState, SetId, SetState, UseKind
+from memstored.objects.storage import Stored
 
 REST = 50.0
 
@@ -134,7 +135,7 @@ class StandingStorage:
 
     begun: list[str] = field(default_factory=list)
 
-    async def copy(self, _source: str, target: str) -> None:
+    async def copy(self, _source: str, target: str, **_content: Stored) -> None:
         """Stand still."""
         self.begun.append(target)
         await asyncio.Event().wait()

@@ -7,11 +7,13 @@ from uuid import uuid4
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
 
+from memstored.control.content import read_content
+from memstored.control.means import Meter
 from memstored.domain.backup import Backup, BackupUse
 from memstored.domain.model import EventDraft
 from memstored.domain.object_keys import backup_key, bucket_key
 from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
-from memstored.objects.storage import ObjectTrouble
+from memstored.objects.storage import Objects, ObjectTrouble, Stored
 from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 
@@ -86,6 +88,30 @@ async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> N
     assert done.reason == "Its object is not in object storage any more."
 
 
+@pytest.mark.parametrize("content", [CONTENT[:-1] + b"\x00", CONTENT[:-1]])
+async def test_what_is_not_what_was_stored_is_neither_copied_nor_exported(
+    kept: Ground, content: bytes
+) -> None:
+    """One byte is enough: nothing of it appears, and both say so."""
+    source = await kept.saved()
+    await kept.objects.delete(source.key)
+    await kept.objects.put(source.key, chunks_of(content))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    copy = twin(source)
+    await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+
+    async with kept.keeper():
+        done = await kept.settled(copy, BackupState.ERROR)
+        await idle(kept, source)
+
+    assert done.reason == "Its object is not what was stored. Verify it, and use another backup."
+    assert "is not what was stored" in (await kept.told(source.id))[-1].message
+    assert [await kept.content(key) for key in (copy.key, f"{bucket_key(PROJECT, 'mine')}/out.rdb")] == [
+        None
+    ] * 2
+
+
 FULL = "The disk of object storage is full."
 
 
@@ -95,7 +121,7 @@ FULL = "The disk of object storage is full."
         (ObjectTrouble(FULL), FULL),
         (
             RuntimeError("can't start new thread"),
-            "A fault of memstored's own, that its operator finds in its log, kept it from being done.",
+            "A fault of the service kept it from being done; the service's log says which.",
         ),
     ],
 )
@@ -108,7 +134,7 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
     tries = []
 
-    async def refuse(_source: str, target: str) -> None:
+    async def refuse(_source: str, target: str, **_content: Stored) -> None:
         tries.append(target)
         raise trouble
 
@@ -152,6 +178,24 @@ async def test_an_export_never_overwrites(kept: Ground) -> None:
 
     assert there == b"somebody's own"
     assert told == ["Backup Export Failed: failure"]
+
+
+@pytest.mark.parametrize(("content", "reads"), [(b"x" * len(CONTENT), 1), (b"x" + CONTENT, 0)])
+async def test_what_is_where_an_export_is_to_go_is_read_only_if_it_can_be_our_own(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, content: bytes, reads: int
+) -> None:
+    """A file of another size is not, and may be large."""
+    read: list[str] = []
+
+    async def noted(objects: Objects, key: str, meter: Meter) -> Stored:
+        read.append(key)
+        return await read_content(objects, key, meter)
+
+    monkeypatch.setattr("memstored.control.uses.read_content", noted)
+    there, told = await export_over(kept, content)
+
+    assert (there, told) == (content, ["Backup Export Failed: failure"])
+    assert len(read) == reads
 
 
 async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) -> None:
