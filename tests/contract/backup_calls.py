@@ -59,9 +59,9 @@ async def stored_backup(api: Api, backup_id: str) -> Backup:
     return found
 
 
-async def post_backup(api: Api, body: object, path: str = "") -> Response:
+async def post_backup(api: Api, body: object, path: str = "", *, token: str | None = None) -> Response:
     """POST to the backups, or to something of one: `path` begins with its id."""
-    return await api.request("POST", f"{BACKUPS}/{path}" if path else BACKUPS, json=body)
+    return await api.request("POST", f"{BACKUPS}/{path}" if path else BACKUPS, json=body, token=token)
 
 
 async def put_file(api: Api, key: str, content: bytes) -> None:

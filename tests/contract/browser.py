@@ -35,6 +35,10 @@ class Browser:
         """Send fields as they are: no hidden one is added."""
         return await self._ask("POST", path, headers, dict(fields))
 
+    async def delete(self, path: str) -> httpx.Response:
+        """What no page of ours does."""
+        return await self._ask("DELETE", path, None)
+
     async def send(self, page: str, action: str, fields: Mapping[str, str]) -> httpx.Response:
         """Open a page and send a form of it."""
         return await self.post(action, {**fields, FIELD: token_in(await self.get(page))})

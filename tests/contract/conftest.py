@@ -85,7 +85,9 @@ CALLERS = {
 
 PUBLIC_URL = "http://memstored.test"
 
-SETTINGS = Settings(quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_per_project=4)}))
+SETTINGS = Settings(
+    quota=QuotaSettings(projects={OTHER_PROJECT: Quotas(nodes_per_project=4, backups_per_project=2)})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ async def api(
     backups = BackupRepository(database, clock, sets)
     groups = ParameterGroupRepository(database, clock)
     finder = GroupFinder(catalogue=catalogue(), groups=groups)
-    holdings = Holdings(sets, groups)
+    holdings = Holdings(sets, groups, backups)
     issuer = EmbeddedIssuer(CredentialRepository(database), clock, public_url=PUBLIC_URL)
     objects = Objects.open(ObjectSettings(), default=storage)
     files = Files(objects, Buckets(objects, catalogue().buckets))
@@ -197,7 +199,9 @@ async def api(
         sets=service,
         history=HistoryService(sets=service, past=past, clock=clock),
         authorities=AuthorityService(authorities, clock),
-        backups=BackupService(backups=backups, sets=service, files=files, keeper=keeper, clock=clock),
+        backups=BackupService(
+            backups=backups, sets=service, files=files, quotas=SETTINGS.quota, keeper=keeper, clock=clock
+        ),
         catalogue=ordering,
         parameter_groups=ParameterGroupService(
             finder=finder,

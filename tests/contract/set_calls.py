@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness import Api
+from harness import OTHER_PROJECT, Api
 from httpx import Response
 
 from memstored.domain.catalogue import default_catalogue
@@ -76,6 +76,15 @@ async def created(api: Api, **changes: Any) -> str:  # noqa: ANN401 - see order
     answer = await post(api, order(api, **changes))
     assert answer.status_code == 201, answer.text
     set_id: str = answer.json()["objectId"]
+    return set_id
+
+
+async def running_elsewhere(api: Api) -> str:
+    """The id of a `Running` set of the other project."""
+    wanted = order(api, projectId=OTHER_PROJECT)
+    answer = await api.request("POST", SETS, token=api.tokens["other_project"], json=wanted)
+    set_id: str = answer.json()["objectId"]
+    await put(api, set_id, _brought_up)
     return set_id
 
 

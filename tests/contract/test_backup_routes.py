@@ -20,6 +20,7 @@ from set_calls import (
     put,
     put_state,
     running,
+    running_elsewhere,
     sized,
     stored,
 )
@@ -249,6 +250,26 @@ async def test_a_name_is_used_once_in_a_project(api: Api, status: BackupState) -
 
     assert [taken.status_code, free.status_code] == [409, 201]
     assert faults(taken) == {("name", "name_in_use")}
+
+
+async def test_a_project_has_so_many_backups(api: Api) -> None:
+    """One more is refused before its name is looked at, a copy too; what is deleted is room again."""
+    set_id = await running_elsewhere(api)
+    token = api.tokens["other_project"]
+    one, two = [await saved(api, name=name, project_id=OTHER_PROJECT) for name in ("one", "two")]
+
+    more = await post_backup(api, {"clusterId": set_id, "name": "one"}, token=token)
+    copy = await post_backup(api, {"name": "copy"}, f"{one.id}/copy", token=token)
+    quotas = (await api.get("/v1/redis/quotas", token=token)).json()["quotas"]
+    await api.backups.remove(two)
+    room = await post_backup(api, {"clusterId": set_id, "name": "three"}, token=token)
+
+    assert [(it.status_code, it.json()["error"]["code"]) for it in (more, copy)] == 2 * [
+        (400, "quota_exceeded")
+    ]
+    assert more.json()["error"]["message"] == "This project may have 2 backups and has 2; delete some."
+    assert {"name": "backups_per_project", "limit": 2, "used": 2} in quotas
+    assert room.status_code == 201
 
 
 async def test_another_project_may_use_the_same_name(api: Api) -> None:
@@ -505,7 +526,7 @@ async def test_a_backup_in_use_is_not_deleted(api: Api, kind: UseKind) -> None:
     use = await put_use(api, backup, kind)
 
     used = await api.request("DELETE", f"{BACKUPS}/{backup.id}")
-    await api.backups.end_use(use.id)
+    await api.backups.end_use(use)
     free = await api.request("DELETE", f"{BACKUPS}/{backup.id}")
 
     assert [used.status_code, free.status_code] == [400, 200]

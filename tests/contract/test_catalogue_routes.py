@@ -133,6 +133,7 @@ async def test_quotas_of_an_empty_project_are_unused(api: Api) -> None:
         {"name": "replicas_per_set", "limit": 5, "used": 0},
         {"name": "nodes_per_project", "limit": 60, "used": 0},
         {"name": "parameter_groups_per_project", "limit": 20, "used": 0},
+        {"name": "backups_per_project", "limit": 1500, "used": 0},
     ]
 
 
@@ -148,6 +149,7 @@ async def test_quotas_count_the_nodes_of_the_project(api: Api) -> None:
         "replicas_per_set": 2,
         "nodes_per_project": 4,
         "parameter_groups_per_project": 0,
+        "backups_per_project": 0,
     }
 
 
@@ -163,4 +165,5 @@ async def test_another_projects_sets_take_nothing_of_this_ones_quota(api: Api) -
         "replicas_per_set": (5, 0),
         "nodes_per_project": (4, 0),
         "parameter_groups_per_project": (20, 0),
+        "backups_per_project": (2, 0),
     }

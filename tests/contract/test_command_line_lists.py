@@ -43,7 +43,7 @@ async def test_an_export_that_failed_ends_with_1(run: Run, api: Api, monkeypatch
 
     async def begin_and_fail(use: BackupUse, **more: Any) -> None:  # noqa: ANN401 - as it comes
         await begin_use(use, **more)
-        await api.backups.end_use(use.id)
+        await api.backups.end_use(use)
         event = EventDraft(
             name=EventName.BACKUP_EXPORT_FAILED,
             message="The bucket is gone.",

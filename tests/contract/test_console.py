@@ -334,6 +334,17 @@ async def test_a_page_can_be_unknown_to_anybody(browser: Browser) -> None:
     assert (await browser.post("sets", {})).status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("webhook/test", "POST"), ("webhook", "GET, HEAD, POST"), ("assets/0/console.css", "GET, HEAD")],
+)
+async def test_a_wrong_method_names_the_right_ones(member: Browser, path: str, methods: str) -> None:
+    """405 lists in `Allow` what the path can do, as the API does."""
+    answer = await member.delete(path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 async def test_a_wrong_query_says_what_is_wrong(member: Browser) -> None:
     """As the API would: by name, with the status of it."""
     answer = await member.get("sets?status=Nonsense&colour=red")

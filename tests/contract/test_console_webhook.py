@@ -20,6 +20,13 @@ async def _put(api: Api, **fields: object) -> None:
     assert answer.status_code == 201, answer.text
 
 
+async def _seen(member: Browser) -> str:
+    """What the page's forms tell of when the webhook is that they are about."""
+    found = set(re.findall('name="updatedAt" value="([^"]*)"', (await member.get("webhook")).text))
+    assert len(found) == 1, found
+    return str(found.pop())
+
+
 async def test_a_webhook_is_made_and_its_secret_shown_once(api: Api, member: Browser) -> None:
     """On the answer that made it; afterwards it is as it was filled in."""
     made = await member.send(
@@ -40,12 +47,42 @@ async def test_a_webhook_is_changed(api: Api, member: Browser) -> None:
     """No event ticked: all of them; not enabled: they wait. There is no new secret."""
     await _put(api, eventNames=["Cluster Failover"])
 
-    answer = await member.send("webhook", "webhook", {"url": URL})
+    answer = await member.send("webhook", "webhook", {"url": URL, "updatedAt": await _seen(member)})
 
     shown = (await api.get("/v1/webhook")).json()
     assert answer.headers["location"] == "./webhook?notice=webhook_changed"
     assert (shown["eventNames"], shown["enabled"]) == ([], False)
     assert "disabled Its owner disabled it" in text_of(await member.get("webhook"))
+
+
+async def test_a_webhook_that_somebody_changed_in_between_is_not_overwritten(
+    api: Api, member: Browser
+) -> None:
+    """It is shown as it is, with what was filled in; who sends that again has seen it. Nor is one overwritten
+    that was made or deleted meanwhile, also not by who corrects a field first.
+    """
+    none = {"url": URL, "updatedAt": await _seen(member)}
+    await _put(api, eventNames=["Cluster Failover"])
+    made_twice = await member.send("webhook", "webhook", none)
+    old = {"url": URL, "updatedAt": await _seen(member), "enabled": "on"}
+    api.clock.advance(1)
+    other = "https://other.example/"
+    await api.request("PUT", "/v1/webhook", json={"url": other})
+    mistyped = await member.send("webhook", "webhook", {**old, "url": "receiver"})
+    late = await member.send("webhook", "webhook", old)
+    kept = (await api.get("/v1/webhook")).json()
+    again = await member.send("webhook", "webhook", {**old, "updatedAt": await _seen(member)})
+    twice = await member.send("webhook", "webhook", {**old, "updatedAt": "1.0"})
+    await api.request("DELETE", "/v1/webhook")
+    gone = await member.send("webhook", "webhook", old)
+
+    assert f'name="updatedAt" value="{old["updatedAt"]}"' in mistyped.text
+    assert [answer.status_code for answer in (made_twice, mistyped, late, gone)] == [409, 400, 409, 409]
+    assert kept["url"] == other
+    assert f"Address {other}" in text_of(late)
+    assert f'value="{URL}"' in late.text
+    assert [answer.status_code for answer in (again, twice)] == [303, 303]
+    assert (await api.get("/v1/webhook")).status_code == 404
 
 
 @pytest.mark.parametrize("url", ["", "receiver.example", "https://127.0.0.1/", "http://receiver.example/"])
@@ -85,7 +122,7 @@ async def test_a_test_tells_what_came_of_it(
 async def test_a_secret_is_replaced(api: Api, member: Browser) -> None:
     """The page says that the one before still signs, and a second click does not end that."""
     await _put(api)
-    [seen] = re.findall('name="updatedAt" value="([^"]+)"', (await member.get("webhook")).text)
+    seen = await _seen(member)
     api.clock.advance(1)
 
     made = await member.send("webhook", "webhook/secret", {"updatedAt": seen})

@@ -18,28 +18,35 @@ GOOD = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
     [
         pytest.param(b"hello\r\n\r\n", id="no request line"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
-        pytest.param(b"BREW /pot HTTP/1.1\r\n\r\n", id="unknown method"),
+        pytest.param(b"BREW /pot HTTP/1.1\r\nHost: h\r\n\r\n", id="unknown method"),
         pytest.param(b"GET /healthz HTTP/7.3\r\n\r\n", id="unknown version"),
         pytest.param(b"GET /healthz FTP/1.1\r\n\r\n", id="other protocol"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
         pytest.param("GET /ü HTTP/1.1\r\nHost: h\r\n\r\n".encode("latin-1"), id="path not in ASCII"),
-        pytest.param(b"GET /healthz HTTP/1.1\r\nno colon\r\n\r\n", id="header without colon"),
-        pytest.param(b"GET /healthz HTTP/1.1\r\nb ad: x\r\n\r\n", id="header name with blank"),
-        pytest.param(b"GET /healthz HTTP/1.1\r\na: x\0y\r\n\r\n", id="header value with NUL"),
-        pytest.param(b"POST /v1/x HTTP/1.1\r\nContent-Length: ten\r\n\r\n", id="length in words"),
-        pytest.param(b"POST /v1/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="length below zero"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n", id="header without colon"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: h\r\nb ad: x\r\n\r\n", id="header name with blank"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: h\r\na: x\0y\r\n\r\n", id="header value with NUL"),
+        pytest.param(b"POST /v1/x HTTP/1.1\r\nHost: h\r\nContent-Length: ten\r\n\r\n", id="length in words"),
+        pytest.param(b"POST /v1/x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", id="length below zero"),
         pytest.param(
-            b"POST /v1/x HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+            b"POST /v1/x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999999\r\n\r\n",
             id="length beyond numbers",
         ),
         pytest.param(
-            b"POST /v1/x HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", id="two lengths"
+            b"POST /v1/x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+            id="two lengths",
         ),
         pytest.param(
-            b"POST /v1/x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST /v1/x HTTP/1.1\r\nHost: h\r\n"
+            b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             id="length and chunks",
         ),
-        pytest.param(b"POST /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad chunk"),
+        pytest.param(
+            b"POST /healthz HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad chunk"
+        ),
+        pytest.param(b"GET /healthz HTTP/1.1\r\n\r\n", id="no host"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: h\r\nHost: other\r\n\r\n", id="two hosts"),
+        pytest.param(b"GET /healthz HTTP/1.0\r\nHost: h\r\nhost: h\r\n\r\n", id="a host twice"),
     ],
 )
 async def test_what_is_no_http_gets_the_error_body(port: int, request_bytes: bytes) -> None:
@@ -77,12 +84,19 @@ async def test_a_head_has_a_limit(port: int, pieces: list[bytes]) -> None:
 
 async def test_a_head_may_fill_its_limit(port: int) -> None:
     """A head of just under 64 KiB is served, and so is the next one on the connection."""
-    filling = b"GET /healthz HTTP/1.1\r\na: " + b"x" * (HEAD_LIMIT - 100) + b"\r\n\r\n"
+    filling = b"GET /healthz HTTP/1.1\r\nHost: h\r\na: " + b"x" * (HEAD_LIMIT - 100) + b"\r\n\r\n"
     last = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
     answers = await exchange(port, filling, filling, last)
 
     assert [answer.status for answer in answers] == [200, 200, 200]
+
+
+async def test_the_first_version_need_not_name_a_host(port: int) -> None:
+    """HTTP/1.0 has no `Host`: what watches over services speaks it still."""
+    [answer] = await exchange(port, b"GET /healthz HTTP/1.0\r\n\r\n")
+
+    assert answer.status == 200
 
 
 async def test_an_answer_that_is_due_comes_before_the_hanging_up(port: int) -> None:

@@ -231,6 +231,30 @@ def test_a_backup_is_not_deleted_while_a_set_is_made_of_it(filled: LiveSet) -> N
         assert client.dbsize() == MEGABYTES
 
 
+def test_a_backup_is_free_again_when_the_set_that_is_made_of_it_is_deleted(filled: LiveSet) -> None:
+    """Both are deleted, one right after the other: until the service saw the first, the other is in use."""
+    service = filled.service
+    backup = LiveBackup.asked(filled)
+    name = backup.await_status("Available")["name"]
+    restored = LiveSet.ordered(service, NEWEST, 2, restoreSource={"backupName": name})
+    assert backup.show()["status"] == "Restoring"
+    refusals: list[str] = []
+
+    def deleted() -> bool:
+        try:
+            service.client.delete(backup.path)
+        except ApiFault as fault:
+            refusals.append(fault.details[0].code)
+            return False
+        return True
+
+    restored.delete()
+    wait_for(deleted, what="a backup that can be deleted", instead=backup.show)
+
+    assert set(refusals) <= {"backup_in_use"}
+    filled.await_whole(2)
+
+
 def test_a_trial_that_is_cut_off_by_a_kill_leaves_no_node_and_is_taken_up_again(filled: LiveSet) -> None:
     """The next start ends the node of the run before and proves the backup anew."""
     service = filled.service

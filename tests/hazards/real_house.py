@@ -31,11 +31,10 @@ from memstored.control.lease import Lease
 from memstored.control.watch import Place
 from memstored.domain.engine import capabilities_of
 from memstored.domain.facts import ReplicationFacts
-from memstored.domain.model import Configuration, EventDraft, InstanceSet, Node, Operation, Source, Step
-from memstored.domain.naming import node_id, node_name
+from memstored.domain.model import Configuration, EventDraft, InstanceSet, Node, Source
 from memstored.domain.ports import Identity, Target
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
-from memstored.domain.words import NodeId, NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.words import NodeId, NodeState, SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.redis.door import LoadingDoor
 from memstored.redis.link import RedisLink
@@ -49,11 +48,11 @@ from memstored.store.cipher import Cipher
 from memstored.store.controllers import ControllerRepository
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository, Stale
+from ordered import ordered_set
 
 PORT = 6379
 DEADLINE = 30.0
 CONTROLLER = "controller"
-STEPS = ("provision", "load", "replicate", "open")
 
 
 class DetouredLink(RedisLink):
@@ -242,8 +241,15 @@ class RealHouse:
         """Order a set, one that begins with saved data where there is some."""
         password = None if capabilities_of(self.engine.version).acl else PASSWORD
         identities = Identities(control=CONTROL, replication=REPLICATION, password=password)
-        ordered = _ordered(self.set_id, nodes, self.engine.version, recovery=recovery, source=source)
-        ordered = replace(ordered, tls_enabled=self.engine.tls, configuration=self.configuration)
+        ordered = replace(
+            ordered_set(self.set_id, replicas=nodes, source=source),
+            version=self.engine.version,
+            port=PORT,
+            memory=1,
+            recovery_enabled=recovery,
+            tls_enabled=self.engine.tls,
+            configuration=self.configuration,
+        )
         await self.sets.add(ordered, identities, (), node_quota=60)
         fleet.wake(self.set_id)
 
@@ -377,56 +383,3 @@ def primary_of(stored: InstanceSet) -> Node:
 def replicas_of(stored: InstanceSet) -> list[Node]:
     """The others, by number."""
     return [n for n in stored.nodes if n.id != primary_of(stored).id]
-
-
-def _ordered(
-    set_id: SetId, count: int, version: str, *, recovery: bool, source: Source | None
-) -> InstanceSet:
-    now = SystemClock().wall()
-    nodes = tuple(
-        Node(
-            id=node_id(set_id, number),
-            number=number,
-            name=node_name("orders", number),
-            subnet_id="subnet",
-            role=Role.PRIMARY if number == 1 else Role.REPLICA,
-            status=NodeState.INIT,
-            created_at=now,
-        )
-        for number in range(1, count + 1)
-    )
-    operation = Operation(
-        id="11111111-0000-0000-0000-000000000001",
-        kind=OperationKind.CREATE,
-        state=OperationState.RUNNING,
-        steps=tuple(Step(name=name) for name in STEPS if name != "load" or source is not None),
-        started_at=now,
-        actor="admin",
-    )
-    return InstanceSet(
-        id=set_id,
-        project_id="p" * 32,
-        name="orders",
-        description=None,
-        replicas=count,
-        flavor_id="flavor",
-        memory=1,
-        recovery_enabled=recovery,
-        tls_enabled=False,
-        subnets=("subnet",),
-        security_groups=("group",),
-        backup_schedule=None,
-        user=None,
-        parameter_group_id="group",
-        port=PORT,
-        version=version,
-        creator="admin",
-        created_at=now,
-        updated_at=now,
-        status=SetState.INIT,
-        reason=None,
-        next_number=count + 1,
-        nodes=nodes,
-        operation=operation,
-        source=source,
-    )

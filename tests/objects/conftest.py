@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-for folder in ("redis", "unit/objects", "faults"):
+for folder in ("redis", "unit/objects", "unit/control", "faults"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
 from gateway import PROGRAM, Gateway  # noqa: E402 - found only now

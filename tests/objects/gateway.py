@@ -62,11 +62,16 @@ class Gateway:
         return f"http://{self.host}"
 
     def objects(
-        self, *, url: str = f"s3://{BUCKET}/{PREFIX}", keys: Keys = KEYS, timeout: float = 20.0
+        self,
+        *,
+        url: str = f"s3://{BUCKET}/{PREFIX}",
+        keys: Keys = KEYS,
+        timeout: float = 20.0,
+        by: str | None = None,
     ) -> Objects:
-        """Object storage on it."""
+        """Object storage on it; `by` is the `address:port` that leads to it, unless its own."""
         return Objects.open(
-            ObjectSettings(url=url, endpoint=self.endpoint, region=REGION, timeout=timeout),
+            ObjectSettings(url=url, endpoint=f"http://{by or self.host}", region=REGION, timeout=timeout),
             default=self.folder / "unused",
             environment={"AWS_ACCESS_KEY_ID": keys.access, "AWS_SECRET_ACCESS_KEY": keys.secret},
         )

@@ -11,6 +11,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 from gateway import BUCKET, KEYS, PREFIX, REGION, Gateway
+from looking import DEADLINE
+from slow_link import SlowLink
 from streams import broken, chunks, whole
 
 from memstored.objects.buckets import BucketFault, Buckets
@@ -69,13 +71,12 @@ async def test_an_object_of_an_expected_size_has_fitting_parts(
     """More bytes than ordinary parts can hold are no matter; an object that outgrows its parts is refused."""
     monkeypatch.setattr("memstored.objects.s3.PARTS", 2)
 
-    await objects.put(KEY, chunks(*[bytes(MIB)] * 40), expected=36 * MIB)
+    data = [os.urandom(MIB) for _ in range(40)]
+    await objects.put(KEY, chunks(*data), expected=36 * MIB)
     with pytest.raises(ObjectTrouble, match="has more than the"):
         await objects.put("backups/p/2.rdb", chunks(*[bytes(MIB)] * 40), expected=20 * MIB)
 
-    found = await objects.head(KEY)
-    assert found is not None
-    assert found.size == 40 * MIB
+    assert await whole(objects.get(KEY)) == b"".join(data)
     assert await objects.head("backups/p/2.rdb") is None
     assert await gateway.uploads().beneath("") == []
 
@@ -184,6 +185,57 @@ async def test_a_cancelled_put_leaves_nothing(objects: Objects, gateway: Gateway
     assert await gateway.uploads().beneath("") == []
 
 
+@pytest.mark.parametrize("slow", ["?uploads", "partNumber="])
+async def test_an_upload_is_given_up_when_nothing_of_it_is_on_its_way(gateway: Gateway, slow: str) -> None:
+    """What begins it is waited for; a part that arrives later would bring it back, and nobody would know."""
+    async with SlowLink.to(gateway.host, slow=slow) as link:
+        putting = asyncio.create_task(gateway.objects(by=link.host).put(KEY, _endless()))
+        await link.begun.wait()
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+        await link.settled()
+
+    assert await gateway.uploads().beneath("") == []
+
+
+async def test_an_upload_is_given_up_though_nobody_waits_for_that(gateway: Gateway) -> None:
+    """Who put it is cancelled again while the last parts are on their way."""
+    async with SlowLink.to(gateway.host, slow="partNumber=") as link:
+        putting = asyncio.create_task(gateway.objects(by=link.host).put(KEY, _endless()))
+        await link.begun.wait()
+        while not putting.done():
+            putting.cancel()
+            await asyncio.sleep(0)
+        await link.settled()
+
+        async with asyncio.timeout(DEADLINE):
+            while await gateway.uploads().beneath(""):  # noqa: ASYNC110 - seen, not announced
+                await asyncio.sleep(0.01)
+
+
+async def test_uploads_of_others_to_the_same_key_of_a_bucket_stay(objects: Objects, gateway: Gateway) -> None:
+    """Somebody's own upload to the key of an export is left alone when the export fails."""
+    key = "buckets/p/b/export.rdb"
+    await _begin(gateway, f"{PREFIX}/{key}")
+
+    with pytest.raises(ConnectionResetError):
+        await objects.put(key, broken(*[bytes(MIB)] * 30))
+
+    assert len(await gateway.uploads().beneath("")) == 1
+
+
+async def test_what_is_left_of_an_upload_goes_with_its_backup(objects: Objects, gateway: Gateway) -> None:
+    """As when the store did not answer to whoever gave it up; what lies beside it stays."""
+    beside = f"{PREFIX}/{KEY}.other"
+    for key in (f"{PREFIX}/{KEY}", beside):
+        await _begin(gateway, key)
+
+    await objects.delete(KEY)
+
+    assert [upload.key for upload in await gateway.uploads().beneath("")] == [beside]
+
+
 async def test_a_source_is_read_by_the_task_that_puts(objects: Objects) -> None:
     """Deadlines within a source hold: it is never carried on by another task."""
     tasks = set()
@@ -283,7 +335,10 @@ async def test_a_server_that_stands_still_is_given_up(gateway: Gateway) -> None:
 
 
 async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> None:
-    """Stopped in the middle: the put takes no more, ends with a reason, and a sweep finds what is left."""
+    """Stopped in the middle: the put takes no more, ends with a reason, and sweeps find what is left.
+
+    As soon as the server goes on it works on what it was sent before, which can bring the upload back.
+    """
     objects = gateway.objects(timeout=1.0)
     taken = 0
 
@@ -300,10 +355,11 @@ async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> Non
     assert taken < 20 + 32, "no more is taken than memory may hold"
     gateway.resume()
     patient = gateway.objects()
-    await patient.sweep()
 
+    async with asyncio.timeout(DEADLINE):
+        while await gateway.uploads().beneath(""):
+            await patient.sweep()
     assert await patient.head(KEY) is None
-    assert await gateway.uploads().beneath("") == []
 
 
 async def test_a_put_to_a_server_that_dies_is_given_up(objects: Objects, gateway: Gateway) -> None:
@@ -356,6 +412,13 @@ async def test_a_bucket_is_there_with_its_first_object(objects: Objects) -> None
     await objects.put("buckets/p/b/first", chunks(b"x"))
 
     assert await buckets.locate("p", "b/x", edit=True) == "buckets/p/b/x"
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    """Two parts, and a source that then gives nothing."""
+    for _ in range(14):
+        yield bytes(MIB)
+    await asyncio.Event().wait()
 
 
 async def _begin(gateway: Gateway, key: str) -> None:

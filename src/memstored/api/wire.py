@@ -42,6 +42,10 @@ class HeadTooLong(Exception):
     """The head of the request is over the limit."""
 
 
+class NotOneHost(Exception):
+    """The request does not name one host (RFC 9112, 3.2)."""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -94,11 +98,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Raises `HeadTooLong`, which the parser turns into a refusal; else the request is served."""
+        """Raises `HeadTooLong` or `NotOneHost`, which the parser turns into a refusal; else the request is
+        served.
+        """
         self._head_unfinished, self._body_seen = False, 0
         self._head_size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if self._head_size > HEAD_LIMIT:
             raise HeadTooLong
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            raise NotOneHost
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -193,7 +202,10 @@ def _most_connections() -> int:
 
 
 def _malformed() -> Answer:
-    message = "This is no well-formed HTTP/1.1 request; correct its request line, its headers or its framing."
+    message = (
+        "This is no well-formed HTTP/1.1 request; "
+        "correct its request line, its headers (one Host among them) or its framing."
+    )
     return error_body(HTTPStatus.BAD_REQUEST, "malformed_request", message)
 
 

@@ -155,7 +155,10 @@ def folder_checks(folder: DataFolder) -> Iterator[Check]:
     yield _folder(folder)
     free = shutil.disk_usage(folder.path).free
     yield _judged(
-        "disk", f"{free / GIB:.1f} GiB free", good=free >= GIB, advice="Make room: the store must grow."
+        "disk",
+        f"{free / GIB:.1f} GiB free",
+        good=free >= GIB,
+        advice="Make room: the store must grow, and backups end when little is left.",
     )
     store = folder.path / "memstored.db"
     if not store.exists():

@@ -212,7 +212,7 @@ async def open_house(
                 controllers=lease.controllers,
                 guests=guests,
                 catalogue=catalogue,
-                settings=settings.backup,
+                settings=settings,
             ) as keeper,
             GroupSequence(
                 groups=groups, sets=sets, catalogue=catalogue, fleet=fleet, clock=clock
@@ -337,7 +337,7 @@ class _Rooms:
 def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Services:
     clock = SystemClock()
     finder = GroupFinder(catalogue=catalogue, groups=rooms.groups)
-    holdings = Holdings(rooms.sets, rooms.groups)
+    holdings = Holdings(rooms.sets, rooms.groups, rooms.backups)
     offer = CatalogueService(
         catalogue=catalogue,
         engines=rooms.runtime.engines,
@@ -371,7 +371,12 @@ def _services(rooms: _Rooms, catalogue: Catalogue, settings: Settings) -> Servic
         history=HistoryService(sets=sets, past=rooms.historian, clock=clock),
         authorities=AuthorityService(rooms.authorities, clock),
         backups=BackupService(
-            backups=rooms.backups, sets=sets, files=rooms.files, keeper=rooms.keeper, clock=clock
+            backups=rooms.backups,
+            sets=sets,
+            files=rooms.files,
+            quotas=settings.quota,
+            keeper=rooms.keeper,
+            clock=clock,
         ),
         catalogue=offer,
         parameter_groups=ParameterGroupService(

@@ -15,7 +15,7 @@ from memstored.control.watch import Place
 from memstored.domain.catalogue import Catalogue
 from memstored.domain.controllers import Controllers
 from memstored.domain.ports import Target
-from memstored.domain.settings import BackupSettings
+from memstored.domain.settings import Settings
 from memstored.objects.buckets import Buckets
 from memstored.objects.priority import pool_behind_all
 from memstored.redis.outflow import Outflow, outflow
@@ -33,7 +33,7 @@ def backup_keeper(
     controllers: Controllers,
     guests: Guests,
     catalogue: Catalogue,
-    settings: BackupSettings,
+    settings: Settings,
 ) -> BackupKeeper:
     """A keeper over these means, not at work yet; nodes for trials live at `place` and are its `guests`."""
 
@@ -60,6 +60,6 @@ def backup_keeper(
         maker=Maker(means, considerate, tls=place.authorities),
         uses=Uses(means, buckets=Buckets(means.objects, catalogue.buckets), verify=verifier.verify),
         clearing=Clearing(means),
-        rota=Rota(means),
-        parallel=settings.parallel,
+        rota=Rota(means, settings.quota),
+        parallel=settings.backup.parallel,
     )

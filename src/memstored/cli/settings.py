@@ -131,8 +131,11 @@ def _backup(table: Mapping[str, object]) -> BackupSettings:
 
 def _objects(table: Mapping[str, object]) -> ObjectSettings:
     _only(table, set(ObjectSettings.__dataclass_fields__), "objects.")
-    words = {k: _word(v, f"objects.{k}") for k, v in table.items() if k != "timeout"}
-    settings = ObjectSettings(**words)  # type: ignore[arg-type]  # the one that is no text is left out
+    numbers = {"timeout", "reserve_mib"}
+    words = {k: _word(v, f"objects.{k}") for k, v in table.items() if k not in numbers}
+    settings = ObjectSettings(**words)  # type: ignore[arg-type]  # those that are no text are left out
+    if "reserve_mib" in table:
+        settings = replace(settings, reserve_mib=_whole(table["reserve_mib"], "objects.reserve_mib"))
     if "timeout" in table:
         settings = replace(settings, timeout=_seconds(table["timeout"], "objects.timeout"))
     return settings

@@ -48,13 +48,20 @@ async def fault_page(visit: Visit, fault: Exception) -> Response:
         # Nobody was looked for yet: the path led to no page.
         with suppress(StoreTrouble):
             await visit.identify()
-        return _page(visit, fault.status_code, _ABSENT)
+        return _no_page(visit, fault.status_code)
     if isinstance(fault, Unavailable):
         return _page(visit, HTTPStatus.SERVICE_UNAVAILABLE, _AWAY)
     if isinstance(fault, Fault):
         return _page(visit, status_of(fault), fault.message, fault)
     _log.exception("page failed", path=shortened(ascii(visit.path)), request_id=current_request_id())
     return _page(visit, HTTPStatus.INTERNAL_SERVER_ERROR, _BROKEN)
+
+
+def _no_page(visit: Visit, status: int) -> Response:
+    answer = _page(visit, status, _ABSENT)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["allow"] = ", ".join(visit.console.methods(visit.request.scope))
+    return answer
 
 
 def _page(visit: Visit, status: int, message: str, fault: Fault | None = None) -> Response:

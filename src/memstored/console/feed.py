@@ -19,7 +19,7 @@ from memstored.domain.errors import Fault, NotFound, Unavailable
 from memstored.objects.storage import ObjectTrouble
 from memstored.store.errors import StoreTrouble
 
-__all__ = ["Feed", "Listener", "Parts", "Table", "Topic"]
+__all__ = ["Feed", "Holder", "Listener", "Parts", "Table", "Topic"]
 
 APART = 0.5
 """Seconds between two looks at least."""
@@ -27,6 +27,10 @@ CALM = 2.0
 """Seconds between two looks at most: lag and figures change without being written."""
 MOST_OF_ONE = 4
 """Streams of a session: a browser has six connections to a service, and pages need some of them."""
+MOST_OF_USER = 16
+"""Streams of a user, who may have any number of sessions."""
+MOST_OF_PROJECT = 50
+"""Streams of a project, which may have any number of users and leaves the others theirs."""
 MOST = 500
 """Streams of the service."""
 
@@ -64,6 +68,14 @@ class Topic:
     project_id: str
     look: Callable[[], Awaitable[Parts]]
     last: Parts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whose stream it is: `session` is its token."""
+
+    session: str
+    user_id: str
 
 
 class Listener:
@@ -154,6 +166,16 @@ async def _rest(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
+def _bounds(topic: Topic, holder: Holder) -> Mapping[tuple[str, str], int]:
+    """How many streams there may be of each to whom this one counts."""
+    return {
+        ("session", holder.session): MOST_OF_ONE,
+        ("user", holder.user_id): MOST_OF_USER,
+        ("project", topic.project_id): MOST_OF_PROJECT,
+        ("service", ""): MOST,
+    }
+
+
 class Feed:
     """All topics that somebody listens to. `sleep` and `rest` are how it waits."""
 
@@ -167,7 +189,7 @@ class Feed:
         self._rest = rest
         self._watched: dict[Hashable, _Watched] = {}
         self._tasks: dict[_Watched, asyncio.Task[None]] = {}
-        self._holders: Counter[str] = Counter()
+        self._held: Counter[tuple[str, str]] = Counter()
         self._closed = False
 
     def wake(self, project_id: str) -> None:
@@ -177,24 +199,22 @@ class Feed:
                 watched.stirred.set()
 
     @contextmanager
-    def joined(self, topic: Topic, holder: str) -> Iterator[Listener]:
-        """A listener for the length of the block; raises `Unavailable` when there are too many.
-
-        `holder` is whose stream it is: one session has a few.
-        """
-        if self._closed or self._holders[holder] >= MOST_OF_ONE or self._holders.total() >= MOST:
+    def joined(self, topic: Topic, holder: Holder) -> Iterator[Listener]:
+        """A listener for the length of the block; raises `Unavailable` when there are too many."""
+        bounds = _bounds(topic, holder)
+        if self._closed or any(self._held[whose] >= most for whose, most in bounds.items()):
             raise Unavailable("Too many pages are open that show what happens; close some")
         watched = self._watched.get(topic.key) or self._begin(topic)
         listener = Listener(watched)
         watched.listeners.add(listener)
-        self._holders[holder] += 1
+        self._held.update(bounds.keys())
         if watched.pieces or watched.ended is not None:
             listener.stir(set(watched.pieces))
         try:
             yield listener
         finally:
             watched.listeners.discard(listener)
-            self._holders -= Counter({holder: 1})
+            self._held -= Counter(bounds.keys())
             if not watched.listeners:
                 self._drop(watched)
 

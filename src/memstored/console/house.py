@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Match, Mount, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from memstored.api.gate import state
@@ -82,9 +82,8 @@ class Console:
         parts = urlsplit(public_url)
         self.public_origin = f"{parts.scheme}://{parts.netloc}"
         pages = [route for group in _GROUPS for route in group.routes]
-        self.router = Router(
-            [*pages, Route("/assets/{digest}/{name}", asset)], redirect_slashes=False, default=_unknown
-        )
+        self._routes = [*pages, Route("/assets/{digest}/{name}", asset)]
+        self.router = Router(self._routes, redirect_slashes=False, default=_unknown)
         self.feed = Feed()
         self._prepared = False
         self.nav = tuple(group for group in _GROUPS if group.title)
@@ -96,6 +95,11 @@ class Console:
         sets.observe(lambda written: self.feed.wake(written.project_id))
         # Told in a thread of the database's, which ends before the loop does.
         database.listen(lambda project_id: loop.call_soon_threadsafe(self.feed.wake, project_id))
+
+    def methods(self, scope: Scope) -> list[str]:
+        """The methods that this request's path has, sorted, for `Allow`; none for an unknown path."""
+        found = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return sorted({method for route in found for method in route.methods or ()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from memstored.console.feed import Feed, Listener, Topic
+from memstored.console.feed import Feed, Holder, Listener, Topic
 
 __all__ = ["END", "Stream", "Why", "event", "farewell"]
 
@@ -53,10 +53,10 @@ def farewell(why: Why) -> Response:
 
 
 class Stream(Response):
-    """The response. `valid` tells whether the session still is; `holder` is whose it is."""
+    """The response. `valid` tells whether the session of its `holder` still is."""
 
     def __init__(
-        self, feed: Feed, topic: Topic, *, holder: str, valid: Callable[[], Awaitable[bool]]
+        self, feed: Feed, topic: Topic, *, holder: Holder, valid: Callable[[], Awaitable[bool]]
     ) -> None:
         super().__init__()
         self._feed = feed

@@ -19,7 +19,7 @@ from memstored.api.faults import validation_details
 from memstored.api.gate import state
 from memstored.api.schemas.forms import QueryForm
 from memstored.console.cookies import LANGUAGE, SESSION, VISITOR, keep
-from memstored.console.feed import Topic
+from memstored.console.feed import Holder, Topic
 from memstored.console.forms import NOTHING_REFUSED, Posted, Refusal, refusal_of
 from memstored.console.languages import Language, Words, chosen, english
 from memstored.console.protection import FIELD, form_token
@@ -191,7 +191,8 @@ class Visit:
         async def valid() -> bool:
             return await self.services.gatekeeper.caller(token) is not None
 
-        return Stream(self.console.feed, topic, holder=token, valid=valid)
+        holder = Holder(session=token, user_id=self.caller.user_id)
+        return Stream(self.console.feed, topic, holder=holder, valid=valid)
 
     @property
     def part(self) -> Fragments:

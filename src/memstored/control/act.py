@@ -43,10 +43,17 @@ def lane(action: do.Action) -> NodeId:
     """Actions of one lane are never under way at the same time: one node's, or the addresses'.
 
     A load takes long, values may be many, a renewal waits for others' failovers, room is made by listing
-    thousands: each has a lane of its own, so that nothing else that is done to the node waits for it.
+    thousands, a file is cleared by the disk: each has a lane of its own, so that nothing else that is done to
+    the node waits for it.
     """
     match action:
-        case do.Load(node=node) | do.Renew(node=node) | do.MakeRoom(node=node) | do.Configure(node=node):
+        case (
+            do.Load(node=node)
+            | do.Renew(node=node)
+            | do.MakeRoom(node=node)
+            | do.Configure(node=node)
+            | do.ClearCopy(node=node)
+        ):
             return NodeId(f"{type(action).__name__} at {node}")
         case do.Reserve() | do.Release() | do.Point():
             return ENDPOINTS

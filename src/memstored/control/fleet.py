@@ -5,7 +5,7 @@ Started by `cli.serve`, told by the service when a set was written (`wake`), ask
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import structlog
@@ -85,7 +85,7 @@ class Fleet:
         self._tasks: dict[SetId, asyncio.Task[SetId]] = {}
         self._launches = asyncio.Semaphore(LAUNCHES)
         self._loads = asyncio.Semaphore(LOADS)
-        self._pace = Pace()
+        self._pace = Pace(place.clock)
         self._new: asyncio.Queue[SetId] = asyncio.Queue()
         self._heard: Callable[[], None] | None = None
         self._held = False
@@ -96,7 +96,21 @@ class Fleet:
         self._minding: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Find everything again, remove what has no row, and begin to watch."""
+        """Find everything again, remove what has no row, and begin to watch.
+
+        Whatever it raises, nothing of the fleet is at work then.
+        """
+        async with AsyncExitStack() as begun:
+            begun.push_async_callback(self._stop)
+            await self._begin()
+            begun.pop_all()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop watching; the nodes go on serving."""
+        await self._stop()
+
+    async def _begin(self) -> None:
         await self._place.runtime.start()
         await self._place.endpoints.start()
         stored = await self._sets.load_all()
@@ -117,10 +131,8 @@ class Fleet:
         for rounds in self._duties:
             rounds.begin()
         self._minding = asyncio.create_task(self._mind_lease(), name="lease of the fleet")
-        return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        """Stop watching; the nodes go on serving."""
+    async def _stop(self) -> None:
         tasks = [*self._tasks.values(), *([self._minding] if self._minding is not None else [])]
         for task in tasks:
             task.cancel()
@@ -148,6 +160,7 @@ class Fleet:
         far as nodes take it from us.
         """
         await self._lease.over()
+        self._place.endpoints.break_off()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*(rounds.end() for rounds in self._duties))
@@ -353,7 +366,7 @@ class Fleet:
         turn = 0
         while True:
             await asyncio.sleep(TICK)
-            if self._pace.urgent:
+            if not self._pace.calm:
                 continue
             turn += 1
             for index, worker in enumerate(list(self._workers.values())):

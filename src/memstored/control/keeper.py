@@ -15,11 +15,13 @@ from typing import Self
 import structlog
 
 from memstored.control.clearing import Clearing
+from memstored.control.hands import Hands
 from memstored.control.making import Maker
 from memstored.control.means import Means, Meter, NotYet
 from memstored.control.patience import Patience
 from memstored.control.rota import Rota
 from memstored.control.rounds import Rounds
+from memstored.control.steady import SteadyClock
 from memstored.control.uses import Uses
 from memstored.domain.backup import Backup, BackupUse, Progress
 from memstored.domain.ports import LinkTrouble
@@ -32,10 +34,8 @@ __all__ = ["BackupKeeper"]
 
 log = structlog.get_logger()
 
-MOMENT = 0.1
-"""Seconds for which a job rests that can not be done yet, so that its own end does not begin it anew."""
-HANDS = 4
-"""How many removals and uses may be under way at the same time, beside the backups that are made."""
+HANDS, SHARE = 4, 2
+"""How many copies and exports may be under way at the same time, in all and of one project; removals too."""
 TRIES = 5
 """How often the use of a backup is tried before it is given up; what has no other end is tried for ever."""
 SWEEP, LOOK = "sweep", "look"
@@ -43,34 +43,42 @@ SWEEP, LOOK = "sweep", "look"
 Work = Callable[[Meter], Awaitable[None]]
 GiveUp = Callable[[str], Awaitable[None]]
 
+FAULT = "A fault of memstored's own, that its operator finds in its log, kept it from being done."
+
 _TROUBLE = (ObjectTrouble, LinkTrouble, LaunchFailed, OSError)
 """What may be over the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """Something to do about a backup. `key` is never under way twice; `makes`: it makes a backup.
+    """Something to do about a backup of a project. `key` is never under way twice.
 
-    `light` is for what takes no time, and so no hand. `give_up` ends it when it failed too often.
+    It takes one of `hands`; None is for what takes no time. `give_up` ends it when it failed too often.
     """
 
     key: str
     backup: BackupId
+    project: str
     work: Work
-    makes: bool = False
-    light: bool = False
+    hands: Hands | None = None
     give_up: GiveUp | None = None
 
 
 @dataclass(slots=True)
 class _UnderWay:
+    """A job and its task. `woken`: something was written since it began, that it may not have seen."""
+
     job: _Job
     meter: Meter
+    woken: bool = False
     task: asyncio.Task[None] = field(init=False)
 
 
 class BackupKeeper:
-    """Keeps the backups of a service, at most `parallel` being made at the same time."""
+    """Keeps the backups of a service, at most `parallel` being made at the same time.
+
+    Each kind of work has hands of its own, so that none waits for another.
+    """
 
     def __init__(
         self, means: Means, *, maker: Maker, uses: Uses, clearing: Clearing, rota: Rota, parallel: int
@@ -80,9 +88,13 @@ class BackupKeeper:
         self._uses = uses
         self._clearing = clearing
         self._rota = rota
-        self._parallel = parallel
+        self._making = Hands(parallel)
+        self._using = Hands(HANDS, share=SHARE)
+        self._verifying = Hands(1)
+        self._removing = Hands(HANDS, share=SHARE)
         rhythm = means.rhythm
         self._patience = Patience(means.clock, first=rhythm.first_pause, longest=rhythm.longest_pause)
+        self._steady = SteadyClock(means.clock, proof=rhythm.proof)
         self._rounds = Rounds("backups", self._look_in_time, revival=rhythm.first_pause)
         self._swept = False
         self._rota_at = 0.0
@@ -104,12 +116,15 @@ class BackupKeeper:
     # What the service asks
 
     def wake(self) -> None:
-        """A backup, a use of one, or a deletion was written: look at them now."""
+        """A backup, a use of one, or a deletion was written: look now, also at what was not possible yet."""
+        self._patience.rouse()
+        for under_way in self._under_way.values():
+            under_way.woken = True
         self._rounds.wake()
 
     def progress(self, backup_id: BackupId) -> Progress | None:
         """How far the making or using of a backup is; None when nothing is moved for it now."""
-        moving = (u for u in self._under_way.values() if u.job.backup == backup_id and not u.job.light)
+        moving = (u for u in self._under_way.values() if u.job.backup == backup_id and u.job.hands)
         latest = next(moving, None)
         return latest.meter.progress if latest else None
 
@@ -131,69 +146,80 @@ class BackupKeeper:
 
     async def _turn(self) -> bool:
         """Begin what is to be done and not under way; returns whether anything was."""
-        rows = await self._means.backups.unsettled(self._means.clock.wall())
+        past = self._steady.past()
+        rows = await self._means.backups.unsettled(past)
         if self._means.clock.monotonic() >= self._rota_at:
-            await self._rota.turn({row.set_id for row in rows if row.under_way})
+            await self._rota.turn({row.set_id for row in rows if row.under_way}, past)
             self._rota_at = self._means.clock.monotonic() + self._means.rhythm.idle
-        jobs = list(self._jobs(rows))
+        jobs = list(self._jobs(rows, past))
         self._patience.keep([LOOK, *(job.key for job in jobs)])
-        for job in jobs:
-            if self._free_for(job):
-                self._begin(job)
+        self._begin_all([job for job in jobs if self._ready(job)])
         return bool(jobs)
 
-    def _jobs(self, rows: Sequence[Backup]) -> Iterator[_Job]:
-        """What is to be done, the oldest backup first."""
+    def _jobs(self, rows: Sequence[Backup], past: float) -> Iterator[_Job]:
+        """What is to be done, the oldest backup first; `past` is the time up to which they have expired."""
         if not self._swept:
-            yield _Job(key=SWEEP, backup=BackupId(SWEEP), work=lambda _: self._sweep())
+            yield _Job(key=SWEEP, backup=BackupId(SWEEP), project=SWEEP, work=lambda _: self._sweep())
         being_copied = {use.holder for row in rows for use in row.uses if use.kind is UseKind.COPY}
         for row in rows:
             yield from (self._use(row, use) for use in row.uses)
-            if row.id not in being_copied and (job := self._duty(row)) is not None:
+            if row.id not in being_copied and (job := self._duty(row, past)) is not None:
                 yield job
 
-    def _duty(self, row: Backup) -> _Job | None:
+    def _duty(self, row: Backup, past: float) -> _Job | None:
         """What its own state asks for."""
         match row.status:
             case BackupState.PENDING if row.copy_of is None:
-                work = partial(self._maker.make, row)
-                return _Job(key=row.id, backup=row.id, work=work, makes=True)
+                return self._job(row, partial(self._maker.make, row), self._making)
             case BackupState.PENDING | BackupState.CREATING:
-                return _Job(key=row.id, backup=row.id, work=lambda _: self._maker.abandon(row))
+                return self._job(row, lambda _: self._maker.abandon(row))
             case BackupState.DELETING:
-                return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.remove(row))
-            case _ if self._expired(row):
-                return _Job(key=row.id, backup=row.id, work=lambda _: self._clearing.expire(row), light=True)
+                return self._job(row, lambda _: self._clearing.remove(row), self._removing)
+            case _ if row.expires_at is not None and row.expires_at <= past and not row.uses:
+                return self._job(row, lambda _: self._clearing.expire(row))
             case _:
                 return None
 
-    def _expired(self, row: Backup) -> bool:
-        return row.expires_at is not None and row.expires_at <= self._means.clock.wall() and not row.uses
+    def _job(self, row: Backup, work: Work, hands: Hands | None = None) -> _Job:
+        return _Job(key=row.id, backup=row.id, project=row.project_id, work=work, hands=hands)
 
     def _use(self, row: Backup, use: BackupUse) -> _Job:
         return _Job(
             key=use.id,
             backup=row.id,
+            project=row.project_id,
             work=partial(self._uses.carry_out, row, use),
-            light=use.kind is UseKind.RESTORE,
+            hands=self._hands_for(use.kind),
             give_up=partial(self._uses.give_up, row, use),
         )
 
+    def _hands_for(self, kind: UseKind) -> Hands | None:
+        match kind:
+            case UseKind.RESTORE:
+                return None
+            case UseKind.VERIFY:
+                return self._verifying
+            case UseKind.COPY | UseKind.EXPORT:
+                return self._using
+
     # Jobs
 
-    def _free_for(self, job: _Job) -> bool:
-        """Whether it may begin now: not under way, not resting after trouble, and a hand is free."""
+    def _ready(self, job: _Job) -> bool:
+        """Whether it may begin now, as far as it alone goes: neither under way nor resting after trouble."""
         if job.key in self._under_way or not self._patience.ready(job.key):
             return False
-        if job.light or job.key == SWEEP:
-            return True
         # Until then an unfinished upload may be one of an earlier run's, or ours.
-        if not self._swept:
-            return False
-        making = sum(u.job.makes for u in self._under_way.values())
-        if job.makes:
-            return making < self._parallel
-        return sum(not u.job.light for u in self._under_way.values()) - making < HANDS
+        return self._swept or job.hands is None
+
+    def _begin_all(self, ready: Sequence[_Job]) -> None:
+        """Begin these, as far as there are hands for them."""
+        for job in ready:
+            if job.hands is None:
+                self._begin(job)
+        for hands in (self._making, self._using, self._verifying, self._removing):
+            held = [u.job.project for u in self._under_way.values() if u.job.hands is hands]
+            for job in hands.dealt([job for job in ready if job.hands is hands], held):
+                self._begin(job)
 
     def _begin(self, job: _Job) -> None:
         under_way = _UnderWay(job=job, meter=Meter(self._means.clock))
@@ -208,7 +234,6 @@ class BackupKeeper:
         fault = task.exception()
         if isinstance(fault, Exception):
             log.error("backup_job_failed", key=job.key, exc_info=fault)
-            self._patience.failed(job.key, fault)
         self._rounds.wake()
 
     async def _carry_out(self, under_way: _UnderWay) -> None:
@@ -216,18 +241,25 @@ class BackupKeeper:
         try:
             await job.work(under_way.meter)
         except NotYet:
-            # Whoever wakes us may have brought what it waits for; until then it is looked at as often as all.
-            self._patience.rest(job.key, MOMENT)
+            # Else its own end would begin it anew, for ever.
+            if not under_way.woken:
+                self._patience.rest(job.key, self._means.rhythm.busy)
         except StoreTrouble as trouble:
             self._patience.failed(job.key, trouble)
         except _TROUBLE as trouble:
-            failures = self._patience.failed(job.key, trouble)
-            if job.give_up is not None and failures >= TRIES:
-                # What can not be recorded now is tried once more, and given up then.
-                with suppress(StoreTrouble):
-                    await job.give_up(str(trouble))
+            await self._failed(job, trouble, str(trouble))
+        except Exception as fault:
+            await self._failed(job, fault, FAULT)
+            raise
         else:
             self._patience.succeeded(job.key)
+
+    async def _failed(self, job: _Job, trouble: Exception, reason: str) -> None:
+        failures = self._patience.failed(job.key, trouble)
+        if job.give_up is not None and failures >= TRIES:
+            # What can not be recorded now is tried once more, and given up then.
+            with suppress(StoreTrouble):
+                await job.give_up(reason)
 
     async def _sweep(self) -> None:
         await self._clearing.sweep()

@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 
+from memstored.control.authorities import CanNotSign
 from memstored.control.guests import Guests
-from memstored.control.verifying import Damaged, NoEngine, Trial
+from memstored.control.verifying import Damaged, NoEngine, Trial, blames_data
 from memstored.control.watch import Place, Watch
 from memstored.domain.actions import Load
 from memstored.domain.engine import capabilities_of
@@ -20,9 +21,10 @@ from memstored.domain.facts import LoadFacts, LoadFault
 from memstored.domain.loading import loaded_bytes
 from memstored.domain.model import InstanceSet, Source
 from memstored.domain.parameter_group import maxmemory_of
-from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Link, LinkTrouble
+from memstored.domain.ports import Door, DoorTrouble, Holdings, Identity, Incomplete, Link, LinkTrouble
 from memstored.domain.words import NodeId
 from memstored.objects.storage import NoSuchObject, Objects, ObjectTrouble
+from memstored.store.errors import StoreTrouble
 
 __all__ = ["Loader"]
 
@@ -33,7 +35,7 @@ known whose fault it was.
 QUIET = 60.0
 """Seconds that a node may take without getting on, as when it drops half a load or waits for a processor."""
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before the next try after so many in a row that object storage let down; the last one repeats."""
+"""Seconds before the next try after so many in a row that ended by one fault; the last one repeats."""
 
 
 class _AnotherObject(Exception):
@@ -62,7 +64,8 @@ class Loader:
         """Load the saved data into a fresh node that nobody can log in to; the outcome is in the `Watch`.
 
         Nothing is done when what was decided is older than the outcome of that very try. Raises `LinkTrouble`
-        when the node can not be asked; then nothing of the try counts.
+        when a node can not be asked, `LaunchFailed` and `OSError` when there is none for the trial; then
+        nothing of the try counts.
         """
         source, link = instance_set.source, self.watch.link(action.node)
         assert source is not None, "only a set with saved data loads"
@@ -116,7 +119,7 @@ class _Load:
             return LoadFacts(total=begun.total, number=begun.number, done=begun.total, verified=True)
         with suppress(LinkTrouble):
             await self._release()
-        tries = begun.tries + 1
+        tries = begun.tries + 1 if fault is begun.fault else 1
         pause = PAUSES[min(tries, len(PAUSES)) - 1]
         return replace(
             begun,
@@ -146,6 +149,8 @@ class _Load:
                 )
             except DoorTrouble as trouble:
                 raise _Refused(f"a newer Redis did not load it for a trial: {trouble}") from trouble
+            except StoreTrouble as trouble:
+                raise CanNotSign(f"the node for the trial has no authority: {trouble}") from trouble
         return digest.hexdigest()
 
     async def _hand_over(self, tried: str | None) -> None:
@@ -176,6 +181,8 @@ class _Load:
     async def _feed(self, door: Door, chunks: AsyncIterator[bytes]) -> None:
         try:
             await door.feed(chunks, self._got_on)
+        except Incomplete as lack:
+            raise Damaged(str(lack)) from lack
         except DoorTrouble as trouble:
             raise _Refused(str(trouble)) from trouble
 
@@ -228,11 +235,15 @@ class _Load:
         await self.link.refresh()
 
     async def _blame(self, refusal: str) -> tuple[LoadFault, str]:
-        """Whose fault a refusal is: an object that was damaged where it lies is refused with good reason."""
+        """Whose fault a refusal is: an object that was damaged where it lies is refused with good reason.
+
+        Without a word of the engine's against the data it may be this machine's, or a stranger's at the door.
+        """
         words = self._place.runtime.last_words(self.node)
         told = f"{refusal}; the engine's words: {words}" if words else refusal
+        fault = LoadFault.DATA if blames_data(words) else LoadFault.DELIVERY
         if self.source.checksum is None:
-            return LoadFault.DATA, told
+            return fault, told
         digest = hashlib.sha256()
         try:
             async with aclosing(self._chunks(digest)) as chunks:
@@ -243,7 +254,7 @@ class _Load:
             return LoadFault.OBJECT, f"{other}; {told}"
         except ObjectTrouble as trouble:
             return LoadFault.STORAGE, str(trouble)
-        return LoadFault.DATA, told
+        return fault, told
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

@@ -33,6 +33,7 @@ OpenOutflow = Callable[[Target], AbstractAsyncContextManager[Outflow]]
 ATTEMPTS = 5
 """How often a replica is asked that gives nothing."""
 RESTARTED = "The service was restarted while it was being made."
+BROKEN_OFF = "A fault of the service broke it off; the service's log says which."
 DELETED = "The set is deleted."
 
 
@@ -61,6 +62,7 @@ class Maker:
         self._tls = tls
         self._outflow = outflow
         self._sought: dict[BackupId, float] = {}
+        self._ours: set[BackupId] = set()
 
     async def make(self, backup: Backup, meter: Meter) -> None:
         """Make a backup that is `PENDING`; afterwards it is `AVAILABLE`, or says why it is not.
@@ -71,7 +73,12 @@ class Maker:
         work = await self._begin(backup)
         self._sought.pop(backup.id, None)
         if work is None:
+            # Perhaps it was begun since `backup` was read, and a fault left it: that is for `abandon` to say.
             return
+        await self._carry_out(work, meter)
+        self._ours.discard(backup.id)
+
+    async def _carry_out(self, work: _Begun, meter: Meter) -> None:
         began = self._means.clock.monotonic()
         try:
             taken = await self._guarded(work, meter)
@@ -83,7 +90,8 @@ class Maker:
 
     async def abandon(self, backup: Backup) -> None:
         """End a backup that an earlier run of the service was making, or that a fault of ours left."""
-        await self._fail(backup, RESTARTED)
+        await self._fail(backup, BROKEN_OFF if backup.id in self._ours else RESTARTED)
+        self._ours.discard(backup.id)
 
     # The beginning
 
@@ -137,6 +145,8 @@ class Maker:
     ) -> _Begun:
         making = begun(present, donor.id)
         claimed = replace(instance_set, backup=present.id)
+        # Before it is recorded: the store may do that, and its answer be lost.
+        self._ours.add(present.id)
         written = await self._means.backups.begin(present, making, instance_set, claimed)
         self._means.seen.wake(written.id)
         return _Begun(backup=making, set=written, donor=donor, target=target)

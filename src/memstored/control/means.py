@@ -40,7 +40,8 @@ class Rhythm:
     two looks at a set whose backup is being made. `stall`: a backup of which nothing moves for so long is
     given up. `sought`: for so long is a replica waited for that could give a backup asked for by a caller.
     After trouble the pauses grow from `first_pause` to `longest_pause`; those before an automatic backup that
-    failed is tried again from `retry` to `longest_retry`.
+    failed is tried again from `retry` to `longest_retry`. `proof`: for so long must the clock have run
+    without a leap, since the start as well, before anything is deleted for its age.
     """
 
     busy: float = 1.0
@@ -52,6 +53,7 @@ class Rhythm:
     longest_pause: float = 60.0
     retry: float = 60.0
     longest_retry: float = 3600.0
+    proof: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ Shared by all workers. What a set waits for wakes it in most cases; a look makes
 import asyncio
 from contextlib import suppress
 
+from memstored.domain.clock import Clock
 from memstored.domain.words import SetId
 
 __all__ = ["Pace"]
@@ -16,6 +17,8 @@ REST = 10.0
 """Seconds: who pauses so long, as a set until its certificates are due, is at rest and takes no looks."""
 LONGEST_WAIT = 2.0
 """Seconds that starting and removing nodes waits at most for sets whose writes wait."""
+URGENT = 10.0
+"""Seconds for which others step back for one set: a failover that takes longer waits for something else."""
 SPARED = 1.0
 """Seconds for which nobody is probed at most: silence may be seen so much later, and no more."""
 
@@ -25,9 +28,10 @@ class Pace:
     writes wait go before those that only heal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._restless: set[SetId] = set()
-        self._urgent: set[SetId] = set()
+        self._urgent: dict[SetId, float] = {}
         self._spared = 0.0
         self._calm = asyncio.Event()
         self._calm.set()
@@ -42,24 +46,30 @@ class Pace:
 
     def hurry(self, set_id: SetId, *, urgent: bool) -> None:
         """Whether writes of the set wait for us now."""
-        (self._urgent.add if urgent else self._urgent.discard)(set_id)
-        (self._calm.clear if self._urgent else self._calm.set)()
+        if urgent:
+            self._urgent.setdefault(set_id, self._clock.monotonic())
+        else:
+            self._urgent.pop(set_id, None)
+        (self._calm.set if self.calm else self._calm.clear)()
 
     @property
-    def urgent(self) -> bool:
-        """Whether writes of any set wait for us now."""
-        return bool(self._urgent)
+    def calm(self) -> bool:
+        """Whether no set's writes wait for us, or they have for so long that others go on beside them."""
+        now = self._clock.monotonic()
+        return all(now - since >= URGENT for since in self._urgent.values())
 
     def spares_probes(self, seconds: float) -> bool:
         """Whether nobody is to be probed at this tick, `seconds` after the one before.
 
         What hundreds of probes cost is needed where writes wait; the sets concerned look for themselves.
         """
-        self._spared = self._spared + seconds if self._urgent else 0.0
+        self._spared = 0.0 if self.calm else self._spared + seconds
         return 0.0 < self._spared <= SPARED
 
-    async def calm(self) -> None:
+    async def await_calm(self) -> None:
         """Wait, not for long, until no set's writes wait: for what costs the machine much and can wait."""
+        if self.calm:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
                 await self._calm.wait()

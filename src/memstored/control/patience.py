@@ -54,6 +54,10 @@ class Patience:
         """Pause what is not in trouble, only not possible yet."""
         self._resting[key] = self._clock.monotonic() + seconds
 
+    def rouse(self) -> None:
+        """End all rests: what was not possible may be now."""
+        self._resting.clear()
+
     def succeeded(self, key: str) -> None:
         """Forget that it ever failed, and say so when it was the last."""
         self._resting.pop(key, None)

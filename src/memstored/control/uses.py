@@ -1,7 +1,8 @@
 """What available backups are used for: copies and exports are carried out, restores are seen to end.
 
 A use keeps its backup from being deleted. It is stored before the work begins and ends with it, so a restart
-takes the work up again; both kinds of work come to the same when they are done twice.
+takes the work up again: what is done twice comes to the same. What an export came to is told with its end, so
+it is told once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,24 +40,27 @@ class Uses:
         }
 
     async def carry_out(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
-        """Do the work and end the use.
+        """Do the work and end the use; nothing when it has ended since that `backup` was read.
 
         Raises `NotYet`, and what may be over the next time: `ObjectTrouble`, `LinkTrouble`, `LaunchFailed`,
         `StoreTrouble`, `OSError`.
         """
-        await self._duties[use.kind](backup, use, meter)
+        present = await self._means.backups.load(backup.id)
+        if present is not None and use in present.uses:
+            await self._duties[use.kind](present, use, meter)
 
     async def give_up(self, backup: Backup, use: BackupUse, reason: str) -> None:
         """End a use whose work failed too often, and say so."""
+        told: tuple[EventDraft, ...] = ()
         match use.kind:
             case UseKind.COPY:
                 await self._fail_copy(use, reason)
             case UseKind.EXPORT:
-                await self._tell(backup, export_failed(use.path or "", reason))
+                told = export_failed(use.path or "", reason)
             case _:
                 with suppress(Stale):
                     await self._means.backups.update(backup, not_checked(backup, reason))
-        await self._means.backups.end_use(use.id)
+        await self._means.backups.end_use(use, told)
 
     # Copies
 
@@ -74,7 +78,7 @@ class Uses:
                 turn = copied(copy, backup, self._means.clock.wall())
                 with suppress(Stale):
                     await self._means.backups.update(copy, turn.after, turn.events)
-        await self._means.backups.end_use(use.id)
+        await self._means.backups.end_use(use)
 
     async def _unfinished_copy(self, use: BackupUse) -> Backup | None:
         copy = await self._means.backups.load(use.holder) if use.holder else None
@@ -101,8 +105,8 @@ class Uses:
         except NoSuchObject:
             reason = MISSING
         path = use.path or ""
-        await self._tell(backup, exported(path) if reason is None else export_failed(path, reason))
-        await self._means.backups.end_use(use.id)
+        told = exported(path) if reason is None else export_failed(path, reason)
+        await self._means.backups.end_use(use, told)
 
     async def _copied_out(self, backup: Backup, target: str, meter: Meter) -> str | None:
         """Why it was not exported; None when it was, by us or by the run before this one."""
@@ -120,12 +124,7 @@ class Uses:
         instance_set = await self._means.sets.load(use.holder) if use.holder else None
         if instance_set is not None and _waits(instance_set):
             raise NotYet
-        await self._means.backups.end_use(use.id)
-
-    async def _tell(self, backup: Backup, events: tuple[EventDraft, ...]) -> None:
-        """Write the audit lines of what a use came to."""
-        with suppress(Stale):
-            await self._means.backups.update(backup, backup, events)
+        await self._means.backups.end_use(use)
 
 
 def _waits(instance_set: InstanceSet) -> bool:

@@ -44,6 +44,8 @@ STILL = 60.0
 
 
 _GIB = 1024**3
+_JUDGEMENTS = ("REDIS BUG REPORT", "Wrong signature trying to load DB", "Can't handle RDB format version")
+"""Words of Redis that nothing but the data brings about."""
 
 
 class Damaged(Exception):
@@ -55,7 +57,7 @@ class NoEngine(Exception):
 
 
 class Verifier:
-    """Verifies backups, one at a time. `subnet_id` is where the nodes for it get their addresses.
+    """Verifies backups. `subnet_id` is where the nodes for it get their addresses.
 
     `memory_of` tells the memory (GiB) of the flavor that a backup's set had.
     """
@@ -66,7 +68,6 @@ class Verifier:
         self._means = means
         self._memory_of = memory_of
         self._trial = Trial(place=place, guests=guests, subnet_id=subnet_id)
-        self._turn = asyncio.Lock()
 
     async def verify(self, backup: Backup, use: BackupUse, meter: Meter) -> None:
         """Find out whether the backup loads, record it, and end the use.
@@ -74,11 +75,10 @@ class Verifier:
         Raises `ObjectTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError` and `StoreTrouble`: then nothing is
         known, and it is tried again.
         """
-        async with self._turn:
-            after = await self._judged(backup, use, meter)
+        after = await self._judged(backup, use, meter)
         with suppress(Stale):
             await self._means.backups.update(backup, after)
-        await self._means.backups.end_use(use.id)
+        await self._means.backups.end_use(use)
 
     async def _judged(self, backup: Backup, use: BackupUse, meter: Meter) -> Backup:
         """The backup with what was found."""
@@ -148,8 +148,8 @@ class Trial:
 
         More than `memory_gib` of memory is not given to it.
         `purpose` tells whose trial it is; `got_on` is told the bytes loaded so far. Raises `Damaged`,
-        `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`: then
-        nothing is known.
+        `NoEngine`, what `chunks` raises, and `DoorTrouble`, `LinkTrouble`, `LaunchFailed`, `OSError`,
+        `StoreTrouble`: then nothing is known.
         """
         engine = choose_engine(self.place.runtime.engines(), version)
         if engine is None:
@@ -282,7 +282,7 @@ def blames_data(words: str) -> bool:
     A connection that ended early is an error in the data to it as well, but one that it doubts itself.
     """
     refused = "Internal error in RDB" in words and "assuming connection error" not in words
-    return refused or "REDIS BUG REPORT" in words
+    return refused or any(judgement in words for judgement in _JUDGEMENTS)
 
 
 def choose_engine(engines: Sequence[Engine], version: str) -> Engine | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from memstored.control.act import Actor, lane
-from memstored.control.pace import Pace
+from memstored.control.pace import LONGEST_WAIT, Pace
 from memstored.control.watch import Watch
 from memstored.domain.actions import Action, Destroy, Launch, Load, Renew
 from memstored.domain.facts import Life, SetFacts
@@ -35,6 +35,8 @@ RETRY = 0.5
 """Seconds to wait when the store can not record a decision: nothing is done that is not recorded (S7)."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 """Seconds that a lane rests after an act that failed, doubling with each failure in a row."""
+HELD_LOOK = 0.1
+"""Seconds to the next look at what steps back for sets whose writes wait."""
 
 
 class Worker:
@@ -72,6 +74,7 @@ class Worker:
         self._lanes: dict[NodeId, asyncio.Task[None]] = {}
         self._loading: dict[Load, asyncio.Task[None]] = {}
         self._failures: dict[NodeId, int] = {}
+        self._held_since: float | None = None
 
     def wake(self, _node: NodeId | None = None) -> None:
         """Look again now: something may have changed."""
@@ -113,10 +116,27 @@ class Worker:
                 return
             self._measure_failover(recorded, facts, decision)
         self._break_off_loads(decision)
-        for action in decision.actions:
-            self._begin(tasks, action)
-        if self.set == recorded:
-            await self._sleep(self._pace.pause(self.set.id, decision.look_in))
+        wrote = self.set != recorded
+        held = self._steps_back(decision)
+        for action in decision.due(recorded=wrote):
+            if not (held and isinstance(action, Destroy)):
+                self._begin(tasks, action)
+        if not wrote:
+            look_in = _at_most(HELD_LOOK, decision.look_in) if held else decision.look_in
+            await self._sleep(self._pace.pause(self.set.id, look_in))
+
+    def _steps_back(self, decision: Decision) -> bool:
+        """Whether nodes are not to be removed yet because some set's writes wait: it costs what those need.
+
+        It is decided anew at each look: what was to go may be needed by then (S6).
+        """
+        if self._pace.calm or not any(isinstance(action, Destroy) for action in decision.actions):
+            self._held_since = None
+            return False
+        now = self._clock.monotonic()
+        if self._held_since is None:
+            self._held_since = now
+        return now - self._held_since < LONGEST_WAIT
 
     def _measure_lag(self) -> None:
         if self._woken_at is not None:
@@ -210,19 +230,27 @@ class Worker:
 
     async def _carry_out(self, instance_set: InstanceSet, action: Action, where: NodeId) -> None:
         try:
-            if isinstance(action, Launch | Load | Destroy | Renew):
-                await self._pace.calm()
+            if isinstance(action, Launch | Load | Renew):
+                await self._pace.await_calm()
             async with self._turn_of(action):
                 await self._actor.carry_out(instance_set, action)
             self._failures.pop(where, None)
         except (LinkTrouble, LaunchFailed, OSError) as trouble:
-            failures = self._failures.get(where, 0) + 1
-            self._failures[where] = failures
-            if failures == 1:
+            if where not in self._failures:
                 log.warning(
                     "act_failed", set_id=instance_set.id, act=type(action).__name__, trouble=str(trouble)
                 )
-            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
+            await self._rest(where)
+        except Exception:
+            # A fault of ours in one act must not keep the set's others, as a failover, from being done.
+            log.exception("act_broke", set_id=instance_set.id, act=type(action).__name__)
+            await self._rest(where)
+
+    async def _rest(self, where: NodeId) -> None:
+        """Let a lane rest after an act that failed."""
+        failures = self._failures.get(where, 0) + 1
+        self._failures[where] = failures
+        await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
 
     def _turn_of(self, action: Action) -> AbstractAsyncContextManager[None]:
         """What costs the machine much is done for a few sets at the same time."""
@@ -248,3 +276,8 @@ class Worker:
             return (await link.holdings()).used_memory
         except LinkTrouble:
             return None
+
+
+def _at_most(longest: float, pause: float | None) -> float:
+    """The pause, None is one without an end, or the longest that there may be."""
+    return longest if pause is None else min(longest, pause)

@@ -40,13 +40,15 @@ __all__ = [
     "given_up",
     "not_checked",
     "removal",
+    "reopened",
     "scheduled",
     "settled",
 ]
 
 ACTOR = "memstored"
 """Who acts when nobody asked: the service itself."""
-FAILED_KEPT = timedelta(days=7).total_seconds()
+_DAY = timedelta(days=1).total_seconds()
+FAILED_KEPT = 7 * _DAY
 """Seconds that an automatic backup in `Error` stays to be seen."""
 
 
@@ -223,6 +225,17 @@ def given_up(
         outcome=Outcome.FAILURE,
     )
     return _day_over(instance_set, missed[-1]), draft
+
+
+def reopened(instance_set: InstanceSet, now: float) -> InstanceSet:
+    """The set without a settled day that is further ahead than tomorrow: a clock that was ahead settled it.
+
+    Only for a `now` that is certain: by a clock that is behind every day is ahead.
+    """
+    settled_day = instance_set.scheduled_day
+    if settled_day is None or settled_day <= day_of(now + _DAY):
+        return instance_set
+    return replace(instance_set, scheduled_day=day_of(now - _DAY))
 
 
 _GIVEN_UP = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))? \(KST\): (.*)", re.ASCII | re.DOTALL)

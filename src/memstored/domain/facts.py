@@ -108,12 +108,15 @@ def _replica(row: str) -> ReplicaSeen:
 class LoadFault(Enum):
     """Whose fault it was that a load of saved data came to nothing.
 
-    `STORAGE`: object storage could not be read, so it is tried again for as long as it takes. `DATA`: the
-    engine refused what it was given, ended over it, or held something else afterwards (H25, H28, H29).
-    `OBJECT`: there is no object any more, or not the one that was chosen; that does not come right.
+    `STORAGE`: object storage could not be read, so it is tried again for as long as it takes. `DELIVERY`: the
+    node did not come for the data, or its connection ended, and it has no word against the data; that is
+    tried some times. `DATA`: the engine refused what it was given, ended over it, or held something else
+    afterwards (H25, H28, H29). `OBJECT`: there is no object any more, or not the one that was chosen; that
+    does not come right.
     """
 
     STORAGE = auto()
+    DELIVERY = auto()
     DATA = auto()
     OBJECT = auto()
 
@@ -125,7 +128,7 @@ class LoadFacts:
     `done` of `total` bytes were given to the node in try `number`. `under_way` while that goes on.
     `verified`: the node took in the whole object, proved it, and follows nobody since. `fault` says why the
     last try failed, until another gets on, and `error` in which words; `tries` counts those that failed in a
-    row, `retry_at` is monotonic seconds before which no other is to begin.
+    row by that fault, `retry_at` is monotonic seconds before which no other is to begin.
     """
 
     total: int

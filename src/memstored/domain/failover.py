@@ -15,6 +15,7 @@ from memstored.domain.turn import AT_ONCE, LATER, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
 
 __all__ = [
+    "all_lost",
     "any_hope",
     "begin_promotion",
     "braked",
@@ -22,6 +23,7 @@ __all__ = [
     "give_up_growth",
     "keep_after_all",
     "mark_lost",
+    "may_inherit",
     "primary_is_lost",
     "promotion_wanted",
     "succeed",
@@ -60,7 +62,7 @@ def watch_silent_primary(turn: Turn, primary: Node) -> None:
     stuck = busy_for(turn, primary) > turn.rules.busy_detection
     if not (silent or stuck) or not promotion_wanted(turn):
         return
-    copies = [n for n in turn.replicas() if turn.up(n) and _may_inherit(turn, n)]
+    copies = [n for n in turn.replicas() if turn.up(n) and may_inherit(turn, n)]
     if copies:
         turn.do(Fence(primary.id))
 
@@ -71,7 +73,8 @@ def busy_for(turn: Turn, node: Node) -> float:
     return turn.facts.now - seen.life_since if seen.life is Life.BUSY else 0.0
 
 
-def _may_inherit(turn: Turn, node: Node) -> bool:
+def may_inherit(turn: Turn, node: Node) -> bool:
+    """Whether a replica could take over as it is seen now."""
     return unfitness(turn.lineage, node, turn.seen(node)) is None
 
 
@@ -150,8 +153,9 @@ def give_up_growth(turn: Turn, why: str) -> None:
 def _settled(turn: Turn, holders: list[Node]) -> bool:
     """Whether every copy that lives was asked and stands still, nowhere, with all that was sent to it.
 
-    A copy that does not answer is waited for until it counts as silent, then fenced: so a write
-    confirmed by `WAIT w` survives the loss of the primary and of any w - 1 replicas (S5).
+    A copy that does not answer, or does not let us in, is waited for as long as makes a node count as silent,
+    then fenced: so a write confirmed by `WAIT w` survives the loss of the primary and of any w - 1 replicas
+    (S5).
     """
     settled = True
     for node in holders:
@@ -165,8 +169,8 @@ def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
         return True
     if seen.life is Life.BUSY:
         turn.do(KillScript(node.id))
-    if seen.life is Life.SILENT or busy_for(turn, node) > turn.rules.busy_detection:
-        if any(turn.up(other) and _may_inherit(turn, other) for other in others):
+    if seen.life is Life.SILENT or _keeps_waiting(turn, node):
+        if any(turn.up(other) and may_inherit(turn, other) for other in others):
             turn.do(Fence(node.id))
         return False
     if not turn.up(node) or seen.replication is None:
@@ -178,6 +182,16 @@ def _settle(turn: Turn, node: Node, *, others: list[Node]) -> bool:
     if _stream_ended(turn, node):
         turn.do(Detach(node.id))
     return False
+
+
+def _keeps_waiting(turn: Turn, node: Node) -> bool:
+    """Whether a copy that lives has kept writes waiting for too long: it is busy, or does not let us in."""
+    seen = turn.seen(node)
+    refused_for = turn.facts.now - max(seen.life_since, _lost_since(turn))
+    refuses = seen.life is Life.UNKNOWN and seen.refusal is not None
+    return busy_for(turn, node) > turn.rules.busy_detection or (
+        refuses and refused_for > turn.rules.failure_detection
+    )
 
 
 def _stream_ended(turn: Turn, node: Node) -> bool:
@@ -212,10 +226,11 @@ def _succeed_unproven(turn: Turn) -> None:
         words = "had not proven that its copy is complete, but no other is left: it holds the most data"
         _promote(turn, succession, words)
     elif not _some_may_answer(turn, succession):
-        _all_lost(turn)
+        all_lost(turn)
 
 
-def _all_lost(turn: Turn) -> None:
+def all_lost(turn: Turn) -> None:
+    """No node has the data, and none may come to it: the set is at its end, and its owner is told."""
     turn.amend(status=SetState.FAILED)
     turn.tell(
         EventName.FAILOVER,

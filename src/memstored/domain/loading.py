@@ -18,6 +18,8 @@ __all__ = ["awaited_source", "end_nodes", "first_node", "holds_source", "judge_l
 
 MOST_REFUSALS = 2
 """After so many loads that failed over the data it is not given to a node again (H28)."""
+MOST_DELIVERIES = 5
+"""So often is the data given to one node that has no word against it; then another node is tried."""
 SHOWN = 20
 """Progress is recorded in so many pieces of the whole, so that a load costs the store as many writes."""
 
@@ -61,9 +63,13 @@ def judge_load(turn: Turn) -> None:
 def _refusal(first: Node, seen: NodeFacts) -> str | None:
     """The words with which the load into the first node ended for good; None when it did not."""
     load = seen.load
+    undelivered = load is not None and load.fault is LoadFault.DELIVERY
     if load is not None and load.fault in (LoadFault.DATA, LoadFault.OBJECT):
         return load.error
-    tried = load is not None and (load.under_way or load.verified)
+    if load is not None and undelivered and load.tries >= MOST_DELIVERIES:
+        return load.error
+    # That the connection ended may be seen before the node's own end, whose doing it was.
+    tried = load is not None and (load.under_way or load.verified or undelivered)
     if seen.life is Life.GONE and (first.whole or tried):
         words = load.error if load is not None else ""
         return f"{first.name} ended before the set was open. {words}".strip()

@@ -24,6 +24,7 @@ from memstored.domain.failover import (
     give_up_growth,
     keep_after_all,
     mark_lost,
+    may_inherit,
     primary_is_lost,
     promotion_wanted,
 )
@@ -259,16 +260,14 @@ def _to_be_replaced(turn: Turn, lost: Node) -> bool:
 def _withdraw(turn: Turn, node: Node) -> None:
     """End a node that was asked to go, once no address leads to it (S8).
 
-    Not while a primary is to be replaced: it may hold the most data.
+    Not while a primary is to be replaced: it may hold the most data. Nor before another one that holds the
+    data answers: one that is silent may be about to be ended itself (S6).
     """
-    ends = turn.facts.endpoints
-    undecided = promotion_wanted(turn) or not any(n.whole for n in turn.replicas())
-    if turn.set.opened and not node.lost and primary_is_lost(turn) and undecided:
-        return
     if _last_copy(turn, node):
         keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
         return
-    if node.id in (ends.primary_at, ends.reader_at) and not node.lost:
+    ends = turn.facts.endpoints
+    if not node.lost and (node.id in (ends.primary_at, ends.reader_at) or _may_be_needed(turn, node)):
         return
     if turn.seen(node).remains or turn.seen(node).launching:
         turn.do(Destroy(node.id))
@@ -282,6 +281,23 @@ def _last_copy(turn: Turn, node: Node) -> bool:
         return False
     holders = [n for n in turn.set.nodes if not n.lost and (n.whole or n.id == turn.lineage.primary)]
     return [n.id for n in holders] == [node.id]
+
+
+def _may_be_needed(turn: Turn, node: Node) -> bool:
+    """Whether a node may hold data, and no other that stays is seen to have it now."""
+    if not turn.set.opened or turn.set.lineage is None or node.run_id is None:
+        return False
+    if primary_is_lost(turn) and promotion_wanted(turn):
+        return True
+    return not any(_holds_data(turn, n) for n in turn.set.nodes if n.id != node.id and not n.removing)
+
+
+def _holds_data(turn: Turn, node: Node) -> bool:
+    """Whether a node answers and is seen to have the set's data: as its primary, or as a whole copy."""
+    seen = turn.seen(node)
+    if node.id == turn.lineage.primary:
+        return turn.up(node) and seen.replication is not None and seen.replication.is_master
+    return may_inherit(turn, node)
 
 
 def _replace(turn: Turn, lost: Node) -> None:

@@ -5,6 +5,7 @@ buckets/<project>/<bucket>/...          a project's own, unless the catalogue sa
 unfinished/...                          what is being written (in a folder only)
 """
 
+import hashlib
 from urllib.parse import quote
 
 __all__ = ["BACKUPS", "BUCKETS", "UNFINISHED", "BadKey", "backup_key", "bucket_key", "checked", "is_key"]
@@ -14,6 +15,8 @@ BUCKETS = "buckets"
 UNFINISHED = "unfinished"
 LONGEST = 1024
 """Bytes of UTF-8 that a key may have: S3's limit."""
+LONGEST_PART = 200
+"""Bytes that a word from outside may take in a key: a file's name has 255, with what is added to it."""
 
 
 class BadKey(ValueError):
@@ -47,9 +50,14 @@ def bucket_key(project_id: str, bucket: str) -> str:
 
 
 def _part(word: str) -> str:
-    """One part of a key out of a word from outside, such as a project's id: no two words share one."""
+    """One part of a key out of a word from outside, such as a project's id: no two words share one.
+
+    One that gets too long by being quoted (12 bytes a character at worst) is told by its hash.
+    """
     # `quote` leaves dots, and a part of dots alone would be a way up.
-    return quote(word, safe="").replace(".", "%2E")
+    part = quote(word, safe="").replace(".", "%2E")
+    # No quoted word has an equals sign.
+    return part if len(part) <= LONGEST_PART else f"sha256={hashlib.sha256(word.encode()).hexdigest()}"
 
 
 def _fault(key: str) -> str | None:

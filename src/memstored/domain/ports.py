@@ -25,6 +25,7 @@ __all__ = [
     "Doors",
     "Holdings",
     "Identity",
+    "Incomplete",
     "Link",
     "LinkTrouble",
     "Papers",
@@ -59,6 +60,10 @@ class SettingRefused(LinkTrouble):
 
 class DoorTrouble(Exception):
     """Saved data could not be handed over to a node: the message says what happened, and to whom."""
+
+
+class Incomplete(DoorTrouble):
+    """The data itself is cut off: no node would take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Upper bounds: nodes of a set, replicas of a set, nodes and parameter groups of a project (API.md 3)."""
+    """Upper bounds: nodes and replicas of a set; nodes, parameter groups and backups of a project (API.md 3).
+
+    By default there is room for the daily backups of every set that the project may have, kept for 35 days.
+    """
 
     nodes_per_set: int = 6
     replicas_per_set: int = 5
     nodes_per_project: int = 60
     parameter_groups_per_project: int = 20
+    backups_per_project: int = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,15 @@ class ObjectSettings:
 
     None: the folder `objects` of the data folder. `endpoint` and `region` are those of an S3-compatible
     store; its keys come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). A part of an
-    object that does not move for `timeout` seconds is given up.
+    object that does not move for `timeout` seconds is given up. `reserve_mib` stay free on the disk of a
+    folder; None: a twentieth of the disk, 1024 at most.
     """
 
     url: str | None = None
     endpoint: str | None = None
     region: str | None = None
     timeout: float = 30.0
+    reserve_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from memstored.domain.applying import apply_under_way, awaited
 from memstored.domain.carrying import carrier_suspected
-from memstored.domain.facts import Life, LoadFacts, LoadFault
+from memstored.domain.facts import Life, LoadFacts, LoadFault, NodeFacts
 from memstored.domain.failover import braked, busy_for, primary_is_lost, promotion_wanted
 from memstored.domain.loading import awaited_source, first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
@@ -109,16 +109,26 @@ def _named_want(turn: Turn, standing: Standing) -> Standing:
 
 def in_doubt(turn: Turn) -> Standing | None:
     """A node that may live or not, for all that can be told: nobody may act as if either were so (S3)."""
-    for node in turn.set.nodes:
-        if turn.seen(node).in_doubt and not node.lost:
-            return Standing(
-                SetState.WARNING,
-                "node_in_doubt",
-                f"Nobody looks after {node.name}, for it can not be told whether it lives; the log says why.",
-                "looking for its server again, every few seconds",
-                "It is looked after as soon as its server is found, and lost once that is proven gone.",
-            )
-    return None
+    doubted = (node for node in turn.set.nodes if turn.seen(node).in_doubt)
+    node = min(doubted, key=lambda node: node.lost, default=None)
+    if node is None:
+        return None
+    if node.lost:
+        return Standing(
+            SetState.WARNING,
+            "node_in_doubt",
+            f"What is left of {node.name} stays, for it can not be told whether its server is gone; "
+            "the log says why.",
+            "looking for its server again, every few seconds",
+            "It is removed as soon as its server is proven gone.",
+        )
+    return Standing(
+        SetState.WARNING,
+        "node_in_doubt",
+        f"Nobody looks after {node.name}, for it can not be told whether it lives; the log says why.",
+        "looking for its server again, every few seconds",
+        "It is looked after as soon as its server is found, and lost once that is proven gone.",
+    )
 
 
 def _closed_door(turn: Turn) -> Standing | None:
@@ -197,7 +207,7 @@ def _loading(turn: Turn, source: Source) -> Standing:
             "It is loaded as soon as object storage gives it.",
         )
     how_far = "all of it" if first is not None and first.whole else _how_far(load)
-    before = f" The first try failed: {source.refusals[-1]}" if source.refusals else ""
+    before = _failed_before(source, load)
     return Standing(
         SetState.PROVISIONING,
         "loading",
@@ -205,6 +215,12 @@ def _loading(turn: Turn, source: Source) -> Standing:
         "loading the data into the first node",
         "It is compared with what was saved; then the replicas are attached.",
     )
+
+
+def _failed_before(source: Source, load: LoadFacts | None) -> str:
+    if load is not None and load.fault is LoadFault.DELIVERY:
+        return f" The last try failed: {load.error}"
+    return f" The first try failed: {source.refusals[-1]}" if source.refusals else ""
 
 
 def _how_far(load: LoadFacts | None) -> str:
@@ -327,13 +343,8 @@ def _lost_primary(turn: Turn) -> Standing:
 
 def _comparing(turn: Turn) -> Standing:
     """A set without primary whose heir is not chosen yet; in the end it says whom it waits for (S5, S6)."""
-    awaited = {Life.UNKNOWN: "does not answer", Life.SILENT: "hangs", Life.LOADING: "takes in a copy"}
-    awaited[Life.BUSY] = "is busy"
-    words = [
-        f"{n.name} {awaited[turn.seen(n).life]}"
-        for n in turn.replicas()
-        if n.run_id is not None and turn.seen(n).life in awaited
-    ]
+    seen = [(n.name, _absence(turn.seen(n))) for n in turn.replicas() if n.run_id is not None]
+    words = [f"{name} {why}" for name, why in seen if why is not None]
     if turn.facts.standing_for < FRESH or not words:
         return _recovering("comparing the replicas")
     return Standing(
@@ -343,6 +354,19 @@ def _comparing(turn: Turn) -> Standing:
         "waiting for it",
         "The one that holds the most data takes over as soon as it answers or is proven gone.",
     )
+
+
+def _absence(seen: NodeFacts) -> str | None:
+    """Why a node can not be compared now, in words that follow its name; None when it can be."""
+    if seen.life is Life.UNKNOWN and seen.refusal is not None:
+        return f"does not let the service in ({seen.refusal})"
+    words = {
+        Life.UNKNOWN: "does not answer",
+        Life.SILENT: "hangs",
+        Life.LOADING: "takes in a copy",
+        Life.BUSY: "is busy",
+    }
+    return words.get(seen.life)
 
 
 def _silent_primary(turn: Turn) -> Standing:

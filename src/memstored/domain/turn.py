@@ -6,7 +6,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from memstored.domain.actions import Action
+from memstored.domain.actions import Action, Destroy, Fence
 from memstored.domain.facts import Life, NodeFacts, SetFacts
 from memstored.domain.model import EventDraft, InstanceSet, Lineage, Node, Operation
 from memstored.domain.settings import FailoverSettings
@@ -29,10 +29,10 @@ class Decision:
     """What to record, then do, then when to look again.
 
     `after` and `events` are committed first, in one transaction and only if the set is still as it was
-    (S7); then the actions are begun. With `defer` nothing of it is an intent, only an account of what was
-    seen: it may be left to the next look, which finds the same, so that a failover waits for the store as
-    seldom as is safe. `urgent`: tenants' writes wait for what comes of it. `look_in` is in
-    seconds; None: when something wakes us.
+    (S7); then the actions are begun that are `due`. With `defer` nothing of it is an intent, only an account
+    of what was seen: it may be left to the next look, which finds the same, so that a failover waits for the
+    store as seldom as is safe. `urgent`: tenants' writes wait for what comes of it. `look_in` is in seconds;
+    None: when something wakes us.
     """
 
     after: InstanceSet
@@ -41,6 +41,18 @@ class Decision:
     look_in: float | None = None
     defer: bool = False
     urgent: bool = False
+
+    def due(self, *, recorded: bool) -> tuple[Action, ...]:
+        """What to begin now, after this decision was `recorded` or when there was nothing to record.
+
+        What ends a node comes first, for whatever else is to be done to it may fail again and again, as
+        ending a script that can not be ended. But to record takes time, in which a node that was silent may
+        have answered and the one that was to inherit died: then what ends a node is left to the next look,
+        which is at once (S6).
+        """
+        ending = tuple(a for a in self.actions if isinstance(a, Fence | Destroy))
+        others = tuple(a for a in self.actions if not isinstance(a, Fence | Destroy))
+        return others if recorded else (*ending, *others)
 
 
 class Turn:

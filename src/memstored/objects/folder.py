@@ -9,7 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+from memstored.objects.errors import NoSuchObject
 from memstored.objects.protocol import Found
+from memstored.objects.reserve import Reserve
 from memstored.objects.steps import Steps
 from memstored.objects.tree import Draft, Tree
 
@@ -23,23 +25,28 @@ class Folder:
     """A place of objects: implements `protocol.Place`.
 
     `make`: the root is made when it is not there. A step that takes longer than `timeout` seconds is a
-    trouble.
+    trouble, and so is one that would leave less free than the `reserve`.
     """
 
-    def __init__(self, root: Path, *, timeout: float, make: bool = False) -> None:
+    def __init__(self, root: Path, *, timeout: float, reserve: Reserve, make: bool = False) -> None:
         self._tree = Tree(root, make=make)
         self._timeout = timeout
+        self._reserve = reserve
 
     async def write(
         self,
         key: str,
         pieces: AsyncIterator[bytes],
-        expected: int = 0,  # noqa: ARG002 - a file may become as large as it likes
+        expected: int = 0,  # noqa: ARG002 - what may still fit is not refused for a guess
     ) -> None:
         """As `Place.write`: a draft first, that gets its name when it is synced."""
-        draft = Draft(self._tree, key)
+        await self._write(key, pieces, 0)
+
+    async def _write(self, key: str, pieces: AsyncIterator[bytes], least: int) -> None:
+        """`write`, of at least so many bytes."""
+        draft = Draft(self._tree, key, self._reserve)
         async with Steps(self._timeout, last=draft.discard) as thread:
-            await thread.do(draft.open)
+            await thread.do(draft.open, least)
             async for piece in pieces:
                 await thread.hand(draft.write, piece)
             await thread.do(draft.publish)
@@ -72,8 +79,11 @@ class Folder:
 
     async def copy(self, source: str, target: str) -> None:
         """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
+        found = await self.head(source)
+        if found is None:
+            raise NoSuchObject(source)
         async with aclosing(self.read(source)) as chunks:
-            await self.write(target, chunks)
+            await self._write(target, chunks, found.size)
 
     async def head(self, key: str) -> Found | None:
         """As `Place.head`."""

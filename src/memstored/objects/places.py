@@ -13,6 +13,7 @@ from memstored.domain.object_keys import is_key
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.folder import Folder
 from memstored.objects.protocol import Place
+from memstored.objects.reserve import Reserve
 from memstored.objects.signing import Keys
 
 if TYPE_CHECKING:
@@ -30,16 +31,19 @@ def place_of(settings: ObjectSettings, default: Path, environment: Mapping[str, 
     if url.scheme == "s3":
         from memstored.objects.s3 import S3  # noqa: PLC0415 - see the head of the file
 
+        if settings.reserve_mib is not None:
+            raise ValueError("objects.reserve_mib belongs to a folder; an S3 store has its own bounds.")
         return S3(_address(settings), _keys(environment), timeout=settings.timeout)
     for name in ("endpoint", "region"):
         if getattr(settings, name) is not None:
             raise ValueError(f"objects.{name} belongs to an objects.url of the form s3://bucket/prefix.")
+    reserve = Reserve(settings.reserve_mib)
     if settings.url is None:
-        return Folder(default, timeout=settings.timeout, make=True)
+        return Folder(default, timeout=settings.timeout, make=True, reserve=reserve)
     path = Path(unquote(url.path))
     if url.scheme != "file" or url.netloc or url.query or url.fragment or not path.name:
         raise ValueError("objects.url must be file:///folder or s3://bucket/prefix.")
-    return Folder(path, timeout=settings.timeout)
+    return Folder(path, timeout=settings.timeout, reserve=reserve)
 
 
 def _address(settings: ObjectSettings) -> "Address":

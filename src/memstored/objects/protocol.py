@@ -45,7 +45,7 @@ class Place(Protocol):
         """Copy an object to where none is. Raises `NoSuchObject` and `ObjectExists`."""
 
     async def delete(self, key: str) -> None:
-        """Delete the object, if there is one."""
+        """Delete the object, if there is one, and what a failed `write` may have left of a backup."""
 
     async def keys(self, folder: str) -> list[str]:
         """The keys of all objects beneath that folder, sorted."""

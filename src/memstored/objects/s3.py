@@ -1,6 +1,6 @@
 """Objects in a bucket of an S3-compatible store, by obstore: uploaded in parts, visible when they are whole.
 
-All objects lie under one prefix. Memory is bounded: while some parts are sent, the next one fills.
+All objects lie under one prefix. Memory is bounded: while some parts are sent, the next ones fill.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
+from types import NoneType
 from typing import TypeVar
 
 import obstore
@@ -17,7 +18,7 @@ from obstore.store import S3Store
 
 from memstored.domain.object_keys import BACKUPS, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
-from memstored.objects.handover import Handover
+from memstored.objects.handover import BrokenOff, Handover
 from memstored.objects.protocol import Found
 from memstored.objects.reasons import is_missing, reason
 from memstored.objects.signing import Keys
@@ -29,8 +30,8 @@ PART = 6 * 1024 * 1024
 """Bytes of a part, unless the object would have too many of them."""
 PARTS = 10_000
 """S3's limit: of ordinary parts the largest object has 58 GiB."""
-IN_FLIGHT = 2
-"""Ordinary parts that are sent at once; fewer when they are larger."""
+BATCH = 2 * PART
+"""Bytes that are sent at once: two ordinary parts, or what completes a larger one."""
 MARGIN = 1.25
 """How much larger than expected an object may turn out."""
 CHUNK = 1024 * 1024
@@ -70,11 +71,11 @@ class S3:
         )
 
     async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
-        """As `Place.write`: a multipart upload, that obstore aborts when it fails."""
+        """As `Place.write`: a multipart upload, that obstore aborts when its pieces break off."""
         if await self.head(key):
             raise ObjectExists(key)
         part = part_size(expected)
-        handover = Handover()
+        handover = Handover(BATCH)
         uploading = asyncio.ensure_future(self._upload(key, handover, part))
         try:
             size = 0
@@ -82,7 +83,7 @@ class S3:
                 size += len(piece)
                 _require_possible(size, part)
                 await _given(handover, piece, uploading)
-            await _given(handover, None, uploading)
+            handover.end()
             await asyncio.shield(uploading)
         except BaseException:
             await self._undo(key, handover, uploading)
@@ -138,8 +139,9 @@ class S3:
             await self.write(target, chunks, found.size)
 
     async def delete(self, key: str) -> None:
-        """As `Place.delete`."""
+        """As `Place.delete`, and what is left of its uploads while the store did not answer."""
         await self._asked(key, obstore.delete_async(self._store, key))
+        await self._clear(key)
 
     async def keys(self, folder: str) -> list[str]:
         """As `Place.keys`."""
@@ -159,25 +161,33 @@ class S3:
         await self._uploads.clear_folder(f"{self._prefix}{BACKUPS}")
 
     async def _upload(self, key: str, handover: Handover, part: int) -> None:
-        in_flight = max(1, IN_FLIGHT * PART // part)
         await self._asked(
             key,
+            # One at a time, as `Handover` wants it: what it hands over at once is sent at once nevertheless.
             obstore.put_async(
-                self._store, key, handover, use_multipart=True, chunk_size=part, max_concurrency=in_flight
+                self._store, key, handover, use_multipart=True, chunk_size=part, max_concurrency=1
             ),
         )
 
     async def _undo(self, key: str, handover: Handover, uploading: asyncio.Task[None]) -> None:
-        """Leave nothing of an upload, as far as the store answers: `sweep` removes the rest."""
+        """Leave nothing of an upload, as far as the store answers: `sweep` or `delete` remove the rest."""
         handover.break_off()
         # Its last request and obstore's own abort take their timeout each.
         await asyncio.wait([uploading], timeout=3 * self._timeout)
+        if _ended_by(uploading, BrokenOff):
+            # obstore gave it up, and the store said that it is gone.
+            return
         with suppress(ObjectTrouble, TimeoutError):
             async with asyncio.timeout(TIDYING):
-                if _succeeded(uploading):
+                if _ended_by(uploading, None):
                     await self.delete(key)
                 else:
-                    await self._uploads.clear_object(f"{self._prefix}{key}")
+                    await self._clear(key)
+
+    async def _clear(self, key: str) -> None:
+        """Give up what is left of uploads of a backup. Those into buckets may be their owners' own."""
+        if key.startswith(f"{BACKUPS}/"):
+            await self._uploads.clear_object(f"{self._prefix}{key}")
 
     async def _surely_missing(self, key: str) -> Found | None:
         """The answer to a HEAD has no words; those to a GET tell a missing object from a missing bucket."""
@@ -229,8 +239,11 @@ def _store(address: Address, keys: Keys, timeout: float) -> S3Store:
     )
 
 
-def _succeeded(task: asyncio.Task[None]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
+def _ended_by(task: asyncio.Task[None], fault: type[Exception] | None) -> bool:
+    """Whether the task ended by that fault; None: by none."""
+    if not task.done() or task.cancelled():
+        return False
+    return isinstance(task.exception(), fault or NoneType)
 
 
 def part_size(expected: int) -> int:
@@ -245,7 +258,7 @@ def _require_possible(size: int, part: int) -> None:
         )
 
 
-async def _given(handover: Handover, piece: bytes | None, uploading: asyncio.Task[None]) -> None:
+async def _given(handover: Handover, piece: bytes, uploading: asyncio.Task[None]) -> None:
     """Hand the piece over; raises what made the upload fail, when it did."""
     giving = asyncio.ensure_future(handover.give(piece))
     try:

@@ -66,7 +66,7 @@ class Objects:
         `expected` is about how many bytes there will be, if that is known: S3 must know for more than 58 GiB.
         The next chunks are taken when the storage took the former ones. The object appears when it is whole
         and safe against a power loss; whatever is raised, by `chunks` or a cancellation too, nothing of it
-        is left, as far as the storage answers (else `sweep` removes it). Raises `ObjectExists`.
+        is left, as far as the storage answers (else `sweep` or `delete` do that). Raises `ObjectExists`.
         """
         pieces = _Pieces(chunks)
         async with aclosing(pieces.run()) as run:
@@ -97,7 +97,7 @@ class Objects:
         await self._place.copy(checked(source), checked(target))
 
     async def delete(self, key: str) -> None:
-        """Delete the object, if there is one."""
+        """Delete the object, if there is one, and what a failed `put` may have left of a backup."""
         await self._place.delete(checked(key))
 
     async def keys(self, prefix: str) -> list[str]:

@@ -17,6 +17,7 @@ from memstored.domain.object_keys import UNFINISHED, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.priority import in_turns
 from memstored.objects.protocol import Found
+from memstored.objects.reserve import Reserve
 
 __all__ = ["Draft", "Tree"]
 
@@ -131,28 +132,33 @@ class Tree:
 class Draft:
     """An object in the making: written beside the others, and given its name when it is whole.
 
+    Every step that takes room raises `ObjectTrouble` when it would leave less free than the `reserve`.
+
     `kept` is set by whoever learned that it was published: else nobody knows of it, and `discard` removes it.
     """
 
-    def __init__(self, tree: Tree, key: str) -> None:
+    def __init__(self, tree: Tree, key: str, reserve: Reserve) -> None:
         self._tree = tree
         self._key = key
+        self._reserve = reserve
         self._name = secrets.token_hex(16)
         self._file: int | None = None
         self._unsynced = 0
         self._published = False
         self.kept = False
 
-    def open(self) -> None:
-        """Begin. Raises `ObjectExists` when there is one of that key."""
+    def open(self, least: int) -> None:
+        """Begin what has at least so many bytes. Raises `ObjectExists` when there is one of that key."""
         if self._tree.head(self._key):
             raise ObjectExists(self._key)
         with self._tree.folder([UNFINISHED], make=True) as folder:
+            self._reserve.require(folder, least)
             self._file = os.open(self._name, _DRAFT, 0o600, dir_fd=folder)
 
     def write(self, piece: bytes) -> None:
         """Add the piece."""
         assert self._file is not None, "it is open"
+        self._reserve.require(self._file, len(piece))
         for part in in_turns(piece):
             rest = part
             while rest:

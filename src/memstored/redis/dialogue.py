@@ -79,18 +79,22 @@ class Dialogue:
         moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, moment)
 
+    async def something(self) -> None:
+        """Return when the next line is none of the empty ones, by which a node says that it is at it."""
+        while not (kept := self._kept.lstrip(b"\r\n")):
+            self._kept = await self._receive()
+        self._kept = kept
+
     async def line(self) -> bytes:
-        """The next line; empty ones, by which a node says that it is at it, are signs of life alone."""
+        """The next line, an empty one too."""
         while True:
             line, end, rest = self._kept.partition(b"\n")
             if end:
                 self._kept = rest
-                if line.rstrip(b"\r"):
-                    return line.removesuffix(b"\r")
-            elif len(line) > _LINE:
+                return line.removesuffix(b"\r")
+            if len(line) > _LINE:
                 raise self.foreign(line)
-            else:
-                self._kept += await self._receive()
+            self._kept += await self._receive()
 
     async def string(self, size: int) -> bytes:
         """The next `size` bytes, which end with a line break of their own."""

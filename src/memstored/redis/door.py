@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self, cast
 
-from memstored.domain.ports import DoorTrouble, Identity, Papers
+from memstored.domain.ports import DoorTrouble, Identity, Incomplete, Papers
 from memstored.redis.dialogue import Dialogue
 from memstored.redis.rdb import END_BYTES, may_be_whole
 from memstored.redis.tls import server_context
@@ -63,7 +63,7 @@ class LoadingDoor:
         self._deadline = deadline
         self._context = server_context(papers) if papers is not None else None
         self._strangers: dict[asyncio.Task[None], None] = {}
-        self._known = False
+        self._known: asyncio.Task[None] | None = None
         self._sent = 0
         self._arrived: asyncio.Future[_Guest] = asyncio.get_running_loop().create_future()
         self._loaded = asyncio.Event()
@@ -130,7 +130,7 @@ class LoadingDoor:
         if self._sent < self._size:
             raise DoorTrouble(f"the data ended after {self._sent} of {self._size} bytes")
         if not may_be_whole(first, last):
-            raise DoorTrouble("the data is cut off: it does not end as an RDB does")
+            raise Incomplete("the data is cut off: it does not end as an RDB does")
         # Nothing may follow the mark before the node says that it follows: it would read too far.
         await node.send(mark)
         await node.acknowledged(_FIRST_OFFSET)
@@ -156,7 +156,8 @@ class LoadingDoor:
                 self._strangers[guest] = None
                 guest.add_done_callback(partial(self._leave, connection))
                 if len(self._strangers) > _STRANGERS:
-                    oldest = next(iter(self._strangers))
+                    # Who knows the secret is the node, or nobody: it gets no second chance.
+                    oldest = next(stranger for stranger in self._strangers if stranger is not self._known)
                     self._turn_away(oldest)
                     oldest.cancel()
 
@@ -212,11 +213,11 @@ class LoadingDoor:
         if not (right_user and right_secret):
             await guest.send(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
             raise DoorTrouble("this guest does not know the secret")
-        if self._known:
+        if self._known is not None:
             self._returned.set()
             # Without an answer it comes no more often, and its log keeps why it came again (H28).
             await asyncio.Event().wait()
-        self._known = True
+        self._known = cast("asyncio.Task[None]", asyncio.current_task())
 
 
 class _Guest:
@@ -229,13 +230,14 @@ class _Guest:
         self.secure = self._dialogue.secure
 
     async def command(self) -> list[bytes]:
-        """The next command."""
+        """The next command. No empty line may stand before it: only a node that loads says such."""
         count = await self._count(b"*", _WORDS)
         return [await self._dialogue.string(await self._count(b"$", _WORD)) for _ in range(count)]
 
     async def acknowledged(self, offset: int) -> None:
         """Return when the node says that it is at the offset: it has loaded everything, and follows."""
         while True:
+            await self._dialogue.something()
             match await self.command():
                 case [b"REPLCONF", b"ACK", reached, *_] if reached.isdigit() and int(reached) >= offset:
                     return

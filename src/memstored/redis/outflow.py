@@ -123,6 +123,7 @@ class _Talk:
     async def ask(self, command: Command) -> bytes:
         """Send a command and return its answer, a line or a string."""
         await self._dialogue.send(packed((command,)))
+        await self._dialogue.something()
         line = await self._dialogue.line()
         match line[:1]:
             case b"+":
@@ -144,6 +145,7 @@ class _Talk:
 
     async def framing(self) -> tuple[int | None, bytes]:
         """The size of the data in bytes, or the mark that ends it."""
+        await self._dialogue.something()
         line = await self._dialogue.line()
         framing = _FRAMING.fullmatch(line)
         if framing is None:

@@ -72,6 +72,11 @@ class ChosenEndpoints:
         """Make the addresses lead to these nodes; None: to nobody. Raises `LinkTrouble`."""
         await self._of(set_id).point(set_id, port, links, primary=primary, reader=reader)
 
+    def break_off(self) -> None:
+        """Begin no move any more, and end those under way where they are."""
+        self._floating.break_off()
+        self._proxied.break_off()
+
     async def release(self, set_id: SetId) -> None:
         """Give the set's addresses back; each rests before another set gets it (H22). Raises `OSError`."""
         await self._of(set_id).release(set_id)

@@ -119,6 +119,9 @@ class FloatingEndpoints:
             raise LinkTrouble(f"the own address of node {node} is not known")
         return own
 
+    def break_off(self) -> None:
+        """Nothing is to be ended: a move ends with whoever asked for it."""
+
     async def release(self, set_id: SetId) -> None:
         """Give the set's addresses back; each rests before another set gets it (H22). Raises `OSError`."""
         vips = self.reserved(set_id) or Vips(primary="", reader=None)

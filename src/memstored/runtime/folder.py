@@ -227,9 +227,9 @@ class NodeFolder:
     def last_words(self, lines: int = 6, length: int = 600) -> str:
         """What the server last complained of, since it was ready if it was; without that, the end of its log.
 
-        On one line, without stamps and without values of directives.
+        On one line, without stamps and without values of directives; "" when there is none to be read.
         """
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             text = _OFFENDING_LINE.sub(r"\1:", _end_of(self.log).decode(errors="replace"))
             said = [line for line in text.splitlines() if line.strip()]
             begun = max((place for place, line in enumerate(said) if READY in line), default=-1) + 1

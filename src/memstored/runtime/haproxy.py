@@ -311,7 +311,7 @@ class Haproxy:
     def _see_end(self) -> None:
         """It starts no other process, so its end is all of it; burying it lets its number go."""
         self.leave()
-        self._group.vanished()
+        self._group.bury()
         self.gone.set()
         self._ended(self)
 

@@ -16,7 +16,7 @@ def bind_trouble(address: str, port: int) -> str | None:
     """Why a server could not listen there now, in the system's words; None when it could.
 
     Binds without listening: other servers are not disturbed, and one that listens is noticed, at this
-    address or at all.
+    address or at all. Raises `OSError` when nothing can be tried, as without a descriptor to spare.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

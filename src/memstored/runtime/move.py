@@ -24,7 +24,8 @@ class Move:
     """One move. `holders`: who is to have each address (None: nobody), the most important one first.
 
     `links` are the living nodes' and `own` tells their own addresses; `trial` says why nobody could bind an
-    address now, None when it is free. `lingering` is kept from one move to the next.
+    address now, None when it is free, and raises `OSError` when that can not be tried. `lingering` is kept
+    from one move to the next.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Move:
         self._links = links
         self._port = port
         self._own = own
-        self._trial = trial
+        self._bind_trouble = trial
         self._lingering = lingering
         self._blockers = {vip: {n for n in links if self._may_have(n, vip)} for vip in holders}
         self._asked: set[NodeId] = set()
@@ -101,7 +102,7 @@ class Move:
         else:
             self._lingering.update((node, vip) for vip in lost)
             kept = [vip for vip in self._due(node) if vip in link.bound]
-            free = [vip for vip in self._free(node) if self._trial(vip, self._port) is None]
+            free = [vip for vip in self._free(node) if self._trial(vip) is None]
             try:
                 await link.bind((self._own(node), *kept, *free), ending=tuple(lost))
             except LinkTrouble:
@@ -122,7 +123,7 @@ class Move:
 
     async def _give(self, node: NodeId, free: Sequence[str]) -> None:
         """What can not be bound now is not tried: every bind makes a node refuse for an instant (H15)."""
-        taken = {vip: why for vip in free if (why := self._trial(vip, self._port)) is not None}
+        taken = {vip: why for vip in free if (why := self._trial(vip)) is not None}
         for vip, why in taken.items():
             self._give_up(node, vip, why)
         fresh = [vip for vip in free if vip not in taken]
@@ -135,10 +136,20 @@ class Move:
         except LinkTrouble as trouble:
             if len(fresh) == 1 or not link.connected:
                 for vip in fresh:
-                    self._give_up(node, vip, self._trial(vip, self._port) or str(trouble))
+                    self._give_up(node, vip, self._trial(vip) or str(trouble))
             else:
                 for vip in fresh:
                     await self._give(node, [vip])
+
+    def _trial(self, vip: str) -> str | None:
+        """Why nobody could bind the address now; None when it is free, or that can not be tried here.
+
+        A want of ours, as of descriptors, is none of the node's: it tries by itself, and the kernel judges.
+        """
+        try:
+            return self._bind_trouble(vip, self._port)
+        except OSError:
+            return None
 
     def _give_up(self, node: NodeId, vip: str, why: str) -> None:
         self._given_up.add(vip)

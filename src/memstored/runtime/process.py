@@ -425,26 +425,30 @@ class ProcessRuntime:
     def _leader_ended(self, resident: Resident, group: ProcessGroup) -> None:
         """The server ended: end its fork children, which may still hold its sockets open (H7)."""
         self._unwatch(resident)
-        group.strike()
-        if group.vanished():
-            self._proven_gone(resident)
-            return
+        with suppress(OSError):
+            # Without a descriptor to look with nothing is proven: it is looked again.
+            group.strike()
+            if group.vanished():
+                self._proven_gone(resident)
+                return
         self._in_background(self._see_out(resident, group))
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         """Begin work that `close` ends."""
         task = asyncio.create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("watching_failed", exc_info=task.exception())
 
     async def _see_out(self, resident: Resident, group: ProcessGroup) -> None:
-        """Wait until nobody is left of the group.
-
-        Where the cheap proof fails, because nobody buries the dead, look at every process.
-        """
+        """Wait until nobody is left of the group, however often that can not be told."""
         pause = 0.001
         await asyncio.sleep(pause)
-        while not (group.vanished() or await asyncio.to_thread(group.sweep)):
+        while not await _empty(group):
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.1)
         self._proven_gone(resident)
@@ -453,6 +457,17 @@ class ProcessRuntime:
         resident.gone.set()
         if not resident.launching:
             self._exits.put_nowait(resident.node)
+
+
+async def _empty(group: ProcessGroup) -> bool:
+    """Whether it is proven that nobody is left; False also when there is no descriptor, or thread, to look.
+
+    Where the cheap proof fails, because nobody buries the dead, every process is looked at.
+    """
+    try:
+        return group.vanished() or await asyncio.to_thread(group.sweep)
+    except (OSError, RuntimeError):
+        return False
 
 
 async def _to_its_end(work: Coroutine[None, None, None]) -> None:

@@ -73,7 +73,10 @@ class ProcessFacts:
 
 
 def read_process(number: int) -> ProcessFacts | None:
-    """The process of that number; None when there is none, or it is hidden from us."""
+    """The process of that number; None when there is none, or it is hidden from us.
+
+    Raises `OSError` when it can not be told, as without a descriptor to spare: that proves nobody gone.
+    """
     try:
         return ProcessFacts.from_line(Path(f"/proc/{number}/stat").read_text(errors="replace"))
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -81,7 +84,7 @@ def read_process(number: int) -> ProcessFacts | None:
 
 
 def processes() -> Iterator[ProcessFacts]:
-    """Every process that can be seen. Takes some 20 µs each."""
+    """Every process that can be seen. Takes some 20 µs each; raises `OSError`, as `read_process` does."""
     for name in os.listdir("/proc"):  # noqa: PTH208 - a thousand names: no Path object for each
         facts = read_process(int(name)) if name.isdecimal() else None
         if facts is not None:
@@ -156,9 +159,13 @@ class ProcessGroup:
     def burning(self) -> bool:
         """Whether the server used CPU time since the last question (or since it was found).
 
-        Its fork children do not count: they work on while the server hangs.
+        Its fork children do not count: they work on while the server hangs. One that can not be looked at,
+        as without a descriptor to spare, is not taken for hung.
         """
-        leader = self._leader()
+        try:
+            leader = self._leader()
+        except OSError:
+            return True
         before, self._ticks = self._ticks, leader.ticks if leader else self._ticks
         return self._ticks > before
 
@@ -173,9 +180,10 @@ class ProcessGroup:
     def strike(self) -> bool:
         """SIGKILL all of the group, stopped processes too; False when the number may be a stranger's by now.
 
-        Then `sweep` is the way.
+        Then `sweep` is the way. Raises `OSError` when that can not be told.
         """
-        if self._leader() is None:
+        # A server that lives is known by what is open already: it can be ended with no descriptor to spare.
+        if self.leader_ended and self._leader() is None:
             return False
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.number, signal.SIGKILL)
@@ -184,9 +192,9 @@ class ProcessGroup:
     def vanished(self) -> bool:
         """Whether nobody is left of the group, proven in microseconds; False proves nothing.
 
-        Buries the dead that are ours to bury.
+        Buries the dead that are ours to bury. Raises `OSError` when it can not be looked.
         """
-        self._bury()
+        self.bury()
         try:
             os.killpg(self.number, 0)
         except ProcessLookupError:
@@ -196,7 +204,8 @@ class ProcessGroup:
         facts = read_process(self.number)
         return facts is not None and facts.started != self.started
 
-    def _bury(self) -> None:
+    def bury(self) -> None:
+        """Let the numbers go of those dead that are ours to bury."""
         with suppress(ChildProcessError):
             while os.waitid(os.P_PGID, self.number, os.WEXITED | os.WNOHANG) is not None:
                 pass
@@ -205,7 +214,7 @@ class ProcessGroup:
         """Look at every process for members, SIGKILL them one by one; True when none of them lives.
 
         Blocks for some 20 µs a process of the machine. Unburied dead do not count as members: they
-        hold nothing open.
+        hold nothing open. Raises `OSError` when not everybody could be looked at.
         """
         living = [p for p in processes() if p.group == self.number and p.living]
         members = [

@@ -252,6 +252,10 @@ class Endpoints(Protocol):
         """
         ...
 
+    def break_off(self) -> None:
+        """Begin no move any more, and end those under way where they are: the right to it is over (S7)."""
+        ...
+
     async def release(self, set_id: SetId) -> None:
         """Give the set's addresses back; each rests before another set gets it (H22).
 

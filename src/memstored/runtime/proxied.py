@@ -98,6 +98,7 @@ class ProxiedEndpoints:
         self._patience = patience
         self._proxies: dict[SetId, _Proxy] = {}
         self._moves: set[asyncio.Task[None]] = set()
+        self._broken_off = False
         self._changes: asyncio.Queue[SetId | None] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -206,8 +207,11 @@ class ProxiedEndpoints:
         """Make the addresses lead to these nodes; None: to nobody. Raises `LinkTrouble`.
 
         Nothing is sent when they do already. A trouble is shown in `seen` until it is over. A move goes on to
-        its end whatever becomes of its caller, so that what is seen is never older than what was done.
+        its end whatever becomes of its caller, so that what is seen is never older than what was done; unless
+        all are broken off.
         """
+        if self._broken_off:
+            raise LinkTrouble(f"HAProxy of set {set_id} is another controller's to lead")
         move = asyncio.create_task(self._point(set_id, port, {PRIMARY: primary, READER: reader}))
         self._moves.add(move)
         move.add_done_callback(self._moved)
@@ -218,6 +222,15 @@ class ProxiedEndpoints:
         if not move.cancelled():
             # Its caller may be gone; it is shown in `seen` all the same.
             move.exception()
+
+    def break_off(self) -> None:
+        """Begin no move any more, and end those under way: this engine has nothing that would refuse us (S7).
+
+        Where one was broken off an address may lead nowhere, until whoever may move it does.
+        """
+        self._broken_off = True
+        for move in self._moves:
+            move.cancel()
 
     async def _point(self, set_id: SetId, port: int, wanted: Mapping[str, NodeId | None]) -> None:
         vips = self.reserved(set_id)

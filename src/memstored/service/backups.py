@@ -7,10 +7,11 @@ from uuid import uuid4
 from memstored.domain.backup import Backup, Progress
 from memstored.domain.calendar import Entry, Line, entries
 from memstored.domain.clock import Clock
-from memstored.domain.errors import Forbidden, NotFound
+from memstored.domain.errors import Forbidden, InvalidRequest, NotFound
 from memstored.domain.requests.backups import NewUse, Title, copy, export, remove, save, under_way, verify
-from memstored.domain.requests.change import Call, name_in_use, refusal
+from memstored.domain.requests.change import Call, name_in_use, refusal, refused
 from memstored.domain.schedule import begin_of, day_of, scheduled_of
+from memstored.domain.settings import QuotaSettings
 from memstored.domain.words import BackupId, BackupState, BackupType, EventName
 from memstored.identity.protocol import Caller
 from memstored.service.attempts import until_fresh
@@ -19,7 +20,7 @@ from memstored.service.files import Files
 from memstored.service.ports import Keeper
 from memstored.service.sets import EventFilter, SetService
 from memstored.store.backups import BackupRepository
-from memstored.store.errors import BackupUnderWay, MarkerUnknown, NameTaken
+from memstored.store.errors import BackupUnderWay, MarkerUnknown, NameTaken, QuotaExceeded
 from memstored.store.paging import Page
 
 __all__ = ["BackupFilter", "BackupService", "BackupView"]
@@ -59,25 +60,38 @@ class BackupService:
     """Everything callers can do with backups. A caller sees those of the token's project only."""
 
     def __init__(
-        self, *, backups: BackupRepository, sets: SetService, files: Files, keeper: Keeper, clock: Clock
+        self,
+        *,
+        backups: BackupRepository,
+        sets: SetService,
+        files: Files,
+        quotas: QuotaSettings,
+        keeper: Keeper,
+        clock: Clock,
     ) -> None:
         self._backups = backups
         self._sets = sets
         self._files = files
+        self._quotas = quotas
         self._keeper = keeper
         self._clock = clock
 
     # Writing
 
     async def create(self, caller: Caller, set_id: str, name: str) -> BackupId:
-        """Queue a backup of a set. Raises `NotFound` for the set, else as `requests.backups.save`."""
+        """Queue a backup of a set.
+
+        Raises `NotFound` for the set, else as `requests.backups.save`; `InvalidRequest` beyond the quota.
+        """
         found = await self._sets.get(caller, set_id)
         others = await self._backups.of_project(found.project_id, set_id=found.id)
         new = save(found, _title(name), self._call(caller), others)
         try:
-            await self._backups.add(new.backup, new.events)
+            await self._backups.add(new.backup, new.events, quota=self._most(found.project_id))
         except BackupUnderWay:
             raise refusal([under_way()]) from None
+        except QuotaExceeded as full:
+            raise _no_room(full) from full
         except NameTaken as taken:
             raise name_in_use("name", name) from taken
         self._keeper.wake()
@@ -96,10 +110,15 @@ class BackupService:
         return deleted
 
     async def copy(self, caller: Caller, backup_id: str, name: str) -> BackupId:
-        """Queue a copy of a backup under another name, and return the id of the copy."""
+        """Queue a copy of a backup under another name, and return the id of the copy.
+
+        Raises `InvalidRequest` beyond the quota.
+        """
         title = _title(name)
         try:
             await self._use(caller, backup_id, lambda it, call: copy(it, title, call, _fresh_id()))
+        except QuotaExceeded as full:
+            raise _no_room(full) from full
         except NameTaken as taken:
             raise name_in_use("name", name) from taken
         return title.id
@@ -107,6 +126,7 @@ class BackupService:
     async def export(self, caller: Caller, backup_id: str, path: str) -> BackupId:
         """Begin to write a backup to a file of the project's, where there is none yet.
 
+        Harmless while that is under way.
         Raises `Forbidden` when the project may not edit the bucket.
         """
         found = await self._get(caller, backup_id)
@@ -129,13 +149,20 @@ class BackupService:
             new = judge(found, self._call(caller))
             if new is not None:
                 await self._backups.begin_use(
-                    new.use, project_id=found.project_id, copy=new.copy, events=new.events
+                    new.use,
+                    project_id=found.project_id,
+                    copy=new.copy,
+                    events=new.events,
+                    quota=self._most(found.project_id),
                 )
             return found.id
 
         used = await until_fresh(attempt)
         self._keeper.wake()
         return used
+
+    def _most(self, project_id: str) -> int:
+        return self._quotas.of(project_id).backups_per_project
 
     def _call(self, caller: Caller) -> Call:
         return call_of(caller, self._clock)
@@ -224,6 +251,11 @@ def _of_set(line: Line, set_id: str, set_name: str) -> bool:
     """Whether a line is about that set: by its id, or that of a backup by the set's name in its own."""
     scheduled = scheduled_of(line.called)
     return line.about == set_id or (scheduled is not None and scheduled[0] == set_name)
+
+
+def _no_room(full: QuotaExceeded) -> InvalidRequest:
+    message = f"This project may have {full.limit} backups and has {full.used}; delete some."
+    return refused("", "quota_exceeded", message)
 
 
 def _title(name: str) -> Title:

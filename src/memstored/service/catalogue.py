@@ -46,6 +46,7 @@ class CatalogueService:
         most = max([nodes_counted(s) for s in await self.holdings.sets_of(project_id)], default=0)
         used = await self.holdings.nodes_used(project_id)
         groups = await self.holdings.parameter_groups_used(project_id)
+        backups = await self.holdings.backups_used(project_id)
         return [
             Quota(name="nodes_per_set", limit=bounds.nodes_per_set, used=most),
             Quota(name="replicas_per_set", limit=bounds.replicas_per_set, used=max(most - 1, 0)),
@@ -53,4 +54,5 @@ class CatalogueService:
             Quota(
                 name="parameter_groups_per_project", limit=bounds.parameter_groups_per_project, used=groups
             ),
+            Quota(name="backups_per_project", limit=bounds.backups_per_project, used=backups),
         ]

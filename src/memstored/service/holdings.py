@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from memstored.domain.model import InstanceSet
+from memstored.store.backups import BackupRepository
 from memstored.store.parameter_groups import ParameterGroupRepository
 from memstored.store.sets import SetRepository
 
@@ -17,6 +18,7 @@ class Holdings:
 
     repository: SetRepository
     groups: ParameterGroupRepository
+    backups: BackupRepository
 
     async def sets_of(self, project_id: str) -> list[InstanceSet]:
         """Every set of the project that is not `Terminated`, the oldest first."""
@@ -34,3 +36,7 @@ class Holdings:
     async def parameter_groups_used(self, project_id: str) -> int:
         """How many parameter groups of its own the project has."""
         return await self.groups.count(project_id)
+
+    async def backups_used(self, project_id: str) -> int:
+        """How many backups count against the project's quota."""
+        return await self.backups.count(project_id)

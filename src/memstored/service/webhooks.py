@@ -82,15 +82,22 @@ class WebhookService:
         waiting = await self._webhooks.waiting(webhook, COUNTED)
         return WebhookView(webhook=webhook, waiting=waiting, signing=signing(webhook, self._clock.wall()))
 
-    async def put(self, caller: Caller, wishes: WebhookWishes) -> Written:
-        """Make the project's webhook, or make it as wished for. Raises `InvalidRequest`."""
+    async def put(self, caller: Caller, wishes: WebhookWishes, *, seen: str | None = None) -> Written:
+        """Make the project's webhook, or make it as wished for. Raises `InvalidRequest`.
+
+        `seen` is when the webhook that the caller decided by was written, as text, "" if there was none;
+        `Conflict` when that is not so any more, unless what is there is as wished for.
+        """
         check(wishes, self._destinations)
 
         async def attempt() -> Written:
             webhook = await self._webhooks.of(project_of(caller))
             if webhook is None:
+                _require_seen(None, seen)
                 return await self._create(caller, wishes)
             change = revise(webhook, wishes, call_of(caller, self._clock))
+            if change.events:
+                _require_seen(webhook, seen)
             if change.after != webhook:
                 await self._webhooks.commit(webhook, change.after, change.events)
             return Written(id=webhook.id)
@@ -112,14 +119,12 @@ class WebhookService:
     async def rotate(self, caller: Caller, *, seen: str | None = None) -> Written:
         """Sign with a new secret, and with the one before for a while. Raises `NotFound`.
 
-        `seen` is when the webhook that the caller decided by was written, as text; `Conflict` when it was
-        written since: another new secret would end the one that the receiver has.
+        `seen` as for `put`: another new secret would end the one that the receiver has.
         """
 
         async def attempt() -> Written:
             webhook = await self._require(caller)
-            if seen not in (None, str(webhook.updated_at)):
-                raise Conflict("It was changed by now; look at it and decide anew.", code="webhook_changed")
+            _require_seen(webhook, seen)
             secret = new_secret()
             change = rotate(webhook, call_of(caller, self._clock), secret)
             await self._webhooks.commit(webhook, change.after, change.events)
@@ -168,3 +173,9 @@ class WebhookService:
         outcome = await until_fresh(attempt)
         self._notifier.wake(project_of(caller))
         return outcome
+
+
+def _require_seen(webhook: Webhook | None, seen: str | None) -> None:
+    """Raise `Conflict` unless it is the one that was seen; None: whatever it is."""
+    if seen is not None and seen != ("" if webhook is None else str(webhook.updated_at)):
+        raise Conflict("It was changed by now; look at it and decide anew.", code="webhook_changed")

@@ -6,13 +6,21 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, case, func, select, tuple_
 
 from memstored.domain.backup import USED, Backup, BackupUse
-from memstored.domain.words import BackupState
+from memstored.domain.words import BackupState, BackupType
 from memstored.store.codec import restore
 from memstored.store.database import fetch
 from memstored.store.paging import Page, decode_place, encode_place
 from memstored.store.tables import backup_uses, backups
 
-__all__ = ["Condition", "backups_of", "backups_page", "object_keys", "read_backups", "shown_as"]
+__all__ = [
+    "Condition",
+    "backups_counted",
+    "backups_of",
+    "backups_page",
+    "object_keys",
+    "read_backups",
+    "shown_as",
+]
 
 Condition = ColumnElement[bool]
 
@@ -65,6 +73,16 @@ def read_backups(connection: Connection, which: Condition) -> list[Backup]:
         uses.setdefault(row["backup_id"], []).append(restore(BackupUse, row))
     found = [restore(Backup, row) for row in fetch(connection, query)]
     return [replace(backup, uses=tuple(uses.get(backup.id, ()))) for backup in found]
+
+
+def backups_counted(connection: Connection, project_id: str) -> int:
+    """How many backups count against the project's quota (API.md 3).
+
+    All that hold data, or stay until somebody deletes them; so not an automatic one in `Error`.
+    """
+    passing = (backups.c.type == BackupType.AUTOMATIC.value) & (backups.c.status == BackupState.ERROR.value)
+    theirs = select(func.count()).select_from(backups).where(backups.c.project_id == project_id, ~passing)
+    return connection.execute(theirs).scalar_one()
 
 
 def object_keys(connection: Connection) -> dict[str, BackupState]:

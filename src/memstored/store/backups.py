@@ -17,6 +17,7 @@ from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.words import BackupState, BackupType
 from memstored.store.backup_queries import (
     Condition,
+    backups_counted,
     backups_of,
     backups_page,
     object_keys,
@@ -24,7 +25,7 @@ from memstored.store.backup_queries import (
     shown_as,
 )
 from memstored.store.database import Database
-from memstored.store.errors import BackupUnderWay, NameTaken, Stale
+from memstored.store.errors import BackupUnderWay, NameTaken, QuotaExceeded, Stale
 from memstored.store.events import Resource, write_events
 from memstored.store.paging import Page
 from memstored.store.rows import record_changes, row_of
@@ -103,18 +104,25 @@ class BackupRepository:
         """Where the object of every backup lies or would lie, and the state of that backup."""
         return await self._database.read(object_keys)
 
+    async def count(self, project_id: str) -> int:
+        """How many backups count against the project's quota."""
+        return await self._database.read(backups_counted, project_id)
+
     async def _one(self, which: Condition) -> Backup | None:
         found = await self._database.read(read_backups, which)
         return found[0] if found else None
 
     # Writing
 
-    async def add(self, backup: Backup, events: Sequence[EventDraft] = ()) -> None:
+    async def add(
+        self, backup: Backup, events: Sequence[EventDraft] = (), *, quota: int | None = None
+    ) -> None:
         """Keep a new backup of a set.
 
-        Raises `BackupUnderWay` while another one of the set waits or is being made, else `NameTaken`.
+        Raises `BackupUnderWay` while another one of the set waits or is being made, else `QuotaExceeded` when
+        the project would have more than `quota` backups, else `NameTaken`.
         """
-        await self._database.write(_add_next, backup, self._lines(events))
+        await self._database.write(_add_next, backup, quota, self._lines(events))
 
     async def update(self, before: Backup, after: Backup, events: Sequence[EventDraft] = ()) -> None:
         """Record what differs between the two, but for uses, which have methods of their own.
@@ -156,17 +164,21 @@ class BackupRepository:
         project_id: str,
         copy: Backup | None = None,
         events: Sequence[EventDraft] = (),
+        quota: int | None = None,
     ) -> None:
         """Record that an available backup of the project is being used, and keep the copy that is wanted.
 
         `events` are about the copy, if there is one, else about the backup. Raises `Stale` when the backup
-        is not `AVAILABLE` (any more), else `NameTaken` for the name of the copy.
+        is not `AVAILABLE` (any more), else for the copy `QuotaExceeded` and `NameTaken` as `add`.
         """
-        await self._database.write(_begin_use, use, project_id, copy, self._lines(events))
+        await self._database.write(_begin_use, use, project_id, copy, self._lines(events), quota)
 
-    async def end_use(self, use_id: str) -> None:
-        """Record that a use is over; harmless when it was before."""
-        await self._database.write(_end_use, use_id)
+    async def end_use(self, use: BackupUse, events: Sequence[EventDraft] = ()) -> None:
+        """Record that a use is over, with what it came to; nothing happens when it was over before.
+
+        `events` are about the backup.
+        """
+        await self._database.write(_end_use, use, self._lines(events))
 
     async def remove(self, backup: Backup, events: Sequence[EventDraft] = ()) -> None:
         """Forget a backup and its uses; its events stay. Raises `Stale` when it left the state it was in."""
@@ -194,16 +206,18 @@ class _Lines:
     now: float
 
 
-def _add_next(connection: Connection, backup: Backup, lines: _Lines) -> None:
+def _add_next(connection: Connection, backup: Backup, quota: int | None, lines: _Lines) -> None:
     under_way = select(backups.c.id).where(
         backups.c.set_id == backup.set_id, backups.c.status.in_(_UNDER_WAY), backups.c.copy_of.is_(None)
     )
     if connection.execute(under_way).first() is not None:
         raise BackupUnderWay(f"A backup of {backup.set_name} is under way.")
-    _add(connection, backup, lines)
+    _add(connection, backup, quota, lines)
 
 
-def _add(connection: Connection, backup: Backup, lines: _Lines) -> None:
+def _add(connection: Connection, backup: Backup, quota: int | None, lines: _Lines) -> None:
+    if quota is not None and (used := backups_counted(connection, backup.project_id)) >= quota:
+        raise QuotaExceeded(quota, used)
     holder = select(backups.c.id).where(
         backups.c.project_id == backup.project_id, backups.c.name == backup.name
     )
@@ -226,7 +240,12 @@ def _update(connection: Connection, before: Backup, after: Backup, lines: _Lines
 
 
 def _begin_use(
-    connection: Connection, use: BackupUse, project_id: str, copy: Backup | None, lines: _Lines
+    connection: Connection,
+    use: BackupUse,
+    project_id: str,
+    copy: Backup | None,
+    lines: _Lines,
+    quota: int | None = None,
 ) -> None:
     available = (
         (backups.c.id == use.backup_id)
@@ -239,11 +258,14 @@ def _begin_use(
     if copy is None:
         _write_lines(connection, found[0], lines)
     else:
-        _add(connection, copy, lines)
+        _add(connection, copy, quota, lines)
 
 
-def _end_use(connection: Connection, use_id: str) -> None:
-    connection.execute(delete(backup_uses).where(backup_uses.c.id == use_id))
+def _end_use(connection: Connection, use: BackupUse, lines: _Lines) -> None:
+    ended = connection.execute(delete(backup_uses).where(backup_uses.c.id == use.id)).rowcount
+    if ended and lines.events:
+        (backup,) = read_backups(connection, backups.c.id == use.backup_id)
+        _write_lines(connection, backup, lines)
 
 
 def _remove(connection: Connection, backup: Backup, lines: _Lines) -> None:

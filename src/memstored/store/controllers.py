@@ -35,7 +35,8 @@ class ControllerRepository:
         """Be the controller from now on; whoever was it before can record nothing more.
 
         The number is the time (seconds since 1970), or the next one after the last if that is not less: a
-        state that was put back, and so knows none of those since, still has a higher one than they have.
+        state that was put back, and so knows none of those since, has a higher one than they have. Not than
+        one that began while the clock was ahead: to that one it gives way until the clock has come so far.
         """
         wanted = Controller(number=int(self._clock.wall()), nonce=secrets.token_hex(4))
         known = await self._database.write(_begin, wanted)

@@ -15,7 +15,7 @@
     ├── MarkerUnknown     the marker of a page is none that we gave
     ├── NameTaken         the name is in use in this project
     ├── NoSuchSet         the set is not in the store (any more)
-    ├── QuotaExceeded     more nodes, or parameter groups, than the project may have
+    ├── QuotaExceeded     more nodes, parameter groups or backups than the project may have
     └── Stale             it was changed by somebody else since it was read
 
 The layer above turns the first tree into `Unavailable` and the second into refusals of the API.
@@ -98,7 +98,7 @@ class NoSuchSet(StoreRefusal):
 
 
 class QuotaExceeded(StoreRefusal):
-    """The project may have `limit` nodes, or parameter groups, and has `used` of them, before this change."""
+    """The project may have `limit` nodes, parameter groups or backups, and has `used`, before this change."""
 
     def __init__(self, limit: int, used: int) -> None:
         super().__init__(f"The project may have {limit} and uses {used}.")

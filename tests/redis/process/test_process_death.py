@@ -4,6 +4,7 @@ A child writes a second a key, so whoever waited for it would wait for a quarter
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -13,9 +14,12 @@ from contextlib import closing, contextmanager
 
 import pytest
 from ground import Ground, group_of, next_exit, until
+from structlog.testing import capture_logs
 
+from memstored.runtime import processes
 from memstored.runtime.listening import bind_trouble
 from memstored.runtime.process import ProcessRuntime
+from memstored.runtime.processes import ProcessFacts, ProcessGroup, read_process
 from memstored.runtime.protocol import Placement
 
 BOUND = 1.0
@@ -33,6 +37,21 @@ COPIES = {
     "backup on disk": (ON_DISK, BACKUP),
     "backup without disk": (DISKLESS, BACKUP),
 }
+
+
+class Blind:
+    """In the place of `read_process`: there is no descriptor to look with, until `seeing`."""
+
+    def __init__(self) -> None:
+        self.seeing = False
+        self.looks = 0
+
+    def __call__(self, number: int) -> ProcessFacts | None:
+        """Look, or fail as the system does."""
+        self.looks += 1
+        if self.seeing:
+            return read_process(number)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 @contextmanager
@@ -106,3 +125,46 @@ async def test_a_fence_in_the_middle_of_a_copy_is_proven_at_once(
     assert await asyncio.to_thread(ended, receiver)
     assert bind_trouble(str(placement.address), ground.port) is None
     assert took < BOUND
+
+
+async def test_a_death_is_proven_as_soon_as_it_can_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+    ground: Ground,
+    runtime: ProcessRuntime,
+    copied: tuple[Placement, socket.socket],
+) -> None:
+    """Without a descriptor to look with nobody is taken for gone; with one again, the end is told (S3)."""
+    (placement, _), blind = copied, Blind()
+    monkeypatch.setattr(processes, "read_process", blind)
+    os.kill(placement.process_id or 0, signal.SIGKILL)
+    await until(lambda: blind.looks >= 5)
+    seen = runtime.placement(placement.node)
+    assert seen is not None
+    assert not seen.gone
+
+    blind.seeing = True
+
+    assert await next_exit(runtime) == placement.node
+    assert group_of(placement.process_id or 0) == []
+    assert await runtime.fence(placement.node)
+    assert bind_trouble(str(placement.address), ground.port) is None
+
+
+async def test_a_watch_that_ends_by_a_fault_is_told(
+    monkeypatch: pytest.MonkeyPatch, ground: Ground, runtime: ProcessRuntime
+) -> None:
+    """Whoever waits for a node's end in vain finds in the log why it is never seen."""
+
+    def broken(_group: ProcessGroup) -> bool:
+        raise ValueError("the look broke")
+
+    placement = await runtime.launch(ground.order())
+    with monkeypatch.context() as broken_looks, capture_logs() as logs:
+        broken_looks.setattr(ProcessGroup, "vanished", lambda _group: False)
+        broken_looks.setattr(ProcessGroup, "sweep", broken)
+        os.kill(placement.process_id or 0, signal.SIGKILL)
+        await until(lambda: logs)
+
+    assert [(entry["event"], str(entry["exc_info"])) for entry in logs] == [
+        ("watching_failed", "the look broke")
+    ]

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -21,7 +22,9 @@ from memstored.domain.catalogue import default_catalogue
 from memstored.domain.model import Vips
 from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime import processes as processes_module
 from memstored.runtime.haproxy import running_in
+from memstored.runtime.haproxy_socket import Pulse
 from memstored.runtime.process import ProcessRuntime
 from memstored.runtime.processes import ProcessGroup, current_path, processes
 from memstored.runtime.protocol import Carrier, Engine, Placement
@@ -149,6 +152,20 @@ def subscribed(connection: socket.socket) -> socket.socket:
     return connection
 
 
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> bytearray:
+    """What proxies have answered to who asks whether they serve."""
+    heard = bytearray()
+    receive = Pulse.data_received
+
+    def data_received(pulse: Pulse, data: bytes) -> None:
+        receive(pulse, data)
+        heard.extend(data)
+
+    monkeypatch.setattr(Pulse, "data_received", data_received)
+    return heard
+
+
 async def test_each_address_leads_to_its_node(scene: Scene) -> None:
     """Who comes through the primary's address reaches the primary, and so for the reader's."""
     await scene.point(scene.first, scene.second)
@@ -245,6 +262,26 @@ async def test_the_death_of_the_proxy_is_seen_at_once_and_mended_by_the_next_mov
     assert scene.seen() == (scene.first.node, scene.second.node)
 
 
+async def test_the_death_of_a_proxy_is_told_with_no_descriptor_to_spare(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is known by what is open already: nothing more is looked at, whoever buries it."""
+
+    def no_descriptor(_number: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    with monkeypatch.context() as blind:
+        blind.setattr(processes_module, "read_process", no_descriptor)
+        blind.setattr(ProcessGroup, "bury", lambda _group: None)
+        os.kill(proxy, signal.SIGKILL)
+        async with asyncio.timeout(1):
+            told = await anext(aiter(scene.endpoints.changes()))
+
+    assert (told, scene.seen()) == (SET, (None, None))
+
+
 async def test_a_proxy_that_lives_answers_each_probe(scene: Scene) -> None:
     """Whether anything is connected through it or not."""
     await scene.point(scene.first, scene.second)
@@ -283,47 +320,55 @@ async def test_a_hung_proxy_owes_an_answer_until_it_is_fenced(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("command", ["disable", "shutdown"])
-async def test_a_proxy_that_answers_but_takes_nobody_owes_an_answer(scene: Scene, command: str) -> None:
+async def test_a_proxy_that_answers_but_takes_nobody_owes_an_answer(
+    scene: Scene, said: bytearray, command: str
+) -> None:
     """Its socket says that it lives, clients are refused: it is replaced as one that hangs is."""
     await scene.point(scene.first, scene.second)
     carrier = scene.carrier()
-    await _asked(carrier)
+    await _asked(carrier, said)
     assert not carrier.unanswered
 
     scene.say(f"{command} frontend reader")
-    await _asked(carrier)
+    await _asked(carrier, said)
     with pytest.raises(ConnectionRefusedError):
         scene.connect(scene.reader)
     assert carrier.unanswered
-    await _asked(carrier)
+    await _asked(carrier, said)
     assert carrier.unanswered
 
     await scene.endpoints.fence(SET)
     await scene.point(scene.first, scene.second)
-    await _asked(scene.carrier())
+    await _asked(scene.carrier(), said)
     assert not scene.carrier().unanswered
     assert scene.number_at(scene.reader) == scene.second.process_id
 
 
-async def test_a_proxy_that_takes_clients_again_owes_nothing(scene: Scene) -> None:
+async def test_a_proxy_that_takes_clients_again_owes_nothing(scene: Scene, said: bytearray) -> None:
     """Whoever stopped the listener may have had a reason, and be done."""
     await scene.point(scene.first, scene.second)
     carrier = scene.carrier()
-    await _asked(carrier)
+    await _asked(carrier, said)
     scene.say("disable frontend primary")
-    await _asked(carrier)
+    await _asked(carrier, said)
     scene.say("enable frontend primary")
 
-    await _asked(carrier)
+    await _asked(carrier, said)
 
     assert not carrier.unanswered
 
 
-async def _asked(carrier: Carrier) -> None:
-    """Ask twice, for the first answer may be that of a fresh connection, which says nothing yet."""
-    for _ in range(2):
+async def _asked(carrier: Carrier, said: bytearray) -> None:
+    """Ask until it has told how its listeners are: a connection that was just made tells nothing yet."""
+    said.clear()
+
+    def told() -> bool:
+        if b",FRONTEND," in said and said.endswith(b"\n> "):
+            return True
         carrier.probe()
-        await asyncio.sleep(0.1)
+        return False
+
+    await until(told)
 
 
 async def test_a_move_that_waits_for_a_hung_proxy_goes_on_when_that_is_fenced(scene: Scene) -> None:
@@ -453,6 +498,25 @@ async def test_a_caller_that_goes_away_leaves_no_half_move(scene: Scene) -> None
     await until(lambda: scene.seen() == (scene.second.node, scene.second.node))
 
     assert scene.number_at(scene.primary) == scene.second.process_id
+
+
+async def test_s7_a_move_under_way_is_broken_off_with_the_right_to_it(scene: Scene) -> None:
+    """It neither ends the proxy that it waits for nor starts another: that is the later controller's (S7)."""
+    await scene.point(scene.first, scene.second)
+    proxy = scene.proxy()
+    os.kill(proxy, signal.SIGSTOP)
+    move = asyncio.create_task(scene.point(scene.second, scene.second))
+    await asyncio.sleep(0.1)
+
+    scene.endpoints.break_off()
+    await asyncio.gather(move, return_exceptions=True)
+    await scene.endpoints.close()
+
+    assert scene.proxies() == [proxy]
+    os.kill(proxy, signal.SIGCONT)
+    with pytest.raises(LinkTrouble, match="another controller's"):
+        await scene.point(scene.second, scene.second)
+    assert scene.proxies() == [proxy]
 
 
 async def test_an_address_is_taken_though_another_can_not_be_given(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from memstored.domain.settings import (
     EngineSettings,
     MetricsSettings,
     ObjectSettings,
+    Quotas,
     Settings,
     UserSettings,
     WebhookSettings,
@@ -25,6 +26,16 @@ def _file(tmp_path: Path, text: str) -> Path:
     return file
 
 
+def test_the_default_has_room_for_every_backup_that_schedules_make() -> None:
+    """Of each set that can have one, kept as long as can be, the next one made before the oldest goes; and
+    for ten by hand of each.
+    """
+    quotas = Quotas()
+    sets, longest = quotas.nodes_per_project // 2, 35
+
+    assert quotas.backups_per_project >= sets * (longest + 1 + 10)
+
+
 def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:
     """Every setting of both sections is read."""
     text = """
@@ -35,13 +46,18 @@ def test_backups_and_objects_can_be_set(tmp_path: Path) -> None:
         endpoint = "https://objects.example"
         region = "kr-central-2"
         timeout = 12
+        reserve_mib = 2048
     """
 
     settings = read_settings(_file(tmp_path, text))
 
     assert settings.backup == BackupSettings(parallel=4)
     assert settings.objects == ObjectSettings(
-        url="s3://saved/memstored", endpoint="https://objects.example", region="kr-central-2", timeout=12.0
+        url="s3://saved/memstored",
+        endpoint="https://objects.example",
+        region="kr-central-2",
+        timeout=12.0,
+        reserve_mib=2048,
     )
 
 

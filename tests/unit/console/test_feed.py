@@ -7,11 +7,29 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from memstored.console.feed import APART, CALM, MOST_OF_ONE, Feed, Listener, Parts, Table, Topic
+from memstored.console.feed import (
+    APART,
+    CALM,
+    MOST_OF_ONE,
+    MOST_OF_PROJECT,
+    MOST_OF_USER,
+    Feed,
+    Holder,
+    Listener,
+    Parts,
+    Table,
+    Topic,
+)
 from memstored.domain.errors import NotFound, Unavailable
 from memstored.store.errors import StoreTrouble
 
 PROJECT = "a project"
+ME = Holder(session="mine", user_id="me")
+
+
+def held_by(name: object) -> Holder:
+    """The only session of a user."""
+    return Holder(session=f"token of {name}", user_id=f"{name}")
 
 
 class Time:
@@ -92,14 +110,14 @@ async def told(listener: Listener) -> Mapping[str, str]:
 
 async def test_everything_is_told_first(feed: Feed) -> None:
     """Who begins to listen gets every part."""
-    with feed.joined(Sight(rows="one", head="two").topic(), "me") as listener:
+    with feed.joined(Sight(rows="one", head="two").topic(), ME) as listener:
         assert await told(listener) == {"head": "two", "rows": "one"}
 
 
 async def test_only_what_changed_is_told(feed: Feed, time: Time) -> None:
     """A part that is as it was is not sent again."""
     sight = Sight(rows="one", head="two")
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         await told(listener)
         sight.parts["rows"] = "three"
         feed.wake(PROJECT)
@@ -126,7 +144,7 @@ async def test_of_a_table_only_the_row_that_changed_is_told(feed: Feed, time: Ti
         "two rows": (table("next", a="6", b="7"), {"a": "6", "b": "7"}),
         "none": (table("next", a="6", b="7"), {}),
     }
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         assert await told(listener) == {"head": "h", "sets": "1|2|"}
         for step, (sets, news) in steps.items():
             sight.parts["sets"] = sets
@@ -139,7 +157,7 @@ async def test_of_a_table_only_the_row_that_changed_is_told(feed: Feed, time: Ti
 async def test_a_slow_reader_gets_a_table_as_it_is(feed: Feed, time: Time) -> None:
     """Whatever happened to its rows meanwhile: none that is gone, none that the table has already."""
     sight = Sight(sets=table(a="1", b="2"))
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         await told(listener)
         for sets in (table(a="3", b="2"), table(b="2"), table(b="4")):
             await settle()
@@ -153,7 +171,7 @@ async def test_a_slow_reader_gets_a_table_as_it_is(feed: Feed, time: Time) -> No
 async def test_a_change_is_seen_at_once_after_a_calm(feed: Feed, time: Time) -> None:
     """Half a second after the last look nothing holds the next one up."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         await time.pass_by()
         sight.parts["rows"] = "two"
         feed.wake(PROJECT)
@@ -164,7 +182,7 @@ async def test_a_change_is_seen_at_once_after_a_calm(feed: Feed, time: Time) -> 
 async def test_looks_are_half_a_second_apart(feed: Feed, time: Time) -> None:
     """However often something is written, it is looked at twice a second at most."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me"):
+    with feed.joined(sight.topic(), ME):
         await settle()
         for _ in range(100):
             feed.wake(PROJECT)
@@ -179,7 +197,7 @@ async def test_looks_are_half_a_second_apart(feed: Feed, time: Time) -> None:
 async def test_it_is_looked_at_now_and_then(feed: Feed, time: Time) -> None:
     """What changes without being written, as lag does, is seen after two seconds."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me"):
+    with feed.joined(sight.topic(), ME):
         await time.pass_by()
         await time.pass_by()
 
@@ -190,7 +208,7 @@ async def test_it_is_looked_at_now_and_then(feed: Feed, time: Time) -> None:
 async def test_other_projects_wake_nobody(feed: Feed, time: Time) -> None:
     """A project is looked at for what is written in it."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me"):
+    with feed.joined(sight.topic(), ME):
         await time.pass_by()
         feed.wake("another project")
         await settle()
@@ -202,10 +220,10 @@ async def test_a_look_is_shared(feed: Feed) -> None:
     """Twenty who look at the same cost one look; who comes later gets what is known."""
     sight = Sight(rows="one")
     async with AsyncExitStack() as stack:
-        listeners = [stack.enter_context(feed.joined(sight.topic(), f"{n}")) for n in range(20)]
+        listeners = [stack.enter_context(feed.joined(sight.topic(), held_by(n))) for n in range(20)]
 
         assert [await told(listener) for listener in listeners] == [{"rows": "one"}] * 20
-        late = stack.enter_context(feed.joined(sight.topic(), "late"))
+        late = stack.enter_context(feed.joined(sight.topic(), held_by("late")))
         assert await told(late) == {"rows": "one"}
         assert sight.looks == 1
 
@@ -213,13 +231,13 @@ async def test_a_look_is_shared(feed: Feed) -> None:
 async def test_nobody_listens_nobody_looks(feed: Feed, time: Time) -> None:
     """With the last listener the looking ends, and it begins anew with the next."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me"):
+    with feed.joined(sight.topic(), ME):
         await settle()
     feed.wake(PROJECT)
     await time.pass_by()
     assert sight.looks == 1
 
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         assert await told(listener) == {"rows": "one"}
     assert sight.looks == 2
 
@@ -227,7 +245,7 @@ async def test_nobody_listens_nobody_looks(feed: Feed, time: Time) -> None:
 async def test_a_slow_reader_gets_the_latest(feed: Feed, time: Time) -> None:
     """What was not taken in time is not kept: the part is told as it is now."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         for content in ("two", "three"):
             await settle()
             sight.parts["rows"] = content
@@ -240,7 +258,7 @@ async def test_a_slow_reader_gets_the_latest(feed: Feed, time: Time) -> None:
 async def test_what_is_gone_ends_the_stream(feed: Feed, time: Time) -> None:
     """A set that was deleted is not looked for any more."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         await told(listener)
         sight.trouble = NotFound("There is none.")
         feed.wake(PROJECT)
@@ -253,7 +271,7 @@ async def test_what_is_gone_ends_the_stream(feed: Feed, time: Time) -> None:
 async def test_the_last_is_told_before_the_end(feed: Feed, time: Time) -> None:
     """That a set is gone is shown, then the stream ends; who comes too late gets the same."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(rows="gone"), "me") as listener:
+    with feed.joined(sight.topic(rows="gone"), ME) as listener:
         await told(listener)
         sight.trouble = NotFound("There is none.")
         feed.wake(PROJECT)
@@ -262,7 +280,7 @@ async def test_the_last_is_told_before_the_end(feed: Feed, time: Time) -> None:
         assert await told(listener) == {"rows": "gone"}
         with pytest.raises(EOFError):
             await told(listener)
-    with feed.joined(sight.topic(rows="gone"), "late") as listener:
+    with feed.joined(sight.topic(rows="gone"), held_by("late")) as listener:
         assert await told(listener) == {"rows": "gone"}
         with pytest.raises(EOFError):
             await told(listener)
@@ -278,7 +296,7 @@ async def test_a_look_is_in_nobody_s_context(feed: Feed) -> None:
         return {}
 
     request_id.set("of the first reader")
-    with feed.joined(Topic(key="sets", project_id=PROJECT, look=look), "me"):
+    with feed.joined(Topic(key="sets", project_id=PROJECT, look=look), ME):
         await settle()
 
     assert seen == ["none"]
@@ -287,7 +305,7 @@ async def test_a_look_is_in_nobody_s_context(feed: Feed) -> None:
 async def test_a_lost_store_is_waited_for(feed: Feed, time: Time) -> None:
     """While nothing can be read there is no news, and then there is."""
     sight = Sight(rows="one")
-    with feed.joined(sight.topic(), "me") as listener:
+    with feed.joined(sight.topic(), ME) as listener:
         await told(listener)
         sight.trouble = StoreTrouble("The disk is gone.")
         await time.pass_by()
@@ -303,29 +321,46 @@ async def test_a_broken_look_ends_the_stream(feed: Feed) -> None:
     """Who listens is let go; the fault is in the log, not in the feed's way."""
     sight = Sight(rows="one")
     sight.trouble = RuntimeError("a mistake")
-    with feed.joined(sight.topic(), "me") as listener, pytest.raises(ConnectionAbortedError):
+    with feed.joined(sight.topic(), ME) as listener, pytest.raises(ConnectionAbortedError):
         await told(listener)
 
 
-@pytest.mark.parametrize("holder", [lambda _n: "me", str])
-async def test_streams_are_bounded(
-    feed: Feed, holder: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A session has a few, and the service a number that it can bear; one that ended makes room."""
-    monkeypatch.setattr("memstored.console.feed.MOST", MOST_OF_ONE)
+BOUNDS: list[tuple[Callable[[int], Holder], int]] = [
+    (lambda _: ME, MOST_OF_ONE),
+    (lambda n: Holder(session=f"{n}", user_id="me"), MOST_OF_USER),
+    (held_by, MOST_OF_PROJECT),
+]
+
+
+@pytest.mark.parametrize(("holder", "most"), BOUNDS, ids=["session", "user", "project"])
+async def test_streams_are_bounded(feed: Feed, holder: Callable[[int], Holder], most: int) -> None:
+    """A session has a few, a user some more, and so has a project; one that ended makes room."""
     topic = Sight(rows="one").topic()
     async with AsyncExitStack() as stack:
-        for number in range(MOST_OF_ONE - 1):
+        for number in range(most - 1):
             stack.enter_context(feed.joined(topic, holder(number)))
-        with feed.joined(topic, holder(MOST_OF_ONE)), pytest.raises(Unavailable):
-            stack.enter_context(feed.joined(topic, holder(MOST_OF_ONE + 1)))
+        with feed.joined(topic, holder(most)), pytest.raises(Unavailable):
+            stack.enter_context(feed.joined(topic, holder(most + 1)))
 
-        stack.enter_context(feed.joined(topic, holder(MOST_OF_ONE + 2)))
+        stack.enter_context(feed.joined(topic, holder(most + 2)))
+
+
+async def test_a_project_leaves_the_others_theirs(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tokens and users it has; only the service's own bound is everybody's."""
+    monkeypatch.setattr("memstored.console.feed.MOST", MOST_OF_PROJECT + 1)
+    sight = Sight(rows="one")
+    async with AsyncExitStack() as stack:
+        for number in range(MOST_OF_PROJECT):
+            stack.enter_context(feed.joined(sight.topic(), held_by(number)))
+
+        stack.enter_context(feed.joined(other := sight.topic("x", "other"), ME))
+        with pytest.raises(Unavailable):
+            stack.enter_context(feed.joined(other, held_by("late")))
 
 
 async def test_the_end_of_the_service_ends_every_stream(feed: Feed) -> None:
     """Nobody is kept waiting, and nobody begins any more."""
-    with feed.joined(Sight(rows="one").topic(), "me") as listener:
+    with feed.joined(Sight(rows="one").topic(), ME) as listener:
         await told(listener)
         waiting: Awaitable[Mapping[str, str]] = asyncio.create_task(listener.news(3600))
         await settle()
@@ -335,4 +370,4 @@ async def test_the_end_of_the_service_ends_every_stream(feed: Feed) -> None:
         with pytest.raises(ConnectionAbortedError):
             await waiting
     with pytest.raises(Unavailable):
-        feed.joined(Sight(rows="one").topic(), "me").__enter__()
+        feed.joined(Sight(rows="one").topic(), ME).__enter__()

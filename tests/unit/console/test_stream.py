@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from memstored.console import stream
-from memstored.console.feed import Feed, Parts, Topic
+from memstored.console.feed import Feed, Holder, Parts, Topic
 from memstored.console.stream import Stream, event
+
+ME = Holder(session="mine", user_id="me")
 
 Message = MutableMapping[str, Any]
 
@@ -66,7 +68,7 @@ async def no() -> bool:
 def served(feed: Feed, reader: Reader, valid: Callable[[], Awaitable[bool]] = yes) -> "asyncio.Task[None]":
     """The stream, being sent to the reader."""
     topic = Topic(key="sets", project_id="a project", look=look)
-    response = Stream(feed, topic, holder="me", valid=valid)
+    response = Stream(feed, topic, holder=ME, valid=valid)
     return asyncio.create_task(response({}, reader.receive, reader.send))
 
 
@@ -134,6 +136,6 @@ async def test_a_reader_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
     async with asyncio.timeout(10):
         await served(feed, reader)
 
-    with feed.joined(Topic(key="sets", project_id="a project", look=look), "me"):
+    with feed.joined(Topic(key="sets", project_id="a project", look=look), ME):
         pass
     await feed.close()

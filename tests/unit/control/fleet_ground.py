@@ -15,11 +15,10 @@ from memstored.control.guests import Guests
 from memstored.control.historian import Historian
 from memstored.control.lease import Lease
 from memstored.control.watch import Place
-from memstored.domain.model import InstanceSet, Node, Operation, Source, Step
-from memstored.domain.naming import node_id, node_name
+from memstored.domain.model import InstanceSet, Source
 from memstored.domain.ports import Identity
 from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
-from memstored.domain.words import NodeState, OperationKind, OperationState, Role, SetId, SetState
+from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import Objects
 from memstored.runtime.fake import FakeDoors, FakeEndpoints, FakeRuntime, FakeWire
 from memstored.store.authorities import AuthorityRepository
@@ -27,6 +26,7 @@ from memstored.store.cipher import Cipher
 from memstored.store.controllers import ControllerRepository
 from memstored.store.database import Database
 from memstored.store.sets import Identities, SetRepository
+from ordered import ordered_set
 
 SET = SetId("5a0c0a34-3c53-4f4a-a2a6-5d1a4c1c9c10")
 IDENTITIES = Identities(
@@ -34,7 +34,7 @@ IDENTITIES = Identities(
     replication=Identity(user="memstored-replication", secret="r"),
     password="p",
 )
-STEPS = ("provision", "load", "replicate", "open")
+RULES = FailoverSettings(failure_detection=1.0)
 
 
 class Ground:
@@ -43,9 +43,9 @@ class Ground:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = SystemClock()
         self.database = database
-        cipher = Cipher.from_file(folder / "key")
-        self.sets = SetRepository(database, self.clock, cipher)
-        self.authorities = Authorities(AuthorityRepository(database, cipher), self.clock, TlsSettings())
+        self.cipher = Cipher.from_file(folder / "key")
+        self.sets = SetRepository(database, self.clock, self.cipher)
+        self.authorities = Authorities(AuthorityRepository(database, self.cipher), self.clock, TlsSettings())
         self.runtime = FakeRuntime(self.clock)
         self.endpoints = FakeEndpoints(self.runtime)
         self.objects = Objects.open(ObjectSettings(), default=folder / "objects")
@@ -58,6 +58,7 @@ class Ground:
         guests: Guests | None = None,
         historian: Historian | None = None,
         figures: float = 15.0,
+        rules: FailoverSettings = RULES,
     ) -> AsyncIterator[Fleet]:
         """A control loop at work, of a controller that comes after those before."""
         controllers = ControllerRepository(self.database, self.clock)
@@ -72,7 +73,7 @@ class Ground:
             door_host="127.0.0.1",
             authorities=self.authorities,
             clock=self.clock,
-            rules=FailoverSettings(failure_detection=1.0),
+            rules=rules,
         )
         async with Fleet(
             place=place,
@@ -108,52 +109,4 @@ def running(stored: InstanceSet) -> bool:
 
 def planned(replicas: int, source: Source | None = None) -> InstanceSet:
     """A set that was just ordered."""
-    now = SystemClock().wall()
-    nodes = tuple(
-        Node(
-            id=node_id(SET, number),
-            number=number,
-            name=node_name("orders", number),
-            subnet_id="subnet",
-            role=Role.PRIMARY if number == 1 else Role.REPLICA,
-            status=NodeState.INIT,
-            created_at=now,
-        )
-        for number in range(1, replicas + 1)
-    )
-    steps = tuple(Step(name=name) for name in STEPS if name != "load" or source is not None)
-    operation = Operation(
-        id="11111111-0000-0000-0000-000000000001",
-        kind=OperationKind.CREATE,
-        state=OperationState.RUNNING,
-        steps=steps,
-        started_at=now,
-        actor="admin",
-    )
-    return InstanceSet(
-        id=SET,
-        project_id="p" * 32,
-        name="orders",
-        description=None,
-        replicas=replicas,
-        flavor_id="flavor",
-        memory=4,
-        recovery_enabled=True,
-        tls_enabled=False,
-        subnets=("subnet",),
-        security_groups=("group",),
-        backup_schedule=None,
-        user=None,
-        parameter_group_id="group",
-        port=6379,
-        version="7.0.15",
-        creator="admin",
-        created_at=now,
-        updated_at=now,
-        status=SetState.INIT,
-        reason=None,
-        next_number=replicas + 1,
-        nodes=nodes,
-        operation=operation,
-        source=source,
-    )
+    return ordered_set(SET, replicas=replicas, source=source)

@@ -29,7 +29,7 @@ from memstored.domain.facts import Life, NodeFacts, ReplicationFacts, SetFacts
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet, Lineage, Node
 from memstored.domain.object_keys import backup_key
 from memstored.domain.ports import Identity, LinkTrouble, Target
-from memstored.domain.settings import FailoverSettings, ObjectSettings, TlsSettings
+from memstored.domain.settings import FailoverSettings, ObjectSettings, Quotas, QuotaSettings, TlsSettings
 from memstored.domain.words import (
     BackupId,
     BackupState,
@@ -67,22 +67,29 @@ QUICK = Rhythm(
     longest_pause=0.05,
     retry=60.0,
     longest_retry=600.0,
+    proof=0.0,
 )
 
 
 class SetClock:
-    """People's time stands still until it is set; durations are real."""
+    """People's time stands still until it is set; durations are real, and `gone_by` more."""
 
     def __init__(self, wall: float = 1_800_000_000.0) -> None:
         self.now = wall
+        self.gone_by = 0.0
+
+    def go_by(self, seconds: float) -> None:
+        """So much time passes, by both readings."""
+        self.now += seconds
+        self.gone_by += seconds
 
     def wall(self) -> float:
         """The time it was set to."""
         return self.now
 
     def monotonic(self) -> float:
-        """Real seconds."""
-        return time.monotonic()
+        """Real seconds, and those that went by."""
+        return time.monotonic() + self.gone_by
 
 
 class WatchedBackups(BackupRepository):
@@ -247,6 +254,7 @@ class Ground:
         self.runtime = FakeRuntime(self.clock)
         self.doors = FakeDoors(self.runtime)
         self.rhythm = QUICK
+        self.quota = 100
 
     def keeper(self, *, parallel: int = 2) -> BackupKeeper:
         """A keeper, not at work yet."""
@@ -275,7 +283,7 @@ class Ground:
             maker=Maker(means, self.tap, tls=self.authorities),
             uses=Uses(means, buckets=Buckets(self.objects), verify=verifier.verify),
             clearing=Clearing(means),
-            rota=Rota(means),
+            rota=Rota(means, QuotaSettings(default=Quotas(backups_per_project=self.quota))),
             parallel=parallel,
         )
 
@@ -340,7 +348,7 @@ class Ground:
     ) -> BackupUse:
         """Begin a use as a request does."""
         use = BackupUse(id=str(uuid4()), backup_id=backup.id, kind=kind, since=self.clock.wall(), **fields)
-        await self.backups.begin_use(use, project_id=PROJECT, copy=copy)
+        await self.backups.begin_use(use, project_id=backup.project_id, copy=copy)
         return use
 
     async def settled(self, backup: Backup, status: BackupState) -> Backup:

@@ -13,6 +13,7 @@ from memstored.domain.backup import Backup
 from memstored.domain.words import BackupState, BackupType, UseKind
 from memstored.objects.storage import ObjectTrouble
 
+HOUR, DAY = 3600.0, 24 * 3600.0
 STRANGE = "backups/somebody/unknown.rdb"
 
 
@@ -98,6 +99,45 @@ async def test_an_expired_backup_that_is_in_use_stays_until_it_is_not(kept: Grou
         await kept.gone(expired)
 
     assert used is not None
+
+
+async def test_a_clock_that_is_ahead_for_a_while_costs_no_backup(kept: Ground) -> None:
+    """As at a start, before the machine has asked what time it is: everything has expired by it."""
+    kept.rhythm = replace(kept.rhythm, proof=HOUR)
+    now = kept.clock.now
+    saved = [
+        await kept.saved(f"day-{day}", type=BackupType.AUTOMATIC, expires_at=now + day * DAY)
+        for day in range(1, 8)
+    ]
+    kept.clock.now = now + 40 * DAY
+
+    with capture_logs() as logs:
+        async with at_work(kept) as looked:
+            kept.clock.go_by(HOUR - 60)
+            await looked()
+            kept.clock.now -= 40 * DAY
+            await looked()
+
+    assert [await kept.backups.load(backup.id) for backup in saved] == saved
+    assert [await kept.content(backup.key) for backup in saved] == [kept.tap.content] * 7
+    assert [line["seconds"] for line in logs if line["event"] == "clock_leapt"] == [-40 * DAY]
+
+
+async def test_a_service_that_is_restarted_every_day_keeps_nothing_longer(kept: Ground) -> None:
+    """An hour of running is enough for what has expired, and what has not stays."""
+    kept.rhythm = replace(kept.rhythm, proof=HOUR)
+    days = [
+        await kept.saved(f"day-{day}", type=BackupType.AUTOMATIC, expires_at=kept.clock.now + day * DAY)
+        for day in range(1, 15)
+    ]
+
+    for day, expired in enumerate(days, start=1):
+        kept.clock.go_by(DAY - HOUR)
+        async with kept.keeper():
+            await kept.rest()
+            kept.clock.go_by(HOUR)
+            await kept.gone(expired)
+        assert [await kept.content(backup.key) for backup in days[day:]] == [kept.tap.content] * (14 - day)
 
 
 async def left(kept: Ground, backup: Backup) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleet_ground import SET, Ground, planned, running
+from fleet_ground import IDENTITIES, SET, Ground, planned, running
 from looking import DEADLINE, eventually
 from structlog.testing import capture_logs
 
@@ -23,7 +23,7 @@ from memstored.runtime.protocol import LaunchOrder
 from memstored.runtime.simulated_node import Reply
 from memstored.store.cipher import Cipher
 from memstored.store.controllers import ControllerRepository
-from memstored.store.database import Database
+from memstored.store.database import Database, StoreTrouble
 from memstored.store.errors import StoreBusy, Superseded, WrongKey
 from memstored.store.sets import Identities, SetRepository
 
@@ -42,6 +42,30 @@ async def test_an_ordered_set_is_made_and_takes_writes(ground: Ground) -> None:
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
 
 
+async def test_a_start_that_fails_leaves_nobody_at_work(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away as the second set is taken on: whoever looks after the first one ends as well."""
+    await ground.order()
+    second = replace(planned(1), id=STRANGER, name="second", nodes=(), operation=None)
+    await ground.sets.add(second, IDENTITIES, (), node_quota=60)
+    identities, before, asked = ground.sets.identities, asyncio.all_tasks(), []
+
+    async def fail_at_the_second(set_id: SetId) -> Identities:
+        asked.append(set_id)
+        if len(asked) > 1:
+            raise StoreTrouble("The disk is away.")
+        return await identities(set_id)
+
+    monkeypatch.setattr(ground.sets, "identities", fail_at_the_second)
+    with pytest.raises(StoreTrouble):
+        async with ground.fleet():
+            pass
+
+    assert len(asked) == 2
+    assert asyncio.all_tasks() == before
+
+
 async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) -> None:
     """Its nodes are told their configuration, take the tenants' password, and a proxy carries the address."""
     await ground.order(version="5.0.6")
@@ -51,12 +75,13 @@ async def test_h19_a_set_without_users_is_made_and_fails_over(ground: Ground) ->
         stored = await ground.until(running)
         ground.runtime.fleet.crash(node_id(SET, 1))
         healed = await ground.until(lambda now: running(now) and len(now.failovers) == 1)
+        later = {node_id(SET, number) for number in (2, 3, 4)}
+        await eventually(lambda: later <= set(ground.runtime.cleared))
 
     assert healed.vips == stored.vips is not None
     assert ground.runtime.fleet.client_write(stored.vips.primary, "x") is Reply.OK
     orders = ground.runtime.orders
     assert [order.on_disk for order in orders.values()] == [False] * 4
-    assert {node_id(SET, number) for number in (2, 3, 4)} <= set(ground.runtime.cleared)
     asked = {node.id: node.asks for node in ground.runtime.fleet.nodes.values()}
     assert set(asked.values()) == {Identity(user=TENANTS, secret="p")}
 
@@ -329,6 +354,21 @@ async def test_s07_a_controller_whose_store_has_another_records_nothing(ground: 
 
         assert ground.lease.ended is not None
         assert await ground.sets.load(SET) == before
+
+
+async def test_s07_moves_of_addresses_are_broken_off_with_the_right_to_them(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move may outlive the worker that asked for it; with the lease it does not (S7)."""
+    broken_off = asyncio.Event()
+    monkeypatch.setattr(ground.endpoints, "break_off", broken_off.set)
+    async with ground.fleet():
+        before = broken_off.is_set()
+
+        ground.lease.end("another one came")
+
+        await asyncio.wait_for(broken_off.wait(), DEADLINE)
+    assert not before
 
 
 async def test_nodes_of_a_set_that_the_store_never_knew_are_left_alone(ground: Ground) -> None:

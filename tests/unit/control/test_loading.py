@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from fleet_ground import IDENTITIES, SET, Ground, planned, running
 from looking import DEADLINE, eventually
+from structlog.testing import capture_logs
 
+from memstored.control import loading
 from memstored.control.fleet import Fleet
+from memstored.domain.loading import MOST_DELIVERIES
 from memstored.domain.model import InstanceSet, Source
 from memstored.domain.naming import node_id
-from memstored.domain.ports import Papers
+from memstored.domain.ports import DoorTrouble, Incomplete, Papers
 from memstored.domain.words import SetId, SetState
 from memstored.objects.storage import ObjectTrouble
 from memstored.runtime.fake import FakeDoor, FakeDoors, FakeEndpoints, FakeRuntime, Mishap
-from memstored.store.errors import Stale
+from memstored.store.errors import Stale, StoreBusy
 
 KEY = "backups/p/saved.rdb"
 DATA = b"REDIS0010" + bytes(range(256)) * 4000
@@ -113,6 +116,37 @@ class HeldDoors(FakeDoors):
         return door
 
 
+class DeafDoors(FakeDoors):
+    """Doors of which the first `deaf` ones end with that trouble, whatever the node does."""
+
+    def __init__(self, ground: Ground, deaf: int, trouble: DoorTrouble) -> None:
+        super().__init__(ground.runtime)
+        self.writes = SAVED
+        self.deaf = deaf
+        self.trouble = trouble
+
+    def __call__(self, host: str, *, size: int, deadline: float, papers: Papers | None = None) -> FakeDoor:
+        """A door, deaf or not."""
+        door = super().__call__(host, size=size, deadline=deadline, papers=papers)
+        if self.opened > self.deaf:
+            return door
+
+        async def feed(_chunks: AsyncIterable[bytes], _progress: Callable[[int], None]) -> None:
+            raise self.trouble
+
+        door.feed = feed  # type: ignore[method-assign]
+        return door
+
+
+NEVER_CAME = DoorTrouble("the node did not come for its data within 60.0 s")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once."""
+    monkeypatch.setattr(loading, "PAUSES", (0.01,))
+
+
 async def test_a_set_begins_with_what_was_saved(ground: Ground) -> None:
     """Every node holds it when the set is running; one door was enough."""
     source = await saved(ground)
@@ -189,6 +223,63 @@ async def test_what_engines_refuse_is_tried_on_two_and_shown_in_their_words(grou
     assert stored.reason is not None
     assert stored.reason.code == "restore_failed"
     assert "Internal error in RDB reading offset 17" in stored.reason.message
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_node_that_did_not_come_for_its_data_is_no_fault_of_the_data(ground: Ground) -> None:
+    """As on a starved machine: the same node is asked again, and the restore goes on."""
+    source = await saved(ground)
+    ground.doors = DeafDoors(ground, MOST_DELIVERIES - 1, NEVER_CAME)
+    async with ground.fleet() as fleet:
+        await ordered(ground, fleet, 1, source)
+
+        stored = await ground.until(running)
+
+    assert ground.doors.opened == MOST_DELIVERIES
+    assert stored.source is not None
+    assert stored.source.refusals == ()
+    assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_delivery_that_never_succeeds_ends_with_the_reason(ground: Ground) -> None:
+    """After several tries on each of two nodes; the data is where it was."""
+    source = await saved(ground)
+    ground.doors = DeafDoors(ground, 100, NEVER_CAME)
+    async with ground.fleet() as fleet:
+        await ordered(ground, fleet, 1, source)
+
+        stored = await ground.until(failed)
+
+    assert ground.doors.opened == 2 * MOST_DELIVERIES
+    assert stored.reason is not None
+    assert str(NEVER_CAME) in stored.reason.message
+
+
+async def test_data_that_is_cut_off_is_given_to_two_nodes_only(ground: Ground) -> None:
+    """No node has to say a word against it."""
+    source = await saved(ground)
+    ground.doors = DeafDoors(ground, 100, Incomplete("the data is cut off"))
+    async with ground.fleet() as fleet:
+        await ordered(ground, fleet, 1, source)
+
+        await ground.until(failed)
+
+    assert ground.doors.opened == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_h25_a_trial_that_came_to_nothing_is_tried_again(ground: Ground) -> None:
+    """The newer engine said nothing against the data."""
+    source = await saved(ground)
+    ground.doors = DeafDoors(ground, 2, NEVER_CAME)
+    async with ground.fleet() as fleet:
+        await ground.order(1, source, version="5.0.6")
+        fleet.wake(SET)
+        stored = await ground.until(running)
+
+    assert stored.source is not None
+    assert stored.source.refusals == ()
 
 
 @pytest.mark.parametrize(
@@ -343,6 +434,35 @@ async def test_h25_an_engine_that_checks_nothing_gets_what_a_newer_one_took(grou
     versions = [order.version for order in ground.runtime.orders.values()]
     assert (ground.doors.opened, versions) == (2, ["5.0.6", "5.0.6", "6.2.5"])
     assert {placement.set_id for placement in ground.runtime.placements()} == {SET}
+    assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
+
+
+async def test_a_store_that_can_not_be_written_holds_the_trial_up(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an authority there is no node for the trial: nothing of the try counts, and the set goes on."""
+    source, refusals = await saved(ground), 2
+    require = ground.authorities.require
+
+    async def busy() -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise StoreBusy("somebody has it")
+        await require()
+
+    ground.runtime = FakeRuntime(ground.clock, [e for e in ground.runtime.engines() if e.version != "6.2.5"])
+    ground.endpoints, ground.doors = FakeEndpoints(ground.runtime), FakeDoors(ground.runtime)
+    ground.doors.writes = SAVED
+    monkeypatch.setattr(ground.authorities, "require", busy)
+    with capture_logs() as logs:
+        async with ground.fleet() as fleet:
+            await ground.order(1, source, version="5.0.6")
+            fleet.wake(SET)
+            stored = await ground.until(running)
+
+    assert not [entry for entry in logs if entry["event"] == "worker_failed"]
+    assert (refusals, stored.source and stored.source.refusals) == (0, ())
     assert ground.runtime.fleet.node(FIRST).writes == list(SAVED)
 
 

@@ -8,6 +8,8 @@ from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, running_set
 from looking import eventually
 from structlog.testing import capture_logs
 
+from memstored.control.making import Maker
+from memstored.control.means import Meter
 from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet, Promotion
 from memstored.domain.words import BackupState, NodeState, SetState
@@ -334,6 +336,45 @@ async def test_a_service_that_is_stopped_meanwhile_ends_it_at_its_next_start(kep
         done = await failed(kept, made_of, wanted)
 
     assert done.reason == "The service was restarted while it was being made."
+
+
+async def test_a_fault_of_ours_ends_it_and_is_no_restart(kept: Ground) -> None:
+    """Nobody is to look for a restart that never was."""
+    made_of = await kept.add_set()
+    kept.tap.refusals.append(ValueError("a fault of ours"))
+    wanted = await kept.ask(made_of)
+
+    async with kept.keeper():
+        done = await failed(kept, made_of, wanted)
+
+    assert done.reason == "A fault of the service broke it off; the service's log says which."
+
+
+async def test_a_fault_of_ours_is_told_also_by_who_read_the_backup_before_it_began(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that takes its time begins it once more, finds that it is begun already, and forgets nothing."""
+    made_of = await kept.add_set()
+    kept.tap.refusals.append(ValueError("a fault of ours"))
+    wanted = await kept.ask(made_of)
+    read_before = await kept.backups.unsettled(kept.clock.wall())
+    make, unsettled, begun = Maker.make, kept.backups.unsettled, 0
+
+    async def counted(self: Maker, backup: Backup, meter: Meter) -> None:
+        nonlocal begun
+        begun += 1
+        await make(self, backup, meter)
+
+    async def late(now: float) -> list[Backup]:
+        return await unsettled(now) if begun > 1 else read_before
+
+    monkeypatch.setattr(Maker, "make", counted)
+    monkeypatch.setattr(kept.backups, "unsettled", late)
+    async with kept.keeper():
+        done = await failed(kept, made_of, wanted)
+
+    assert begun > 1
+    assert done.reason == "A fault of the service broke it off; the service's log says which."
 
 
 async def test_a_service_that_is_killed_after_the_upload_leaves_no_object(kept: Ground) -> None:

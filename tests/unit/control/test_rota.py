@@ -159,6 +159,41 @@ async def test_tries_that_all_failed_end_with_the_last_reason(kept: Ground) -> N
     assert message.endswith("The replica orders-2 stopped giving its data: the connection ended")
 
 
+async def test_one_without_room_says_so_and_is_made_when_there_is(kept: Ground) -> None:
+    """It is not silently lost: its owner sees it fail, and may delete something the same day."""
+    made_of = await scheduled_set(kept)
+    others = [await kept.saved(name) for name in ("one", "two")]
+    kept.quota = 2
+
+    async with kept.keeper():
+        skipped = await first(kept, made_of, BackupState.ERROR)
+        await kept.backups.remove(others[0])
+        kept.clock.now += 60
+        done = await first(kept, made_of, BackupState.AVAILABLE)
+
+    told = [event.name for event in await kept.told(skipped.id)]
+    assert skipped.reason == "This project may have 2 backups and has 2; delete some."
+    assert skipped.expires_at == skipped.created_at + 7 * DAY
+    assert told == ["Scheduled Backup Create", "Scheduled Backup Create Failed"]
+    assert done.type is BackupType.AUTOMATIC
+
+
+async def test_a_day_without_room_ends_with_that_reason(kept: Ground) -> None:
+    """As one of which every try failed; nothing that is there goes for it."""
+    made_of = await scheduled_set(kept)
+    other = await kept.saved("one")
+    kept.quota = 1
+
+    async with kept.keeper():
+        await first(kept, made_of, BackupState.ERROR)
+        kept.clock.now += 23 * HOUR
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+
+    message = (await kept.told(made_of.id))[0].message
+    assert message.endswith("This project may have 1 backups and has 1; delete some.")
+    assert await kept.backups.load(other.id) is not None
+
+
 async def test_one_that_is_made_over_midnight_counts_for_the_day_it_was_due(kept: Ground) -> None:
     """The next day has its own."""
     made_of = await scheduled_set(kept)
@@ -211,6 +246,37 @@ async def test_a_restart_makes_no_second_one_and_ends_the_one_under_way(kept: Gr
 
     assert cut.reason == "The service was restarted while it was being made."
     assert len(await kept.named(made_of)) == 2
+
+
+async def test_a_clock_that_was_ahead_for_a_moment_does_not_end_the_backups_of_the_days_until_then(
+    kept: Ground,
+) -> None:
+    """Settled by it is what has not come yet; once the clock has proven itself that does not count."""
+    made_of = await scheduled_set(kept)
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+        kept.clock.now += 40 * DAY
+        await kept.when(lambda: kept.closed(made_of, "2027-02-11"))
+    kept.clock.now -= 39 * DAY
+
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-03"))
+
+
+async def test_a_clock_that_is_behind_for_a_while_opens_no_day_again(kept: Ground) -> None:
+    """By it every day that was settled is ahead."""
+    kept.rhythm = replace(kept.rhythm, proof=HOUR)
+    made_of = await scheduled_set(kept)
+    async with kept.keeper():
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+    kept.clock.now -= 40 * DAY
+
+    async with kept.keeper():
+        kept.clock.go_by(HOUR - 60)
+        await kept.rest()
+
+    assert await kept.closed(made_of, "2027-01-02")
+    assert len(await kept.named(made_of)) == 1
 
 
 async def test_a_schedule_that_is_switched_off_makes_none(kept: Ground) -> None:

@@ -1,15 +1,18 @@
 """Copies, exports and restores of backups: done once or not at all, and taken up again after a restart."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
 
-from memstored.domain.backup import Backup
+from memstored.domain.backup import Backup, BackupUse
+from memstored.domain.model import EventDraft
 from memstored.domain.object_keys import backup_key, bucket_key
 from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
 from memstored.objects.storage import ObjectTrouble
+from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
 
 CONTENT = b"".join(DATA)
@@ -83,10 +86,23 @@ async def test_a_copy_of_an_object_that_is_gone_ends_in_error(kept: Ground) -> N
     assert done.reason == "Its object is not in object storage any more."
 
 
+FULL = "The disk of object storage is full."
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (ObjectTrouble(FULL), FULL),
+        (
+            RuntimeError("can't start new thread"),
+            "A fault of memstored's own, that its operator finds in its log, kept it from being done.",
+        ),
+    ],
+)
 async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
-    kept: Ground, monkeypatch: pytest.MonkeyPatch
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, trouble: Exception, reason: str
 ) -> None:
-    """The backup is free again, and the copy says why."""
+    """The backup is free again, and the copy says why, whether the trouble was foreseen or not."""
     source = await kept.saved()
     copy = twin(source)
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
@@ -94,14 +110,14 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
 
     async def refuse(_source: str, target: str) -> None:
         tries.append(target)
-        raise ObjectTrouble("The disk of object storage is full.")
+        raise trouble
 
     monkeypatch.setattr(kept.objects, "copy", refuse)
     async with kept.keeper():
         done = await kept.settled(copy, BackupState.ERROR)
         await idle(kept, source)
 
-    assert done.reason == "The disk of object storage is full."
+    assert done.reason == reason
     assert len(tries) == 5
 
 
@@ -143,6 +159,58 @@ async def test_an_export_that_was_made_before_a_restart_is_done(kept: Ground) ->
     there, told = await export_over(kept, CONTENT)
 
     assert (there, told) == (CONTENT, ["Backup Export Complete: success"])
+
+
+async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that takes its time has read what ends before it is begun; the file may be gone by then."""
+    source = await kept.saved()
+    bucket = bucket_key(PROJECT, "mine")
+    await kept.objects.put(f"{bucket}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    read_before = await kept.backups.unsettled(kept.clock.wall())
+    async with kept.keeper():
+        await idle(kept, source)
+    await kept.objects.delete(f"{bucket}/out.rdb")
+
+    async def unsettled(_now: float) -> list[Backup]:
+        kept.backups.looks += 1
+        return read_before
+
+    monkeypatch.setattr(kept.backups, "unsettled", unsettled)
+    async with kept.keeper():
+        await kept.rest()
+
+    assert await kept.content(f"{bucket}/out.rdb") is None
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_an_export_whose_end_met_trouble_is_told_once(
+    kept: Ground,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: bool,  # noqa: FBT001 - one of two cases
+) -> None:
+    """Whether the store took its end, and only the answer was lost, or did not."""
+    source = await kept.saved()
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
+    end_use, troubles = kept.backups.end_use, [StoreTrouble("The disk is away.")]
+
+    async def end(use: BackupUse, events: Sequence[EventDraft] = ()) -> None:
+        trouble = troubles.pop() if troubles else None
+        if recorded or trouble is None:
+            await end_use(use, events)
+        if trouble is not None:
+            raise trouble
+
+    monkeypatch.setattr(kept.backups, "end_use", end)
+    async with kept.keeper():
+        await idle(kept, source)
+        await kept.rest()
+
+    assert [event.name for event in await kept.told(source.id)][1:] == ["Backup Export Complete"]
 
 
 async def test_an_export_to_a_bucket_that_is_gone_ends_and_is_told(kept: Ground) -> None:

@@ -98,6 +98,8 @@ async def test_a_trial_that_comes_to_nothing_without_a_word_about_the_data_is_no
     [
         ("Wrong RDB checksum. Internal error in RDB reading offset 0 -> RDB CRC error. Terminating", True),
         ("=== REDIS BUG REPORT END. ===", True),
+        ("Wrong signature trying to load DB from file", True),
+        ("Can't handle RDB format version 12", True),
         ("Internal error in RDB reading offset 0 -> Unexpected EOF, assuming connection error", False),
         ("MASTER <-> REPLICA sync: Loading DB in memory", False),
         ("", False),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -202,6 +203,18 @@ class Histories(RuleBasedStateMachine):
 
     # The controller
 
+    @rule(turns=st.integers(0, 3))
+    def do_later(self, turns: int) -> None:
+        """From now on what the controller begins takes so many turns to be done."""
+        self.world.late = turns
+
+    @rule(index=PICK, fate=st.sampled_from(("crash", "wake", "hang")))
+    def strike_while_recording(self, index: int, fate: str) -> None:
+        """While its next decision is recorded, a server dies, hangs, or goes on after it hung."""
+        node = self.pick(index)
+        if node:
+            self.world.between = partial(getattr(self.world.fleet, fate), node.id)
+
     @rule(count=st.integers(1, 40))
     def turns(self, count: int) -> None:
         """It does some turns."""
@@ -378,6 +391,7 @@ class Histories(RuleBasedStateMachine):
         world.fleet.heal()
         world.refuse_launches = world.refuse_renewals = world.lose_replies = 0
         world.slow = frozenset()
+        world.late, world.between = 0, None
         world.storage.away, world.storage.complaint = False, None
         world.complaints = {}
         for node in list(world.fleet.nodes.values()):

@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import pytest
 from world import SET, World, ask_replica
 
 from memstored.domain import actions as do
-from memstored.domain.facts import Life
+from memstored.domain.facts import Life, SetFacts
 from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.requests.change import Call
 from memstored.domain.requests.promotion import promote
+from memstored.domain.requests.removal import delete_node
 from memstored.domain.settings import FailoverSettings
+from memstored.domain.turn import Decision
 from memstored.domain.words import EventName, NodeState, OperationState, SetState
 from memstored.runtime.simulated_node import Reply
 
@@ -340,3 +343,139 @@ def test_a_planned_promotion_that_hangs_is_abandoned_though_the_clock_was_set_ba
     assert world.set.primary.number == 1
     assert world.write("after") is Reply.OK
     assert world.set.operation is None
+
+
+def leaving(world: World, number: int) -> None:
+    """The owner's request to remove a node, just recorded."""
+    call = Call(actor="owner", request_id=None, at=world.now)
+    node = world.set.node(node_id(SET, number))
+    assert node is not None
+    world.set = delete_node(world.set, node, call).after
+
+
+def ends(decision: Decision) -> list[do.Action]:
+    """The acts that end a node."""
+    return [act for act in decision.actions if isinstance(act, do.Fence | do.Destroy)]
+
+
+def as_seen(world: World, **changes: dict[str, object]) -> SetFacts:
+    """What is seen, but some nodes otherwise: `node2={"life": Life.SILENT}`."""
+    facts = world.look()
+    nodes = dict(facts.nodes)
+    for name, other in changes.items():
+        node = node_id(SET, int(name.removeprefix("node")))
+        nodes[node] = replace(nodes[node], **other)
+    return replace(facts, nodes=nodes)
+
+
+@pytest.mark.parametrize("recovery_enabled", [False, True])
+def test_s6_a_node_that_was_to_go_stays_while_no_other_that_holds_the_data_answers(
+    *, recovery_enabled: bool
+) -> None:
+    """The primary hangs just then: the one that leaves may be all there is."""
+    world = World.running(replicas=2, recovery_enabled=False)
+    leaving(world, 2)
+    world.set = replace(world.set, recovery_enabled=recovery_enabled)
+    seen = as_seen(world, node1={"life": Life.SILENT, "life_since": 0.0})
+    seen = replace(seen, endpoints=replace(seen.endpoints, reader_at=None))
+
+    decision = decide(world.set, seen, world.rules)
+
+    assert do.Destroy(node_id(SET, 2)) not in decision.actions
+
+
+def test_s6_a_node_that_was_to_go_is_not_ended_together_with_the_primary_that_it_may_follow() -> None:
+    """The primary and one replica hang, the other replica leaves: it is the one that can inherit."""
+    world = World.running(replicas=3)
+    leaving(world, 3)
+    hangs = {"life": Life.SILENT, "life_since": 0.0}
+    seen = as_seen(world, node1=hangs, node2=hangs)
+    seen = replace(seen, endpoints=replace(seen.endpoints, reader_at=node_id(SET, 2)))
+
+    assert ends(decide(world.set, seen, world.rules)) == [do.Fence(node_id(SET, 1))]
+
+
+def test_s6_nobody_is_ended_for_what_was_seen_before_it_was_recorded() -> None:
+    """While it is recorded that the primary hangs, it goes on and its replica dies."""
+    world = World.running(replicas=2)
+    world.fleet.hang(node_id(SET, 1))
+
+    def turn_the_tables() -> None:
+        if world.set.reason is None or world.set.reason.code != "primary_silent":
+            world.between = turn_the_tables
+            return
+        world.fleet.wake(node_id(SET, 1))
+        world.kill(2)
+
+    world.between = turn_the_tables
+    world.turns_until(lambda: world.between is None)
+    world.turns(400)
+
+    assert do.Fence(node_id(SET, 1)) not in world.acts
+    assert world.lost_writes == []
+
+
+def test_s5_a_copy_that_lets_nobody_in_does_not_keep_writes_waiting_for_ever() -> None:
+    """It may hold more than the other, so it is waited for; then it is ended as one that hangs is."""
+    world = World.running(replicas=3)
+    died = world.now
+    gone = {"life": Life.GONE, "life_since": died}
+    closed = {"life": Life.UNKNOWN, "life_since": 0.0, "run_id": None, "replication": None}
+    closed["refusal"] = "ERR max number of clients reached"
+    seen = as_seen(world, node1=gone, node3=closed)
+    standing = [
+        decide(world.set, replace(seen, now=died + waited), world.rules)
+        for waited in (world.rules.failure_detection - 0.1, world.rules.failure_detection + 0.1)
+    ]
+
+    assert [ends(decision) for decision in standing] == [[], [do.Fence(node_id(SET, 3))]]
+
+
+def test_s5_nobody_is_ended_for_letting_nobody_in_while_no_other_can_inherit() -> None:
+    """When all refuse us, the fault may be ours."""
+    world = World.running(replicas=3)
+    gone = {"life": Life.GONE, "life_since": world.now}
+    closed = {"life": Life.UNKNOWN, "run_id": None, "replication": None}
+    closed["refusal"] = "ERR max number of clients reached"
+    seen = as_seen(world, node1=gone, node2=closed, node3=closed)
+
+    assert ends(decide(world.set, replace(seen, now=seen.now + 1000.0), world.rules)) == []
+
+
+@pytest.mark.parametrize(
+    ("became", "done"),
+    [
+        ({"offset": 1, "agrees": False}, do.Fence(node_id(SET, 1))),
+        ({"replid": "f" * 40}, do.Fence(node_id(SET, 1))),
+        ({}, do.Promote(node_id(SET, 1))),
+    ],
+    ids=["emptied", "of another history", "as it was"],
+)
+def test_s4_a_primary_that_was_made_a_replica_is_primary_again_only_with_the_data(
+    became: dict[str, object], done: do.Action
+) -> None:
+    """One that took in something else is ended: its replicas have what was written."""
+    world = World.running(replicas=3)
+    before = world.look().of(node_id(SET, 1)).replication
+    assert before is not None
+    stopped = replace(before, is_master=False, following=("127.9.9.9", 6379), link_up=False)
+    seen = as_seen(world, node1={"replication": replace(stopped, **became)})
+
+    actions = decide(world.set, seen, world.rules).actions
+
+    assert [act for act in actions if isinstance(act, do.Fence | do.Promote)] == [done]
+
+
+def test_s4_a_primary_without_data_is_not_put_back_where_nobody_has_it() -> None:
+    """That would let tenants in as if nothing had been lost; its owner is told instead."""
+    world = World.running(replicas=1, recovery_enabled=False)
+    before = world.look().of(node_id(SET, 1)).replication
+    assert before is not None
+    emptied = replace(before, is_master=False, following=("127.9.9.9", 6379), offset=1, agrees=False)
+
+    decision = decide(world.set, as_seen(world, node1={"replication": emptied}), world.rules)
+
+    assert ends(decision) == []
+    assert decision.after.status is SetState.FAILED
+    assert decision.after.reason is not None
+    assert decision.after.reason.code == "all_copies_lost"

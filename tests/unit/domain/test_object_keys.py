@@ -1,5 +1,7 @@
 """Which keys are good."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,7 @@ def test_any_project_has_one_folder(project: str) -> None:
     key = backup_key(project, "id")
 
     assert checked(key).split("/")[2:] == ["id.rdb"]
+    assert max(len(part) for part in key.split("/")) <= 255
 
 
 def test_two_projects_share_no_folder() -> None:
@@ -55,6 +58,17 @@ def test_two_projects_share_no_folder() -> None:
 
     assert len(keys) == 4
     assert all(key.count("/") == 2 for key in keys)
+
+
+def test_a_long_id_is_told_by_its_hash() -> None:
+    """A file's name has 255 bytes at most; no other id, and no hash as an id, leads to the same folder."""
+    longest = "가" * 64
+    digest = hashlib.sha256(longest.encode()).hexdigest()
+    others = {backup_key(it, "b") for it in ("가" * 63, "나" + "가" * 63, f"sha256={digest}", "p" * 200)}
+
+    assert backup_key(longest, "b") == f"backups/sha256={digest}/b.rdb"
+    assert backup_key("p" * 200, "b") == f"backups/{'p' * 200}/b.rdb"
+    assert len(others - {backup_key(longest, "b")}) == 4
 
 
 def test_a_bucket_is_beneath_its_project() -> None:

@@ -6,7 +6,7 @@ import pytest
 from world import READER, SAVED, SET, SOURCE, STEP_SECONDS, VIP, World, ask_replica, operation
 
 from memstored.domain import actions as do
-from memstored.domain.facts import NOWHERE
+from memstored.domain.facts import NOWHERE, Life
 from memstored.domain.naming import node_id
 from memstored.domain.plan import decide
 from memstored.domain.pointing import choose_reader
@@ -15,7 +15,7 @@ from memstored.domain.progress import judge
 from memstored.domain.settings import FailoverSettings
 from memstored.domain.succession import Unfit, choose_heir
 from memstored.domain.turn import Turn
-from memstored.domain.words import EventName, NodeState, OperationKind, SetState
+from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Reply, SimulatedNode
 
@@ -361,7 +361,7 @@ def test_s6_a_hung_primary_without_a_whole_copy_is_left_alone() -> None:
 
 
 def test_s6_a_node_that_became_the_last_copy_stays_though_its_removal_was_asked() -> None:
-    """What was allowed a moment ago would destroy the data now."""
+    """What was allowed a moment ago would destroy the data now, and who asked for it is told so."""
     world = World.running(replicas=2, recovery_enabled=False)
     node = world.set.nodes[1]
     world.set = replace(
@@ -374,7 +374,11 @@ def test_s6_a_node_that_became_the_last_copy_stays_though_its_removal_was_asked(
     world.turns()
 
     assert world.fleet.holders("first") == {node.id}
-    assert world.set.node(node.id) is not None
+    kept = world.set.node(node.id)
+    assert kept is not None
+    assert (kept.removing, world.set.replicas, world.set.operation) == (False, 2, None)
+    [told] = [event for event in world.events if event.name is EventName.NODE_DELETE]
+    assert told.outcome is Outcome.FAILURE
 
 
 def test_s7_the_epoch_is_recorded_before_anyone_is_promoted() -> None:
@@ -445,6 +449,23 @@ def test_s10_a_deletion_says_again_what_it_does_when_a_node_is_no_longer_in_doub
     assert waiting.set.reason.code == "node_in_doubt"
     assert going_on.set.reason is not None
     assert going_on.set.reason.code == "delete"
+
+
+@pytest.mark.parametrize("recovery", [True, False])
+def test_s10_a_lost_node_that_is_in_doubt_again_is_said(*, recovery: bool) -> None:
+    """A service that was started anew may not be able to tell that it is gone: then nothing replaces it."""
+    world = World.running()
+    facts, node = world.look(), world.set.nodes[1]
+    lost = replace(world.set.with_node(replace(node, status=NodeState.FAILED)), recovery_enabled=recovery)
+    doubted = replace(facts.of(node.id), life=Life.UNKNOWN, in_doubt=True, remains=True)
+    turn = Turn(lost, replace(facts, nodes={**facts.nodes, node.id: doubted}), world.rules)
+
+    judge(turn)
+
+    assert turn.set.status is SetState.WARNING
+    assert turn.set.reason is not None
+    assert turn.set.reason.code == "node_in_doubt"
+    assert turn.set.reason.message.startswith("What is left of orders-2 stays")
 
 
 def test_s8b_the_reader_address_does_not_lead_to_a_replica_that_receives_nothing() -> None:

@@ -6,8 +6,8 @@ import pytest
 from world import SAVED, SOURCE, World
 
 from memstored.domain import actions as do
-from memstored.domain.facts import LoadFacts
-from memstored.domain.loading import loaded_bytes
+from memstored.domain.facts import LoadFacts, LoadFault
+from memstored.domain.loading import MOST_DELIVERIES, loaded_bytes
 from memstored.domain.model import Node
 from memstored.domain.words import EventName, NodeState, OperationState, Outcome, SetState
 
@@ -152,6 +152,65 @@ def test_nodes_that_end_over_the_data_again_and_again_end_the_restore() -> None:
     assert world.set.status is SetState.FAILED
     assert launched(world) == 2
     assert not world.fleet.nodes
+
+
+def undelivered(world: World, tries: int) -> None:
+    """Let the first node's load have come to nothing so often, without a word against the data."""
+    node = first(world)
+    world.memory[node.id].load = LoadFacts(
+        total=SOURCE.size,
+        number=tries,
+        fault=LoadFault.DELIVERY,
+        error="the node did not come for its data",
+        tries=tries,
+        retry_at=world.now + 60.0,
+    )
+
+
+def waiting_for_data(world: World) -> bool:
+    """Whether the first node is there and nothing is loaded yet."""
+    return bool(world.set.nodes) and world.set.nodes[0].run_id is not None
+
+
+@pytest.mark.parametrize(("tries", "refusals"), [(1, 0), (MOST_DELIVERIES - 1, 0), (MOST_DELIVERIES, 1)])
+def test_what_a_node_has_no_word_against_is_given_to_it_again_before_that_counts(
+    tries: int, refusals: int
+) -> None:
+    """A starved machine, or a stranger at the door, is not the data's fault; but it is not tried for ever."""
+    world = World.of(replicas=1, source=SOURCE)
+    world.turns_until(lambda: waiting_for_data(world))
+    undelivered(world, tries)
+
+    world.turn()
+
+    assert world.set.source is not None
+    assert len(world.set.source.refusals) == refusals
+    assert world.set.status is SetState.PROVISIONING
+
+
+def test_why_the_last_try_came_to_nothing_is_told_while_it_is_tried_again() -> None:
+    """Nobody has to guess why it takes so long."""
+    world = World.of(replicas=1, source=SOURCE)
+    world.turns_until(lambda: waiting_for_data(world))
+    undelivered(world, 1)
+
+    world.turn()
+
+    assert world.set.reason is not None
+    assert world.set.reason.message.endswith("The last try failed: the node did not come for its data")
+
+
+def test_a_node_that_ended_after_its_connection_did_counts_as_refusing() -> None:
+    """What kills it would kill one node after the other, if only the connection were seen (H25)."""
+    world = World.of(replicas=1, source=SOURCE)
+    world.turns_until(lambda: waiting_for_data(world))
+    undelivered(world, 1)
+    world.kill(1)
+
+    world.turn()
+
+    assert world.set.source is not None
+    assert len(world.set.source.refusals) == 1
 
 
 def test_data_that_kills_a_primary_before_anyone_is_let_in_counts_as_refused() -> None:

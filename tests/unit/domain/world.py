@@ -1,7 +1,7 @@
 """A set, its simulated nodes and the decision, turned by hand: no loop, no task, no waiting.
 
-Acts are carried out at once and in the order decided; `turn` may be told to crash the controller after
-some of them. What the store would keep is `World.set`; all else is forgotten by `restart`.
+Acts are carried out at once and in the order decided, but `late` ones; `turn` may be told to crash the
+controller after some of them. What the store would keep is `World.set`; all else is forgotten by `restart`.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from memstored.control.act import lane
 from memstored.domain import actions as do
 from memstored.domain.applying import birth_values
 from memstored.domain.engine import capabilities_of
@@ -210,9 +211,11 @@ class World:
     """One set in its world.
 
     `lose_replies`: so many commands from now on are carried out without the controller learning of it;
-    `slow` nodes show the controller what they were a turn ago; `clock_error`: seconds by which the wall
-    clock is wrong. `refuse_renewals`: so many certificates are refused by nodes from now on; `trust`: whose
-    certificates count; `sign` makes one for a node of that name and address, which else is only said to be.
+    `slow` nodes show the controller what they were a turn ago; `late`: so many turns pass before an act is
+    done that was begun, but for those that end a node; `between` befalls the world while the next decision is
+    recorded; `clock_error`: seconds by which the wall clock is wrong. `refuse_renewals`: so many certificates
+    are refused by nodes from now on; `trust`: whose certificates count; `sign` makes one for a node of that
+    name and address, which else is only said to be.
     """
 
     set: InstanceSet
@@ -226,6 +229,10 @@ class World:
     refuse_launches: int = 0
     lose_replies: int = 0
     slow: frozenset[NodeId] = frozenset()
+    late: int = 0
+    begun: dict[NodeId, tuple[do.Action, int]] = field(default_factory=dict)
+    taken: list[NodeId] = field(default_factory=list)
+    between: Callable[[], None] | None = None
     clock_error: float = 0.0
     looks_in: float | None = None
     commits: int = 0
@@ -326,11 +333,12 @@ class World:
         raise AssertionError("it never came to that")
 
     def turn(self, *, acts: int | None = None, forget: bool = False) -> int:
-        """Look, decide, record, act; at most `acts` acts. Returns how many acts were decided."""
+        """Look, decide, record, act; at most `acts` acts. Returns how many acts were due."""
         self.now += STEP_SECONDS
         self.fleet.step()
         decision = decide(self.set, self.look(), self.rules)
         self.looks_in, opened = decision.look_in, self.set.opened
+        before = self.commits
         if decision.defer:
             assert all(
                 isinstance(act, do.Detach | do.Fence | do.Equip | do.Configure | do.KillScript | do.Pause)
@@ -344,13 +352,43 @@ class World:
             self.events.extend(decision.events)
             self.commits += 1
             self._check_at_rest()
-        for action in decision.actions[:acts]:
-            self.acts.append(action)
-            self._attempt(action)
+            self._be_struck()
+        self._go_on_with_late_acts()
+        self.taken.clear()
+        due = decision.due(recorded=self.commits != before)
+        for action in due[:acts]:
+            self._begin(action)
         self._go_on_loading(decision.actions)
         if forget:
             self.restart()
-        return len(decision.actions)
+        return len(due)
+
+    def _be_struck(self) -> None:
+        """Recording took a while: whatever happened meanwhile is not in the facts that were decided on."""
+        strike, self.between = self.between, None
+        if strike is not None:
+            strike()
+
+    def _begin(self, action: do.Action) -> None:
+        """As a worker: one act a lane, and what ends a node is done on what was just seen."""
+        where = lane(action)
+        if where in self.begun or where in self.taken:
+            return
+        self.taken.append(where)
+        if self.late and not isinstance(action, do.Fence | do.Destroy | do.Load):
+            self.begun[where] = (action, self.late)
+            return
+        self.acts.append(action)
+        self._attempt(action)
+
+    def _go_on_with_late_acts(self) -> None:
+        for where, (action, turns) in list(self.begun.items()):
+            if turns > 1:
+                self.begun[where] = (action, turns - 1)
+            else:
+                del self.begun[where]
+                self.acts.append(action)
+                self._attempt(action)
 
     def _check_at_rest(self) -> None:
         """Who sees `Running` may ask for anything: nothing is under way (API.md 2.9), but for an apply of
@@ -407,6 +445,7 @@ class World:
             self._close_door(node)
         self.memory.clear()
         self.spells.clear()
+        self.begun.clear()
 
     def _lasts(self, what: str, value: object) -> float:
         """For how many seconds this controller has seen something recorded as it is."""
@@ -677,11 +716,12 @@ class World:
         if self.storage.away:
             self._end_load(node, LoadFault.STORAGE, "object storage does not answer")
         elif memory.load.done < memory.load.total:
-            memory.load = replace(memory.load, done=memory.load.done + CHUNK, fault=None, tries=0)
+            memory.load = replace(memory.load, done=memory.load.done + CHUNK, fault=None)
         elif door.failed:
-            self._end_load(node, LoadFault.DATA, door.complaint or "the node went away")
+            fault = LoadFault.DATA if door.complaint else LoadFault.DELIVERY
+            self._end_load(node, fault, door.complaint or "the node went away")
         elif self.now - since > LOAD_DEADLINE:
-            self._end_load(node, LoadFault.DATA, "it took too long")
+            self._end_load(node, LoadFault.DELIVERY, "it took too long")
         else:
             door.given = True
             if door.taken:

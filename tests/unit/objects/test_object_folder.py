@@ -14,6 +14,7 @@ import pytest
 from streams import broken, chunks, whole
 
 from memstored.domain.settings import ObjectSettings
+from memstored.objects.reserve import Reserve
 from memstored.objects.storage import (
     NoSuchObject,
     ObjectExists,
@@ -24,6 +25,7 @@ from memstored.objects.storage import (
 )
 
 KEY = backup_key("project", "backup")
+MIB, GIB = 1 << 20, 1 << 30
 
 
 def _files(root: Path) -> list[str]:
@@ -42,6 +44,16 @@ async def test_what_was_put_is_got(objects: Objects) -> None:
 
     assert await whole(objects.get(KEY)) == b"".join(parts)
     assert stored == Stored(size=6_300_000, checksum=hashlib.sha256(b"".join(parts)).hexdigest())
+
+
+async def test_a_project_may_have_any_id(objects: Objects, root: Path) -> None:
+    """Also the longest that the API lets it have, of whichever characters: 64."""
+    keys = [backup_key(project, "backup") for project in ("가" * 64, "\U0001f600" * 64, "." * 64)]
+
+    for key in keys:
+        await objects.put(key, chunks(b"data"))
+
+    assert _files(root) == sorted(keys)
 
 
 async def test_an_empty_object_is_one(objects: Objects) -> None:
@@ -354,6 +366,57 @@ async def test_a_disk_that_refuses_is_said_in_plain_words(
     assert words in str(trouble.value)
     assert str(root) not in str(trouble.value)
     assert _files(root) == []
+
+
+def _disk(monkeypatch: pytest.MonkeyPatch, root: Path, *, free: int) -> None:
+    """Have the folder lie on a disk of 2 GiB, of which so much was free before anything was written."""
+
+    def told(_file: int) -> os.statvfs_result:
+        left = free - sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        return os.statvfs_result((1024, 1024, 2 * MIB, 0, left // 1024, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(os, "fstatvfs", told)
+
+
+async def test_a_part_of_the_disk_stays_free(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What turns out too large goes, and the disk is for the service's own store; what fits is kept."""
+    _disk(monkeypatch, root, free=102 * MIB + 5 * MIB)
+
+    stored = await objects.put(KEY, chunks(*[bytes(MIB)] * 4))
+    with pytest.raises(ObjectTrouble, match=r"make room on it\. 102 MiB stay free"):
+        await objects.put(backup_key("project", "more"), chunks(*[bytes(MIB)] * 4))
+
+    assert stored.size == 4 * MIB
+    assert _files(root) == [KEY]
+
+
+async def test_what_can_not_fit_is_not_begun(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where little is left nothing is taken from the source, and of a copy the size is known before."""
+    await objects.put(KEY, chunks(*[bytes(MIB)] * 4))
+    _disk(monkeypatch, root, free=102 * MIB + 6 * MIB)
+    monkeypatch.setattr(os, "write", None)
+
+    with pytest.raises(ObjectTrouble, match="nearly full"):
+        await objects.copy(KEY, "buckets/project/b/file")
+    _disk(monkeypatch, root, free=102 * MIB + 3 * MIB)
+    with pytest.raises(ObjectTrouble, match="nearly full"):
+        await objects.put(backup_key("project", "more"), chunks(b"x"))
+
+    assert await whole(objects.get(KEY)) == bytes(4 * MIB)
+    assert _files(root) == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "kept"),
+    [(None, 100, 5), (None, 20, 1), (None, 252 * GIB, GIB), (None, 0, 0), (3, 100 * GIB, 3 * MIB)],
+)
+def test_the_reserve_is_a_part_of_the_disk(given: int | None, size: int, kept: int) -> None:
+    """A twentieth, a GiB at most; or what the operator says."""
+    assert Reserve(given).of(size) == kept
 
 
 async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ def test_what_can_be_right_is_opened(settings: ObjectSettings, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
+        (ObjectSettings(url="s3://saved", reserve_mib=5), "objects.reserve_mib belongs to a folder"),
         (ObjectSettings(url="/srv/objects"), "objects.url must be file:///folder or s3://bucket/prefix."),
         (ObjectSettings(url="file://srv/objects"), "objects.url must be file:///folder or"),
         (ObjectSettings(url="file:///"), "objects.url must be file:///folder or"),

@@ -141,7 +141,18 @@ async def test_a_node_without_users_says_the_secret_alone() -> None:
         assert door.turned_away == 1
 
 
-@pytest.mark.parametrize("junk", [b"*1000000000\r\n", b"*-1\r\n", b"$5\r\n", b"x" * 300_000, b"\x00\xff\r\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"*1000000000\r\n",
+        b"*-1\r\n",
+        b"$5\r\n",
+        b"x" * 300_000,
+        b"\x00\xff\r\n",
+        b"\r\n",
+        b"\n" * 300_000,
+    ],
+)
 async def test_junk_is_turned_away_at_once(junk: bytes) -> None:
     """A guest that does not speak as a node does costs no memory and no time (H24)."""
     async with door_for() as door, Caller.at(door) as stranger:
@@ -164,6 +175,24 @@ async def test_who_only_knocks_keeps_nobody_out() -> None:
             await feeding
 
         assert door.turned_away >= 24
+
+
+async def test_who_knocks_later_does_not_put_the_node_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its login and its request the node is the oldest of all who did not ask yet."""
+    monkeypatch.setattr(module, "_STRANGERS", 2)
+    async with door_for() as door, AsyncExitStack() as crowd, Caller.at(door) as node:
+        await node.log_in(door)
+        for _ in range(10):
+            stranger = await crowd.enter_async_context(Caller.at(door))
+            stranger.say("PING")
+            await stranger.line()
+        feeding = asyncio.create_task(door.feed(parts(), unheard))
+        node.say("PSYNC", "?", "-1")
+        await node.load(len(DATA))
+        node.say("REPLCONF", "ACK", "1000")
+        await feeding
+
+    assert door.turned_away == 10
 
 
 async def test_who_logs_in_and_asks_for_nothing_is_given_up() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from memstored.domain.ports import LinkTrouble
 from memstored.domain.words import SetId
 from memstored.runtime.addresses import AddressLedger
 from memstored.runtime.choice import ChosenEndpoints
@@ -71,6 +72,14 @@ async def test_released_addresses_rest_whoever_carried_them(carriers: Carriers) 
     assert carriers.chosen.owners() == (NEW,)
     other = await carriers.chosen.reserve(UNKNOWN, "net", 6379, version="7.0.15", with_reader=True)
     assert not {other.primary, other.reader} & {former.primary, former.reader}
+
+
+async def test_moves_are_broken_off_whoever_makes_them(carriers: Carriers) -> None:
+    """Only those of proxies outlive who asked for them, and no other is begun (S7)."""
+    carriers.chosen.break_off()
+
+    with pytest.raises(LinkTrouble, match="another controller's"):
+        await carriers.chosen.point(OLD, 6379, {}, primary=None, reader=None)
 
 
 async def test_changes_end_with_the_service(carriers: Carriers) -> None:

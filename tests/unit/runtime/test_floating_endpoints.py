@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
@@ -10,6 +12,7 @@ from clocks import StillClock
 from memstored.domain.model import Vips
 from memstored.domain.ports import Link, LinkTrouble
 from memstored.domain.words import NodeId, SetId
+from memstored.runtime import endpoints
 from memstored.runtime.addresses import AddressLedger, NoAddressFree
 from memstored.runtime.endpoints import FloatingEndpoints
 from memstored.runtime.protocol import LaunchFailed
@@ -131,6 +134,11 @@ class House:
         return facts.primary_at, facts.reader_at, facts.error
 
 
+def no_descriptor(_address: str, _port: int) -> None:
+    """In the place of `bind_trouble`, where nothing more can be opened."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """Nothing is reserved yet."""
@@ -200,6 +208,35 @@ async def test_fresh_addresses_are_given_by_one_command_each(house: House) -> No
 
     assert sent == [(A, "bind", (OWN[A], primary)), (B, "bind", (OWN[B], reader))]
     assert house.seen() == (A, B, None)
+
+
+async def test_an_address_moves_with_no_descriptor_to_spare(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can not be tried here is left to the nodes: a want of ours keeps no address from a new primary."""
+    primary, reader = await house.reserve()
+    await house.point(A, B)
+    monkeypatch.setattr(endpoints, "bind_trouble", no_descriptor)
+    house.links[A].connected = False
+
+    sent = await house.point(B, B)
+
+    assert sent == [(B, "bind", (OWN[B], reader, primary))]
+    assert house.seen() == (B, B, None)
+
+
+async def test_what_is_in_the_way_is_told_by_the_node_where_it_can_not_be_tried(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel gives no address to two, whether somebody looked before or not."""
+    primary, _reader = await house.reserve()
+    monkeypatch.setattr(endpoints, "bind_trouble", no_descriptor)
+    house.links[A].refuse.add(primary)
+
+    with pytest.raises(LinkTrouble, match=f"could not bind {primary}:{PORT} ERR Failed to bind"):
+        await house.point(A, B)
+
+    assert house.seen()[:2] == (None, B)
 
 
 async def test_a_node_gets_both_addresses_by_one_command(house: House) -> None:

@@ -175,6 +175,13 @@ def test_without_complaints_the_end_of_the_log_is_shown(folder: NodeFolder) -> N
     assert folder.last_words() == "Server initialized Ready to accept connections"
 
 
+def test_a_log_that_can_not_be_read_says_nothing(folder: NodeFolder) -> None:
+    """Words are only for reasons: whoever looks at the set goes on without them."""
+    folder.log.mkdir(parents=True)
+
+    assert folder.last_words() == ""
+
+
 def test_of_a_long_log_only_whole_lines_of_its_end_are_read(folder: NodeFolder) -> None:
     """A line that is cut where the look begins is left out: it may be half of a secret."""
     folder.prepare(RECORD, ())

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from memstored.runtime import processes as module
 from memstored.runtime.processes import (
     FolderKey,
     ProcessFacts,
@@ -44,6 +46,11 @@ def key_of(folder: Path) -> FolderKey:
     """What the folder is called whatever name leads to it."""
     facts = folder.stat()
     return facts.st_dev, facts.st_ino
+
+
+def no_descriptor(_number: int) -> ProcessFacts:
+    """In the place of `read_process`, where nothing more can be opened."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def start_of(number: int) -> int:
@@ -148,4 +155,47 @@ def test_only_a_working_server_burns(spawn: Spawn, tmp_path: Path) -> None:
     group.burning()
 
     assert not group.burning()
+    group.close()
+
+
+def test_who_can_not_be_looked_at_is_not_taken_for_hung(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours ends no server: without a descriptor to look with, it counts as busy (H16)."""
+    leader = spawn("/bin/sleep", "60")
+    group = ProcessGroup(number=leader.pid, started=start_of(leader.pid), folder=key_of(tmp_path))
+    with monkeypatch.context() as blind:
+        blind.setattr(module, "read_process", no_descriptor)
+        assert group.burning()
+
+    assert not group.burning()
+    group.close()
+
+
+def test_nobody_is_proven_gone_who_could_not_be_looked_at(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be read is told, and never passes for nobody being there (S3)."""
+    leader = spawn("/bin/sleep", "60")
+    group = ProcessGroup(number=leader.pid, started=start_of(leader.pid), folder=key_of(tmp_path))
+    monkeypatch.setattr(module, "read_process", no_descriptor)
+
+    for look in (group.sweep, group.vanished):
+        with pytest.raises(OSError, match="Too many open files"):
+            look()
+    assert leader.poll() is None
+    group.close()
+
+
+def test_a_hung_group_is_struck_down_with_no_descriptor_to_spare(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose number it is, is known by the pidfd as long as the server lives."""
+    leader = spawn("/bin/sleep", "60")
+    group = ProcessGroup(number=leader.pid, started=start_of(leader.pid), folder=key_of(tmp_path))
+    os.kill(leader.pid, signal.SIGSTOP)
+    monkeypatch.setattr(module, "read_process", no_descriptor)
+
+    assert group.strike()
+    assert leader.wait(5) == -signal.SIGKILL
     group.close()

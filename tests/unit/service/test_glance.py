@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clocks import StillClock
 from memstored.domain.history import Column, NodeHistory, Ring
 from memstored.domain.words import NodeId, SetId
 from memstored.service.history import FRESH, GLANCE, HistoryService
@@ -14,28 +15,13 @@ MINUTE = 29_000_000
 FIRST, SECOND = NodeId("first"), NodeId("second")
 
 
-class Clock:
-    """Stands still at `minute`."""
-
-    def __init__(self) -> None:
-        self.minute = MINUTE
-
-    def wall(self) -> float:
-        """In the middle of the minute."""
-        return self.minute * 60 + 30.0
-
-    def monotonic(self) -> float:
-        """Nobody asks."""
-        raise NotImplementedError
-
-
 class Ground:
     """A set with two nodes, of which points are put at minutes that are counted back from now."""
 
     id = SetId("orders")
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = StillClock(MINUTE * 60 + 30.0)
         self.rings = {FIRST: Ring(), SECOND: Ring()}
         unasked: Any = None
         self.history = HistoryService(sets=unasked, past=self, clock=self.clock)
@@ -98,7 +84,7 @@ def test_a_figure_is_present_for_some_minutes(ground: Ground) -> None:
     ground.put(FIRST, FRESH - 1, 7.0)
 
     present = ground.history.glance(ground.it)
-    ground.clock.minute += 1
+    ground.clock.now += 60
     past = ground.history.glance(ground.it)
 
     assert (present.latest(present.used_memory), past.latest(past.used_memory)) == (7.0, None)
@@ -111,7 +97,7 @@ def test_what_a_glance_depends_on_differs_when_it_does(ground: Ground) -> None:
     unchanged = ground.history.seen(ground.it)
     ground.put(SECOND, 1, 1.0, primary=False)
     pointed = ground.history.seen(ground.it)
-    ground.clock.minute += 1
+    ground.clock.now += 60
     later = ground.history.seen(ground.it)
 
     assert before == unchanged

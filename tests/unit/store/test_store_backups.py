@@ -26,7 +26,14 @@ from memstored.domain.words import BackupState, BackupType, EventName, Outcome, 
 from memstored.store import tables
 from memstored.store.backups import BackupRepository
 from memstored.store.database import Database
-from memstored.store.errors import BackupUnderWay, MarkerUnknown, NameTaken, Stale, StoreTrouble
+from memstored.store.errors import (
+    BackupUnderWay,
+    MarkerUnknown,
+    NameTaken,
+    QuotaExceeded,
+    Stale,
+    StoreTrouble,
+)
 from memstored.store.events import Event, EventRepository
 from memstored.store.sets import SetRepository
 
@@ -233,6 +240,46 @@ async def test_of_two_at_once_one_is_kept(backups: BackupRepository) -> None:
     assert len(await backups.all()) == 2
 
 
+async def test_a_project_has_so_many_backups(backups: BackupRepository, events: EventRepository) -> None:
+    """A copy is one more; another project has its own."""
+    kept = await _kept(backups, a_backup("one"))
+    await backups.add(a_backup(project_id="other"), quota=1)
+    copy = a_backup("copy", status=PENDING, copy_of=kept.id)
+
+    with pytest.raises(QuotaExceeded) as refusal:
+        await backups.add(a_backup("two"), [an_event()], quota=1)
+    with pytest.raises(QuotaExceeded):
+        await backups.begin_use(
+            a_use(kept, UseKind.COPY), project_id=PROJECT, copy=copy, events=[an_event()], quota=1
+        )
+    await backups.begin_use(a_use(kept, UseKind.EXPORT), project_id=PROJECT, quota=1)
+    await backups.add(a_backup("two"), quota=2)
+
+    assert (refusal.value.limit, refusal.value.used) == (1, 1)
+    assert {b.name: len(b.uses) for b in await backups.of_project(PROJECT)} == {"one": 1, "two": 0}
+    assert await _told(events) == []
+
+
+async def test_what_goes_by_itself_does_not_count(backups: BackupRepository) -> None:
+    """What is being deleted still holds data; one by hand that failed stays until somebody deletes it."""
+    for kind in BackupType:
+        for status in BackupState:
+            if status in (PENDING, CREATING, *DONE):
+                await backups.add(a_backup(f"{kind}-{status}".lower(), type=kind, status=status))
+
+    assert await backups.count(PROJECT) == 2 * 5 - 1
+
+
+async def test_of_many_at_once_as_many_are_kept_as_there_is_room(backups: BackupRepository) -> None:
+    """Who asks together does not get more."""
+    asked = (backups.add(a_backup(f"b{n}"), quota=3) for n in range(8))
+
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert sum(isinstance(outcome, QuotaExceeded) for outcome in outcomes) == 5
+    assert len(await backups.all()) == 3
+
+
 async def test_a_change_from_another_state_is_refused(
     backups: BackupRepository, events: EventRepository
 ) -> None:
@@ -337,9 +384,23 @@ async def test_uses_come_in_the_order_they_began(backups: BackupRepository) -> N
     assert used == replace(kept, uses=(restore, export))
     assert used.shown is BackupState.EXPORTING
 
-    await backups.end_use(export.id)
-    await backups.end_use(export.id)
+    await backups.end_use(export)
+    await backups.end_use(export)
     assert await backups.all() == [replace(kept, uses=(restore,))]
+
+
+async def test_what_a_use_came_to_is_told_with_its_end_and_once(
+    backups: BackupRepository, events: EventRepository
+) -> None:
+    """Whoever takes it up again after its end tells nothing."""
+    kept = await _kept(backups, a_backup())
+    export = a_use(kept, UseKind.EXPORT, path="bucket/file")
+    await backups.begin_use(export, project_id=PROJECT)
+
+    await backups.end_use(export, [an_event()])
+    await backups.end_use(export, [an_event()])
+
+    assert [(e.name, e.resource_id) for e in await _told(events)] == [(an_event().name, kept.id)]
 
 
 @pytest.mark.parametrize("status", [s for s in BackupState if s is not BackupState.AVAILABLE])
@@ -418,7 +479,7 @@ async def test_what_is_in_use_is_not_deleted(backups: BackupRepository, events: 
     assert await backups.load(kept.id) == replace(kept, uses=(use,))
     assert await _told(events) == []
 
-    await backups.end_use(use.id)
+    await backups.end_use(use)
     await backups.update(kept, going)
     assert await backups.load(kept.id) == going
 
@@ -500,4 +561,4 @@ async def test_trouble_is_told_in_words(database: Database, backups: BackupRepos
     with pytest.raises(StoreTrouble):
         await backups.all()
     with pytest.raises(StoreTrouble):
-        await backups.end_use("none")
+        await backups.end_use(a_use(a_backup()))

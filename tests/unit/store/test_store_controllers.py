@@ -2,7 +2,7 @@
 
 import pytest
 from samples import NOW
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from clocks import StillClock
 from memstored.store import controllers as module
@@ -60,6 +60,20 @@ async def test_the_oldest_are_known_by_their_number_alone(
     assert last.former == {all_known[2].own, all_known[3].own}
     assert last.since == all_known[2].own.number
     assert all(last.replaces(known.own) for known in all_known[:-1])
+
+
+async def test_one_that_began_while_the_clock_was_ahead_is_not_replaced_by_a_state_that_forgot_it(
+    database: Database, clock: StillClock
+) -> None:
+    """Before the clock has come so far."""
+    clock.now += 3600
+    ahead = await ControllerRepository(database, clock).begin()
+    await database.write(lambda connection: connection.execute(delete(controllers)))
+    clock.now -= 3600
+
+    known = await ControllerRepository(database, clock).begin()
+
+    assert not known.replaces(ahead.own)
 
 
 async def test_s07_whoever_has_the_right_records(database: Database, clock: StillClock) -> None:

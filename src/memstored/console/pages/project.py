@@ -29,6 +29,7 @@ _LABELS = {
     "replicas_per_set": english("Replicas of a set"),
     "nodes_per_project": english("Nodes of all sets"),
     "parameter_groups_per_project": english("Own parameter groups"),
+    "backups_per_project": english("Backups"),
 }
 _LARGEST = frozenset({"nodes_per_set", "replicas_per_set"})
 """Quotas of which the set that takes most is shown."""

@@ -13,7 +13,7 @@ from memstored.console.group import PageGroup
 from memstored.console.languages import english
 from memstored.console.pages.project import group as project
 from memstored.console.visit import Visit
-from memstored.domain.errors import Fault, InvalidRequest, NotFound
+from memstored.domain.errors import Conflict, Fault, InvalidRequest, NotFound
 from memstored.domain.webhook import Attempt
 from memstored.domain.words import EventName
 from memstored.service.webhooks import COUNTED, WebhookView, Written
@@ -29,18 +29,34 @@ group = PageGroup(
 )
 
 
+_CHANGED = Refusal(
+    status=409,
+    message=english(
+        "Somebody changed the webhook in between. It is shown as it is now; the form has what you filled in."
+    ),
+)
+
+
 @group.get("/webhook", name="webhook")
 async def show_webhook(visit: Visit) -> Response:
     """Where events go, how far that is, and what is wrong if something is."""
     return await _show(visit)
 
 
-async def _show(visit: Visit, refusal: Refusal = NOTHING_REFUSED, attempt: Attempt | None = None) -> Response:
+async def _show(
+    visit: Visit,
+    refusal: Refusal = NOTHING_REFUSED,
+    *,
+    seen: str | None = None,
+    attempt: Attempt | None = None,
+) -> Response:
+    """`seen`: of when the webhook is that the form was filled in by, if that was not the present one."""
     return visit.page(
         "webhook/webhook.html",
         status=refusal.status,
         refusal=refusal,
         view=await _view(visit),
+        seen=seen,
         names=tuple(EventName),
         counted=COUNTED,
         attempt=attempt,
@@ -54,10 +70,11 @@ async def _view(visit: Visit) -> WebhookView | None:
         return None
 
 
-@group.post("/webhook", name="put_webhook", fields=("url", "eventNames", "enabled"))
+@group.post("/webhook", name="put_webhook", fields=("url", "eventNames", "enabled", "updatedAt"))
 async def put_webhook(visit: Visit) -> Response:
     """Make the webhook, and show its secret this once; or make it as it is wished for."""
     posted = visit.posted
+    seen = posted.text("updatedAt") or ""
     document = {
         "url": posted.text("url"),
         "eventNames": posted.all("eventNames"),
@@ -65,9 +82,11 @@ async def put_webhook(visit: Visit) -> Response:
     }
     try:
         wishes = read_whole(PutWebhook, without_nulls(document)).wishes()
-        done = await visit.services.webhooks.put(visit.caller, wishes)
+        done = await visit.services.webhooks.put(visit.caller, wishes, seen=seen)
+    except Conflict:
+        return await _show(visit, _CHANGED)
     except Fault as fault:
-        return await _show(visit, refusal_of(fault))
+        return await _show(visit, refusal_of(fault), seen=seen)
     if done.secret is None:
         return visit.redirect("webhook", notice="webhook_changed")
     return _made(visit, done)

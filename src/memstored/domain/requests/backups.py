@@ -186,9 +186,11 @@ def copy(backup: Backup, title: Title, call: Call, use_id: str) -> NewUse:
     return NewUse(use=use, copy=twin, events=(line,))
 
 
-def export(backup: Backup, path: str, call: Call, use_id: str) -> NewUse:
-    """Begin an export to `bucket/[folder/...]name`, where nothing is yet."""
+def export(backup: Backup, path: str, call: Call, use_id: str) -> NewUse | None:
+    """Begin an export to `bucket/[folder/...]name`, where nothing is yet; None while it is under way."""
     _require_usable(backup)
+    if any(use.kind is UseKind.EXPORT and use.path == path for use in backup.uses):
+        return None
     use = BackupUse(id=use_id, backup_id=backup.id, kind=UseKind.EXPORT, since=call.at, path=path)
     line = event(EventName.BACKUP_EXPORT, call, f"{call.actor} asked to export {backup.name} to {path}.")
     return NewUse(use=use, events=(line,))

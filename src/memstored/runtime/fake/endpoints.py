@@ -150,6 +150,9 @@ class FakeEndpoints:
             raise LinkTrouble(self._errors[set_id])
         self._errors.pop(set_id, None)
 
+    def break_off(self) -> None:
+        """See `Endpoints.break_off`; a move ends with whoever asked for it."""
+
     async def release(self, set_id: SetId) -> None:
         """See `Endpoints.release`."""
         await asyncio.sleep(0)

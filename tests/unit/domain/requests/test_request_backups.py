@@ -174,10 +174,19 @@ def test_an_export_holds_the_path() -> None:
     """What is written where is recorded before it is begun, and told."""
     new = export(a_backup(), "bucket/folder/name", CALL, "use-2")
 
+    assert new is not None
     assert (new.use.kind, new.use.path, new.use.holder) == (UseKind.EXPORT, "bucket/folder/name", None)
     assert new.copy is None
     assert [e.name for e in new.events] == [EventName.BACKUP_EXPORT]
     assert "bucket/folder/name" in new.events[0].message
+
+
+def test_a_backup_is_exported_to_one_path_once_at_a_time() -> None:
+    """A repeat while it is under way changes nothing; another path is another export."""
+    exporting = a_backup(uses=(replace(a_use(UseKind.EXPORT), path="bucket/name"),))
+
+    assert export(exporting, "bucket/name", CALL, "use-2") is None
+    assert export(exporting, "bucket/other", CALL, "use-2") is not None
 
 
 def test_a_backup_is_verified_once_at_a_time() -> None:
