@@ -107,7 +107,7 @@ In a checkout it is `.venv/bin/memstored`. Every command has `--help`.
 | 1 | something is in the way: the service does not answer, the data folder is in use, an operation failed |
 | 2 | the command, its settings file or its catalogue file is wrong |
 | 3 | the service refused: the message is the API's, with each field that is wrong |
-| 4 | it is not known how it ends: it took longer than `--timeout`, or `backup verify` could not find out |
+| 4 | it is not known how it ends: longer than `--timeout`, or `backup verify` or `export` can not tell |
 | 5 | there is no such thing |
 | 6 | `serve` alone: another memstored has taken over the nodes, so this one acts no more |
 | 130 | Ctrl-C; what was asked for goes on, only nobody waits for it any more |

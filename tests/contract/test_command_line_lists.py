@@ -59,6 +59,22 @@ async def test_an_export_that_failed_ends_with_1(run: Run, api: Api, monkeypatch
     assert (done.code, "The bucket is gone." in done.err) == (1, True)
 
 
+async def test_an_export_of_which_nothing_is_on_record_ends_with_4(
+    run: Run, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell how it ended, so neither success nor failure is told."""
+    await saved(api, name="saved")
+
+    async def forget(_use: BackupUse, **_more: Any) -> None:  # noqa: ANN401 - as it comes
+        """Record nothing."""
+
+    monkeypatch.setattr(api.backups, "begin_use", forget)
+
+    done = await run("backup", "export", "saved", "archive/saved.rdb", "--wait")
+
+    assert (done.code, "look for archive/saved.rdb" in done.err) == (4, True)
+
+
 async def test_a_backup_that_was_verified(run: Run, api: Api) -> None:
     """`verify` asks, and waits in vain in a house where nobody verifies."""
     await saved(api, name="saved")

@@ -22,7 +22,7 @@ __all__ = ["app", "verdict"]
 app = typer.Typer(help="Backups of sets.", no_args_is_help=True)
 
 UNDECIDED = 4
-"""The exit code when it could not be found out whether a backup is whole."""
+"""The exit code when it could not be found out whether a backup is whole, or was exported."""
 EXPORT = "Backup Export"
 BackupName = Annotated[
     str,
@@ -111,8 +111,10 @@ def export(
     if not wait:
         typer.echo(name)
         return
-    asked = next(desk.client.list_events(resource_id=backup_id, name=EXPORT, limit=1))
+    asked = next(desk.client.list_events(resource_id=backup_id, name=EXPORT, limit=1), None)
     _done(desk, backup_id, name, wait=True, timeout=timeout)
+    if asked is None:
+        raise Stop(f"How the export of {name} ended is not on record; look for {path}.", code=UNDECIDED)
     failed = next((it for it in _failures(desk.client, backup_id) if it.cause_id == asked.id), None)
     if failed is not None:
         raise Stop(f"The export of {name} failed. {failed.message}")

@@ -4,6 +4,7 @@ It is the database and the key that opens the secrets in it. What the nodes hold
 backups of sets; where the nodes are is in the folder `runtime`, which stays where it is.
 """
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -66,6 +67,7 @@ def back_up(folder: DataFolder, to: Path) -> None:
             if (folder.path / name).exists():
                 _copy(folder.path / name, to / name)
         _copy_database(folder.path / FILES[0], to / FILES[0])
+        _sync(to)
     except (OSError, sqlite3.Error) as fault:
         raise Stop(f"The state of {folder.path} can not be copied to {to}: {fault}.") from None
 
@@ -92,7 +94,10 @@ def _require_sound(database: Path) -> None:
 
 
 def restore(folder: DataFolder, source: Path) -> None:
-    """Put a copy back; raises `Stop` when a service has the folder, or the copy is not whole."""
+    """Put a copy back; raises `Stop` when a service has the folder, or the copy is not whole.
+
+    Cut short it leaves the old database or the new one, each with all that it held; then do it again.
+    """
     if not all((source / name).is_file() for name in FILES[:2]):
         raise Stop(f"{source} holds no copy that `memstored state backup` made.")
     folder.claim()
@@ -102,11 +107,14 @@ def restore(folder: DataFolder, source: Path) -> None:
             if (source / name).exists():
                 _copy(source / name, folder.path / f"{name}.restored")
         _forget_controllers(folder.path / f"{FILES[0]}.restored")
+        _settle(folder.path / FILES[0])
         for name in LEFTOVERS:
             (folder.path / name).unlink(missing_ok=True)
+        _sync(folder.path)
         for name in FILES:
             if (folder.path / f"{name}.restored").exists():
                 (folder.path / f"{name}.restored").replace(folder.path / name)
+        _sync(folder.path)
     except (OSError, sqlite3.Error) as fault:
         raise Stop(f"{source} can not be restored into {folder.path}: {fault}.") from None
     finally:
@@ -123,6 +131,29 @@ def _forget_controllers(database: Path) -> None:
             connection.execute("DELETE FROM controllers")
 
 
+def _settle(database: Path) -> None:
+    """Bring into the database what only the log beside it has: that goes first, and was committed."""
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return  # it is damaged, and with it what the log has
+
+
 def _copy(source: Path, to: Path) -> None:
     to.touch(mode=0o600)
     shutil.copyfile(source, to)
+    _sync(to)
+
+
+def _sync(place: Path) -> None:
+    """Have a file, or which files are in a folder, on the disk."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

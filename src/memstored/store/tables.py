@@ -294,6 +294,9 @@ events = Table(
     _must("message", Text),
     Index(None, "project_id", "sequence"),
     Index(None, "resource_id", "sequence"),
+    # There are ever more of them, and a name may be of few or none.
+    Index(None, "project_id", "name", "sequence"),
+    Index(None, "resource_id", "name", "sequence"),
     sqlite_autoincrement=True,
 )
 

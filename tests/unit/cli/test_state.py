@@ -64,6 +64,58 @@ def test_a_copy_is_put_back(folder: DataFolder, tmp_path: Path) -> None:
     assert not [file for file in folder.path.iterdir() if file.name.endswith(".restored")]
 
 
+def test_until_it_is_replaced_the_old_state_is_whole(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore that is cut short takes nothing from it, also not what stands in the log alone."""
+    back_up(folder, tmp_path / "copy")
+    _end_without_closing(folder, "INSERT INTO rows VALUES ('since')")
+    monkeypatch.setattr(Path, "replace", _ended)
+
+    with pytest.raises(Stop, match="can not be restored"):
+        restore(folder, tmp_path / "copy")
+
+    assert _words(folder.path / "memstored.db") == ["before", "since"]
+
+
+def test_a_state_comes_in_the_place_of_a_damaged_one(folder: DataFolder, tmp_path: Path) -> None:
+    """That is what copies are for; nothing of the old log comes into it."""
+    back_up(folder, tmp_path / "copy")
+    _end_without_closing(folder, "INSERT INTO rows VALUES ('since')")
+    (folder.path / "memstored.db").write_bytes(b"nonsense" * 1000)
+
+    restore(folder, tmp_path / "copy")
+
+    assert _words(folder.path / "memstored.db") == ["before"]
+
+
+def test_nothing_is_replaced_that_somebody_reads(folder: DataFolder, tmp_path: Path) -> None:
+    """As another copy that is being made."""
+    back_up(folder, tmp_path / "copy")
+    with closing(_database(folder)) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM rows").fetchall()
+        with pytest.raises(Stop, match="locked"):
+            restore(folder, tmp_path / "copy")
+
+    assert _words(folder.path / "memstored.db") == ["before"]
+
+
+def _end_without_closing(folder: DataFolder, statement: str) -> None:
+    """Write, and leave the files as a service does that is killed: the change is in the log alone."""
+    names = ("memstored.db", "memstored.db-wal")
+    with closing(_database(folder)) as database:
+        with database:
+            database.execute(statement)
+        held = {name: (folder.path / name).read_bytes() for name in names}
+    for name, content in held.items():
+        (folder.path / name).write_bytes(content)
+
+
+def _ended(*_: object) -> None:
+    raise OSError("killed")
+
+
 def test_a_state_that_is_put_back_knows_no_controller(folder: DataFolder, tmp_path: Path) -> None:
     """So that it takes over from whoever has the nodes: it was said to be the right one (S7)."""
     with closing(_database(folder)) as database, database:

@@ -1,12 +1,15 @@
 """The audit lines."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from samples import IDENTITIES, NOW, PROJECT, a_set, an_event
+from sqlalchemy import Connection, Engine, event
 
 from clocks import StillClock
 from memstored.domain.words import EventName, NodeId, Outcome
+from memstored.store.database import Database
 from memstored.store.errors import MarkerUnknown
 from memstored.store.events import Event, EventRepository, Resource
 from memstored.store.sets import SetRepository
@@ -120,6 +123,60 @@ async def test_events_are_looked_for(events: EventRepository, clock: StillClock)
     assert await found(name="Cluster Create") == [("group-2", 10), ("group-1", 0)]
     assert await found(since=NOW + 10) == [("group-2", 20), ("group-2", 10)]
     assert await found(until=NOW + 10) == [("group-2", 10), ("group-1", 0)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found_by"),
+    [
+        ({}, "(project_id=?)"),
+        ({"name": "none"}, "(project_id=? AND name=?)"),
+        ({"resource_id": "none"}, "(resource_id=?)"),
+        ({"resource_id": "none", "name": "none"}, "(resource_id=? AND name=?)"),
+    ],
+)
+async def test_a_page_is_found_without_reading_all_events(
+    database: Database, events: EventRepository, conditions: dict[str, str], found_by: str
+) -> None:
+    """An index leads to the newest that fit, and says at once when there are none."""
+    asked = _asked(database._reading)  # noqa: SLF001 - what SQLite is asked
+
+    await events.page(PROJECT, limit=9, **conditions)
+
+    assert await _plan(database, asked[-1]) == [found_by]
+
+
+async def test_a_cause_is_found_without_reading_all_events(
+    database: Database, events: EventRepository
+) -> None:
+    """Nor does looking for a cause that is not there, in the writer that failovers wait for."""
+    asked = _asked(database._writing)  # noqa: SLF001 - what SQLite is asked
+
+    await events.record(GROUP, [an_event(EventName.FAILOVER, cause=EventName.NODE_DOWN)])
+
+    [search] = [it for it in asked if it[0].startswith("SELECT")]
+    assert await _plan(database, search) == ["(resource_id=? AND name=?)"]
+
+
+def _asked(engine: Engine) -> list[tuple[str, Any]]:
+    """Every statement from now on, with what is put into it."""
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def keep(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
+        asked.append((statement, values))
+
+    return asked
+
+
+async def _plan(database: Database, asked: tuple[str, Any]) -> list[str]:
+    """What each step of SQLite's plan for this has an index look for."""
+    statement, values = asked
+
+    def explain(connection: Connection) -> list[str]:
+        steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        return [step.detail[step.detail.find("(") :] for step in steps]
+
+    return await database.read(explain)
 
 
 async def test_pages_go_through_all_events(events: EventRepository) -> None:
