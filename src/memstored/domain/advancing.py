@@ -1,7 +1,7 @@
 """How far a set's operation is, by what its nodes and addresses are seen to be (API.md 9)."""
 
 from memstored.domain.certificates import renewal_step
-from memstored.domain.failover import primary_is_lost
+from memstored.domain.failover import primary_hangs, primary_is_lost, promotion_wanted
 from memstored.domain.loading import awaited_source, first_node, loaded_bytes
 from memstored.domain.model import Operation
 from memstored.domain.pointing import choose_reader, pointed
@@ -134,6 +134,8 @@ def _failover(turn: Turn, _operation: Operation) -> str | None:
         return "promote"
     if primary_is_lost(turn):
         return "compare"
+    if primary_hangs(turn) and promotion_wanted(turn):
+        return "fence"
     return None if _whole_again(turn) or not turn.set.recovery_enabled else "restore"
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "keep_after_all",
     "mark_lost",
     "may_inherit",
+    "primary_hangs",
     "primary_is_lost",
     "promotion_wanted",
     "succeed",
@@ -47,6 +48,12 @@ def promotion_wanted(turn: Turn) -> bool:
     operation = turn.under_way
     asked = operation is not None and operation.kind is OperationKind.PROMOTE
     return turn.set.recovery_enabled or asked
+
+
+def primary_hangs(turn: Turn) -> bool:
+    """Whether the lineage's primary lives but has been silent for too long."""
+    primary = turn.set.primary
+    return primary is not None and not primary.lost and turn.seen(primary).life is Life.SILENT
 
 
 def watch_silent_primary(turn: Turn, primary: Node) -> None:

@@ -6,7 +6,7 @@ It reads what the turn decided and what is seen; it decides no act.
 from dataclasses import replace
 
 from memstored.domain.advancing import advance, step_of
-from memstored.domain.failover import any_hope, primary_is_lost
+from memstored.domain.failover import any_hope, primary_hangs, primary_is_lost
 from memstored.domain.model import InstanceSet, Operation, Step
 from memstored.domain.naming import operation_id
 from memstored.domain.standing import (
@@ -104,7 +104,7 @@ def _nothing_left(turn: Turn) -> bool:
 def _record_healing(turn: Turn) -> None:
     """Give the service's own repair an operation, so that it too shows its progress and its length."""
     if turn.set.operation is None and turn.set.status in HEALING:
-        failover = primary_is_lost(turn) or turn.lineage.promotion is not None
+        failover = primary_is_lost(turn) or primary_hangs(turn) or turn.lineage.promotion is not None
         kind = OperationKind.FAILOVER if failover else OperationKind.HEAL
         names = ("fence", "compare", "promote", "restore") if failover else ("provision", "replicate")
         operation = Operation(

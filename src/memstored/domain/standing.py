@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from memstored.domain.applying import apply_under_way, awaited
 from memstored.domain.carrying import carrier_suspected
 from memstored.domain.facts import Life, LoadFacts, LoadFault, NodeFacts
-from memstored.domain.failover import braked, busy_for, primary_is_lost, promotion_wanted
+from memstored.domain.failover import braked, busy_for, primary_hangs, primary_is_lost, promotion_wanted
 from memstored.domain.loading import awaited_source, first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
 from memstored.domain.model import InstanceSet, Node, Operation, Reason, Source
@@ -278,7 +278,7 @@ def _primary_trouble(turn: Turn) -> Standing | None:
     if primary_is_lost(turn):
         return _lost_primary(turn)
     primary = turn.set.primary
-    if primary is not None and turn.seen(primary).life is Life.SILENT:
+    if primary_hangs(turn):
         return _silent_primary(turn)
     if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
         return _busy_primary()

@@ -112,6 +112,7 @@ BUGS = (
         "    else:\n        all_lost",
     ),
     Bug("S6 says lost while one is unproven", "progress", " and not any_hope(turn)", ""),
+    Bug("S7 records without end", "progress", "primary_hangs(turn) or turn.lineage", "turn.lineage"),
     Bug("S7 forgets the new replid", "promotion", "replid=seen.replid,", "replid=before.replid,"),
     Bug("S8b reads from a replica out of step", "pointing", "in_step = linked and not", "in_step = not"),
     Bug(

@@ -67,6 +67,8 @@ RULES = FailoverSettings(brake_count=1000)
 STEP_SECONDS = 0.025
 SAVED = ("saved one", "saved two", "saved three")
 SOURCE = Source(key="backups/p/b.rdb", name="orders-backup", size=40, keys=len(SAVED))
+STEPS_TO_REST = 8
+"""How many records may follow from one another while nothing new is seen."""
 CHUNK = 10
 """Bytes of saved data that are handed over in a turn."""
 LOAD_DEADLINE = 15.0
@@ -182,6 +184,7 @@ class Memory:
 
     stamp: int | None = None
     silent: float = 0.0
+    linked: bool = False
     life: Life = Life.UNKNOWN
     since: float = 0.0
     error: str | None = None
@@ -336,7 +339,8 @@ class World:
         """Look, decide, record, act; at most `acts` acts. Returns how many acts were due."""
         self.now += STEP_SECONDS
         self.fleet.step()
-        decision = decide(self.set, self.look(), self.rules)
+        seen = self.look()
+        decision = decide(self.set, seen, self.rules)
         self.looks_in, opened = decision.look_in, self.set.opened
         before = self.commits
         if decision.defer:
@@ -352,6 +356,7 @@ class World:
             self.events.extend(decision.events)
             self.commits += 1
             self._check_at_rest()
+            self._check_comes_to_rest(seen)
             self._be_struck()
         self._go_on_with_late_acts()
         self.taken.clear()
@@ -362,6 +367,18 @@ class World:
         if forget:
             self.restart()
         return len(due)
+
+    def _check_comes_to_rest(self, seen: SetFacts) -> None:
+        """What is decided anew on the same facts is soon recorded: else the loop would never pause, and what
+        ends a node, which is begun only when there was nothing to record, would never be.
+        """
+        present = self.set
+        for _ in range(STEPS_TO_REST):
+            decision = decide(present, seen, self.rules)
+            if decision.defer or decision.after == present:
+                return
+            present = replace(decision.after, revision=present.revision + 1)
+        raise AssertionError("it records without end")
 
     def _be_struck(self) -> None:
         """Recording took a while: whatever happened meanwhile is not in the facts that were decided on."""
@@ -496,7 +513,8 @@ class World:
         if not self.floating:
             return self.fleet.led(address)
         node = self.fleet.listening(address, PORT)
-        return node.id if node is not None and self.fleet.answers(node.id) else None
+        known = self.memory.get(node.id) if node is not None else None
+        return node.id if node is not None and known is not None and known.linked else None
 
     @property
     def floating(self) -> bool:
@@ -566,6 +584,8 @@ class World:
             return Life.GONE if node.address is not None else Life.UNKNOWN
         if server.ended:
             return Life.GONE
+        # A connection to one that hangs stands for a while.
+        memory.linked = self.fleet.answers(node.id) or (memory.linked and server.condition is Condition.HUNG)
         if self.fleet.answers(node.id):
             memory.silent = 0.0
             if server.condition is Condition.BUSY:
