@@ -198,6 +198,30 @@ async def test_a_put_that_is_cancelled_at_its_end_leaves_nothing(
     assert _files(root) == []
 
 
+async def test_an_object_of_a_failed_put_goes_also_when_its_draft_can_not(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails after the object got its name, and keeps the draft: the object is not left."""
+    unlink, sync = os.unlink, os.fsync
+
+    def refusing(name: str, *, dir_fd: int) -> None:
+        if name != Path(KEY).name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(name, dir_fd=dir_fd)
+
+    def failing(file: int) -> None:
+        if (root / KEY).exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(file)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(ObjectTrouble, match="Input/output error"):
+        await objects.put(KEY, chunks(b"saved"))
+
+    assert await objects.keys("backups") == []
+
+
 async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
     """While it is written there is no object, under no name."""
     seen: list[object] = []
