@@ -5,6 +5,8 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -23,6 +25,7 @@ from memstored.objects.storage import (
     Stored,
     backup_key,
 )
+from memstored.objects.tree import Tree
 
 KEY = backup_key("project", "backup")
 MIB, GIB = 1 << 20, 1 << 30
@@ -473,3 +476,48 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
     async with asyncio.timeout(10):
         while _files(root):  # noqa: ASYNC110 - what is waited for is seen, not announced
             await asyncio.sleep(0.01)
+
+
+async def test_a_disk_that_hangs_holds_one_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a step hangs, calls are refused at once and hold nothing; when it returned, all is as before."""
+    objects = Objects.open(ObjectSettings(timeout=0.2), default=root)
+    before = threading.active_count()
+    await objects.put(KEY, chunks(b"saved"))
+    awake = threading.Event()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tree, "head", lambda *_: awake.wait())
+        for _ in range(60):
+            with pytest.raises(ObjectTrouble, match=r"did not answer for 0\.2 s"):
+                await objects.head(KEY)
+    held = threading.active_count() - before
+    awake.set()
+
+    async with asyncio.timeout(10):
+        while threading.active_count() > before:  # noqa: ASYNC110 - what is waited for is seen, not announced
+            await asyncio.sleep(0.01)
+    assert held == 1
+    assert await whole(objects.get(KEY)) == b"saved"
+
+
+def test_a_disk_that_hangs_does_not_keep_the_process(root: Path) -> None:
+    """A process that has nothing more to do ends, whatever its disk does not answer."""
+    ended = subprocess.run([sys.executable, "-c", HANGING, str(root)], timeout=30, check=False)
+
+    assert ended.returncode == 0
+
+
+HANGING = """
+import asyncio, sys, threading
+from pathlib import Path
+from memstored.domain.settings import ObjectSettings
+from memstored.objects.storage import Objects, ObjectTrouble
+from memstored.objects.tree import Tree
+
+Tree.head = lambda *_: threading.Event().wait()
+objects = Objects.open(ObjectSettings(timeout=0.2), default=Path(sys.argv[1]))
+try:
+    asyncio.run(objects.head("backups/p/x.rdb"))
+except ObjectTrouble:
+    sys.exit(0)
+"""
