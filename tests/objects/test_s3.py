@@ -415,6 +415,35 @@ async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> Non
     assert await patient.head(KEY) is None
 
 
+async def test_a_cancelled_put_waits_for_no_server_that_stands_still(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is to stop does, however long it would be patient; sweeps find what is left."""
+    monkeypatch.setattr("memstored.objects.s3.TIDYING", 0.5)
+    patient = gateway.objects(timeout=60.0)
+    there = asyncio.Event()
+
+    async def stopping() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield bytes(MIB)
+        gateway.pause()
+        there.set()
+        async for piece in _endless():
+            yield piece
+
+    putting = asyncio.create_task(patient.put(KEY, stopping()))
+    await there.wait()
+    putting.cancel()
+    await asyncio.wait([putting], timeout=10)
+    gateway.resume()
+
+    assert putting.cancelled()
+    async with asyncio.timeout(DEADLINE):
+        while await gateway.uploads().beneath(""):
+            await gateway.objects().sweep()
+    assert await gateway.objects().head(KEY) is None
+
+
 async def test_a_put_to_a_server_that_dies_is_given_up(objects: Objects, gateway: Gateway) -> None:
     """Killed in the middle: the put ends with a reason."""
 

@@ -41,7 +41,8 @@ COPY = 1024**3
 """Bytes up to which the store is asked to copy by itself. S3 allows 5 GiB, but says nothing meanwhile: it
 would look as if it stood still."""
 TIDYING = 5.0
-"""Seconds for removing what a failed upload left: whoever waits for the failure waits for this too."""
+"""Seconds for removing what a failed upload left: whoever waits for the failure waits for this too. An upload
+that is cancelled has as long before to end by itself; twice this is less than a service may take to stop."""
 
 Answer = TypeVar("Answer")
 
@@ -92,8 +93,13 @@ class S3:
             await self._require_free(key)
             handover.end()
             await asyncio.shield(uploading)
+        except asyncio.CancelledError:
+            # Who stops may not wait for a store that stands still.
+            await self._undo(key, handover, uploading, TIDYING)
+            raise
         except BaseException:
-            await self._undo(key, handover, uploading)
+            # Its last request and obstore's own abort take their timeout each.
+            await self._undo(key, handover, uploading, 3 * self._timeout)
             raise
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -194,11 +200,12 @@ class S3:
             ),
         )
 
-    async def _undo(self, key: str, handover: Handover, uploading: asyncio.Task[None]) -> None:
+    async def _undo(
+        self, key: str, handover: Handover, uploading: asyncio.Task[None], patience: float
+    ) -> None:
         """Leave nothing of an upload, as far as the store answers: `sweep` or `delete` remove the rest."""
         handover.break_off()
-        # Its last request and obstore's own abort take their timeout each.
-        await asyncio.wait([uploading], timeout=3 * self._timeout)
+        await asyncio.wait([uploading], timeout=patience)
         if _ended_by(uploading, BrokenOff):
             # obstore gave it up, and the store said that it is gone.
             return
