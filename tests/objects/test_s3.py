@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
+import obstore
 import pytest
 from gateway import BUCKET, KEYS, PREFIX, REGION, Gateway
 from looking import DEADLINE
+from obstore.store import S3Store
 from slow_link import SlowLink
 from streams import broken, chunks, whole
 
@@ -100,6 +102,57 @@ async def test_nothing_is_overwritten(objects: Objects) -> None:
         await objects.copy("buckets/p/b/x", KEY)
 
     assert await whole(objects.get(KEY)) == b"first"
+
+
+async def test_of_two_at_once_one_wins(objects: Objects) -> None:
+    """Two puts of one key end with one whole object and one refusal, and so do copies to one key."""
+    data = {bytes([number]) * 13 * MIB for number in range(2)}
+    outcomes = await asyncio.gather(
+        *(objects.put(KEY, chunks(content)) for content in data), return_exceptions=True
+    )
+    copies = await asyncio.gather(
+        *(objects.copy(KEY, "buckets/p/b/x") for _ in range(5)), return_exceptions=True
+    )
+
+    assert [type(outcome) for outcome in outcomes].count(ObjectExists) == 1
+    assert await whole(objects.get(KEY)) in data
+    assert sorted(type(outcome).__name__ for outcome in copies) == ["NoneType", *["ObjectExists"] * 4]
+
+
+async def test_what_its_owner_puts_there_meanwhile_stays(objects: Objects, gateway: Gateway) -> None:
+    """An upload that finds an object at its end is given up; nothing of it is left."""
+    key = "buckets/p/b/x"
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield bytes(MIB)
+        await gateway.objects().put(key, chunks(b"theirs"))
+
+    with pytest.raises(ObjectExists):
+        await objects.put(key, overtaken())
+
+    assert await whole(objects.get(key)) == b"theirs"
+    assert await gateway.uploads().beneath("") == []
+
+
+async def test_what_its_owner_puts_there_while_the_store_copies_stays(
+    objects: Objects, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as nothing was there when we looked; the store itself looks again, for the last time."""
+    key = "buckets/p/b/x"
+    copy = obstore.copy_async
+
+    async def overtaken(store: S3Store, source: str, target: str, *, overwrite: bool = True) -> None:
+        await gateway.objects().put(key, chunks(b"theirs"))
+        await copy(store, source, target, overwrite=overwrite)
+
+    await objects.put(KEY, chunks(b"ours"))
+    monkeypatch.setattr(obstore, "copy_async", overtaken)
+    with pytest.raises(ObjectExists):
+        await objects.copy(KEY, key)
+
+    assert await whole(objects.get(key)) == b"theirs"
+    assert await gateway.uploads().beneath("") == []
 
 
 async def test_a_copy_is_whole(objects: Objects) -> None:
@@ -386,6 +439,35 @@ async def test_a_put_to_a_server_that_stops_is_given_up(gateway: Gateway) -> Non
         while await gateway.uploads().beneath(""):
             await patient.sweep()
     assert await patient.head(KEY) is None
+
+
+async def test_a_cancelled_put_waits_for_no_server_that_stands_still(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is to stop does, however long it would be patient; sweeps find what is left."""
+    monkeypatch.setattr("memstored.objects.s3.TIDYING", 0.5)
+    patient = gateway.objects(timeout=60.0)
+    there = asyncio.Event()
+
+    async def stopping() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield bytes(MIB)
+        gateway.pause()
+        there.set()
+        async for piece in _endless():
+            yield piece
+
+    putting = asyncio.create_task(patient.put(KEY, stopping()))
+    await there.wait()
+    putting.cancel()
+    await asyncio.wait([putting], timeout=10)
+    gateway.resume()
+
+    assert putting.cancelled()
+    async with asyncio.timeout(DEADLINE):
+        while await gateway.uploads().beneath(""):
+            await gateway.objects().sweep()
+    assert await gateway.objects().head(KEY) is None
 
 
 async def test_a_put_to_a_server_that_dies_is_given_up(objects: Objects, gateway: Gateway) -> None:

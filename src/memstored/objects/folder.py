@@ -7,6 +7,7 @@ follows symbolic links (decision 16).
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from memstored.objects.errors import NoSuchObject
@@ -25,12 +26,13 @@ class Folder:
     """A place of objects: implements `protocol.Place`.
 
     `make`: the root is made when it is not there. A step that takes longer than `timeout` seconds is a
-    trouble, and so is one that would leave less free than the `reserve`.
+    trouble, and until it returned nothing else is asked of the disk. So is one that would leave less free
+    than the `reserve`.
     """
 
     def __init__(self, root: Path, *, timeout: float, reserve: Reserve, make: bool = False) -> None:
         self._tree = Tree(root, make=make)
-        self._timeout = timeout
+        self._steps = partial(Steps, timeout, hung=set())
         self._reserve = reserve
 
     async def write(
@@ -45,7 +47,7 @@ class Folder:
     async def _write(self, key: str, pieces: AsyncIterator[bytes], least: int) -> None:
         """`write`, of at least so many bytes."""
         draft = Draft(self._tree, key, self._reserve)
-        async with Steps(self._timeout, last=draft.discard) as thread:
+        async with self._steps(last=draft.discard) as thread:
             await thread.do(draft.open, least)
             async for piece in pieces:
                 await thread.hand(draft.write, piece)
@@ -55,7 +57,7 @@ class Folder:
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """As `Place.read`."""
         reading = _Reading(self._tree, key)
-        async with Steps(self._timeout, last=reading.close) as thread:
+        async with self._steps(last=reading.close) as thread:
             await thread.do(reading.open)
             while chunk := await thread.do(reading.next, CHUNK):
                 yield chunk
@@ -73,7 +75,7 @@ class Folder:
     async def ending(self, key: str, count: int) -> bytes:
         """As `Place.ending`."""
         reading = _Reading(self._tree, key)
-        async with Steps(self._timeout, last=reading.close) as thread:
+        async with self._steps(last=reading.close) as thread:
             await thread.do(reading.open)
             return await thread.do(reading.last, count)
 
@@ -87,27 +89,27 @@ class Folder:
 
     async def head(self, key: str) -> Found | None:
         """As `Place.head`."""
-        async with Steps(self._timeout) as thread:
+        async with self._steps() as thread:
             return await thread.do(self._tree.head, key)
 
     async def delete(self, key: str) -> None:
         """As `Place.delete`."""
-        async with Steps(self._timeout) as thread:
+        async with self._steps() as thread:
             await thread.do(self._tree.delete, key)
 
     async def keys(self, folder: str) -> list[str]:
         """As `Place.keys`."""
-        async with Steps(self._timeout) as thread:
+        async with self._steps() as thread:
             return await thread.do(self._tree.keys, folder)
 
     async def has_folder(self, folder: str) -> bool:
         """As `Place.has_folder`."""
-        async with Steps(self._timeout) as thread:
+        async with self._steps() as thread:
             return await thread.do(self._tree.has_folder, folder)
 
     async def sweep(self) -> None:
         """As `Place.sweep`."""
-        async with Steps(self._timeout) as thread:
+        async with self._steps() as thread:
             await thread.do(self._tree.sweep)
 
 

@@ -3,10 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
 
-__all__ = ["NICENESS", "TURN", "in_turns", "pool_behind_all"]
+__all__ = ["NICENESS", "TURN", "ThreadBehindAll", "in_turns", "pool_behind_all"]
+
+Arguments = ParamSpec("Arguments")
+Outcome = TypeVar("Outcome")
 
 NICENESS = 10
 """The nice value of these threads, as of the servers' children that copy."""
@@ -24,6 +29,45 @@ def pool_behind_all() -> ThreadPoolExecutor:
     server's clients for milliseconds.
     """
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bulk", initializer=_step_back)
+
+
+class ThreadBehindAll:
+    """The same for what may never return, such as a step on a disk: the end of the process waits for the
+    threads of pools, but not for this one. It begins with the first step, and is to be ended by `end`.
+    """
+
+    def __init__(self) -> None:
+        self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._begun = False
+
+    def submit(
+        self, step: Callable[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Outcome]:
+        """Have the step taken after those before it."""
+        if not self._begun:
+            threading.Thread(target=self._run, name="bulk", daemon=True).start()
+            self._begun = True
+        outcome: Future[Outcome] = Future()
+
+        def take() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                outcome.set_result(step(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the step
+                outcome.set_exception(error)
+
+        self._steps.put(take)
+        return outcome
+
+    def end(self) -> None:
+        """Let it end after its last step."""
+        self._steps.put(None)
+
+    def _run(self) -> None:
+        _step_back()
+        for take in iter(self._steps.get, None):
+            take()
 
 
 def _step_back() -> None:

@@ -1,7 +1,7 @@
 """What a place for objects offers: `folder` and `s3` implement it, `storage.Objects` is its only user.
 
 Keys are checked before they come here. Everything raises `ObjectTrouble`; nothing waits longer than the
-place's timeout without progress.
+place's timeout without progress, its own or that of another who writes the same object.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable

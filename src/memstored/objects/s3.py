@@ -11,6 +11,7 @@ from datetime import timedelta
 from math import ceil
 from types import NoneType
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import obstore
 from obstore.exceptions import BaseError
@@ -40,7 +41,8 @@ COPY = 1024**3
 """Bytes up to which the store is asked to copy by itself. S3 allows 5 GiB, but says nothing meanwhile: it
 would look as if it stood still."""
 TIDYING = 5.0
-"""Seconds for removing what a failed upload left: whoever waits for the failure waits for this too."""
+"""Seconds for removing what a failed upload left: whoever waits for the failure waits for this too. An upload
+that is cancelled has as long before to end by itself; twice this is less than a service may take to stop."""
 
 Answer = TypeVar("Answer")
 
@@ -69,11 +71,15 @@ class S3:
         self._uploads = Uploads(
             address.endpoint, address.bucket, region=address.region, keys=keys, timeout=timeout
         )
+        self._writers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
         """As `Place.write`: a multipart upload, that obstore aborts when its pieces break off."""
-        if await self.head(key):
-            raise ObjectExists(key)
+        async with self._only_writer(key):
+            await self._require_free(key)
+            await self._write(key, pieces, expected)
+
+    async def _write(self, key: str, pieces: AsyncIterator[bytes], expected: int) -> None:
         part = part_size(expected)
         handover = Handover(BATCH)
         uploading = asyncio.ensure_future(self._upload(key, handover, part))
@@ -83,10 +89,17 @@ class S3:
                 size += len(piece)
                 _require_possible(size, part)
                 await _given(handover, piece, uploading)
+            # The upload took its time, and S3 would overwrite what somebody else put there meanwhile.
+            await self._require_free(key)
             handover.end()
             await asyncio.shield(uploading)
+        except asyncio.CancelledError:
+            # Who stops may not wait for a store that stands still.
+            await self._undo(key, handover, uploading, TIDYING)
+            raise
         except BaseException:
-            await self._undo(key, handover, uploading)
+            # Its last request and obstore's own abort take their timeout each.
+            await self._undo(key, handover, uploading, 3 * self._timeout)
             raise
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -130,13 +143,23 @@ class S3:
         found = await self.head(source)
         if found is None:
             raise NoSuchObject(source)
-        if await self.head(target):
-            raise ObjectExists(target)
-        if found.size <= COPY:
-            await self._asked(source, obstore.copy_async(self._store, source, target))
-            return
-        async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
-            await self.write(target, pieces, found.size)
+        async with self._only_writer(target):
+            await self._require_free(target)
+            if found.size <= COPY:
+                await self._copy_within(source, target)
+                return
+            async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
+                await self._write(target, pieces, found.size)
+
+    async def _copy_within(self, source: str, target: str) -> None:
+        """By the store. One that does not know the condition overwrites what appears while it copies."""
+        try:
+            copying = obstore.copy_async(self._store, source, target, overwrite=False)
+            await self._asked(source, copying)
+        except ObjectTrouble:
+            # A conflict is not always an object that is there: it may as well be another request.
+            await self._require_free(target)
+            raise
 
     async def delete(self, key: str) -> None:
         """As `Place.delete`, and what is left of its uploads while the store did not answer."""
@@ -160,6 +183,14 @@ class S3:
         """As `Place.sweep`: uploads of backups. Those into buckets may be their owners' own."""
         await self._uploads.clear_folder(f"{self._prefix}{BACKUPS}")
 
+    def _only_writer(self, key: str) -> asyncio.Lock:
+        """To be held by who writes the object: of two at once the second finds what the first one wrote."""
+        return self._writers.setdefault(key, asyncio.Lock())
+
+    async def _require_free(self, key: str) -> None:
+        if await self.head(key):
+            raise ObjectExists(key)
+
     async def _upload(self, key: str, handover: Handover, part: int) -> None:
         await self._asked(
             key,
@@ -169,11 +200,12 @@ class S3:
             ),
         )
 
-    async def _undo(self, key: str, handover: Handover, uploading: asyncio.Task[None]) -> None:
+    async def _undo(
+        self, key: str, handover: Handover, uploading: asyncio.Task[None], patience: float
+    ) -> None:
         """Leave nothing of an upload, as far as the store answers: `sweep` or `delete` remove the rest."""
         handover.break_off()
-        # Its last request and obstore's own abort take their timeout each.
-        await asyncio.wait([uploading], timeout=3 * self._timeout)
+        await asyncio.wait([uploading], timeout=patience)
         if _ended_by(uploading, BrokenOff):
             # obstore gave it up, and the store said that it is gone.
             return
@@ -225,6 +257,8 @@ def _store(address: Address, keys: Keys, timeout: float) -> S3Store:
             **({"session_token": keys.token} if keys.token else {}),
             "virtual_hosted_style_request": False,
             "skip_signature": False,
+            # A copy that does not overwrite is an upload of one part, which the store copies by itself.
+            "copy_if_not_exists": "multipart",
             # Not every store knows how to delete several objects at once.
             "disable_bulk_delete": True,
         },

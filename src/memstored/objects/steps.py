@@ -4,10 +4,10 @@ import asyncio
 import errno
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from memstored.objects.errors import ObjectTrouble
-from memstored.objects.priority import pool_behind_all
+from memstored.objects.priority import ThreadBehindAll
 
 __all__ = ["Steps"]
 
@@ -22,13 +22,17 @@ class Steps:
     """A thread for the length of a block: `async with Steps(...) as thread`.
 
     There is one thread only, so what closes the file comes after whatever still uses it, also when nobody
-    waits for that any more. A step that takes longer than `timeout` seconds is a trouble. `last`, which must
-    not raise, is the last step: taken however the block ends.
+    waits for that any more. A step that takes longer than `timeout` seconds is a trouble. It is among the
+    `hung` ones of its disk until it returns, and while there is one no other step is begun: each would hold
+    a thread. `last`, which must not raise, is the last step: taken however the block ends.
     """
 
-    def __init__(self, timeout: float, *, last: Callable[[], None] | None = None) -> None:
-        self._pool = pool_behind_all()
+    def __init__(
+        self, timeout: float, *, hung: set[Future[Any]], last: Callable[[], None] | None = None
+    ) -> None:
+        self._thread = ThreadBehindAll()
         self._timeout = timeout
+        self._hung = hung
         self._last = last
         self._handed: Future[None] | None = None
 
@@ -36,8 +40,8 @@ class Steps:
         return self
 
     async def __aexit__(self, *_raised: object) -> None:
-        ending = [asyncio.wrap_future(self._pool.submit(self._last))] if self._last else []
-        self._pool.shutdown(wait=False)
+        ending = [asyncio.wrap_future(self._thread.submit(self._last))] if self._last else []
+        self._thread.end()
         if ending:
             await asyncio.wait(ending, timeout=self._timeout)
 
@@ -46,14 +50,16 @@ class Steps:
     ) -> Outcome:
         """Take a step and wait for it. Raises `ObjectTrouble` for every `OSError`."""
         await self._settle()
-        return await self._outcome(self._pool.submit(step, *args, **kwargs))
+        self._require_answers()
+        return await self._outcome(self._thread.submit(step, *args, **kwargs))
 
     async def hand(
         self, step: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> None:
         """Have a step taken while you prepare the next one; what it raises, the next call raises."""
         await self._settle()
-        self._handed = self._pool.submit(step, *args, **kwargs)
+        self._require_answers()
+        self._handed = self._thread.submit(step, *args, **kwargs)
 
     async def _settle(self) -> None:
         handed, self._handed = self._handed, None
@@ -65,11 +71,20 @@ class Steps:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.wrap_future(step)
         except TimeoutError:
-            raise ObjectTrouble(
-                f"The folder of object storage did not answer for {self._timeout:g} s: is its disk alive?"
-            ) from None
+            self._hung.add(step)
+            step.add_done_callback(self._hung.discard)
+            raise self._silent() from None
         except OSError as error:
             raise ObjectTrouble(_reason(error)) from None
+
+    def _require_answers(self) -> None:
+        if self._hung:
+            raise self._silent()
+
+    def _silent(self) -> ObjectTrouble:
+        return ObjectTrouble(
+            f"The folder of object storage did not answer for {self._timeout:g} s: is its disk alive?"
+        )
 
 
 def _reason(error: OSError) -> str:

@@ -1,7 +1,8 @@
 """Object storage as the rest of the house uses it: whole objects under checked keys, with their hash.
 
-An object is written once, appears when it is whole, and is never overwritten. Two places implement it:
-`objects.folder` and `objects.s3`.
+An object is written once, appears when it is whole, and is never overwritten, but for one gap: in S3 an
+upload ends by overwriting, so what somebody beside us puts there while its last parts are sent is lost. Two
+places implement it: `objects.folder` and `objects.s3`.
 """
 
 import asyncio

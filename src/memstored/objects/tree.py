@@ -183,16 +183,17 @@ class Draft:
             os.fsync(folder)
 
     def discard(self) -> None:
-        """Close it and remove the draft's own name, and the object unless it is `kept`."""
+        """Remove the object unless it is `kept`, then the draft's own name, and close it."""
         if self._file is None:
             return
-        # What can not be removed now, `sweep` removes.
-        with suppress(OSError, ObjectTrouble):
-            os.close(self._file)
-            with self._tree.folder([UNFINISHED]) as folder:
-                os.unlink(self._name, dir_fd=folder)
-            if self._published and not self.kept:
+        # One that can not be taken keeps none of the others from it. A draft that is left, `sweep` removes.
+        if self._published and not self.kept:
+            with suppress(OSError, ObjectTrouble):
                 self._tree.delete(self._key)
+        with suppress(OSError, ObjectTrouble), self._tree.folder([UNFINISHED]) as folder:
+            os.unlink(self._name, dir_fd=folder)
+        with suppress(OSError):
+            os.close(self._file)
 
 
 def _sync(path: Path) -> None:

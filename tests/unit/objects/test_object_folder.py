@@ -5,6 +5,8 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -23,6 +25,7 @@ from memstored.objects.storage import (
     Stored,
     backup_key,
 )
+from memstored.objects.tree import Tree
 
 KEY = backup_key("project", "backup")
 MIB, GIB = 1 << 20, 1 << 30
@@ -196,6 +199,30 @@ async def test_a_put_that_is_cancelled_at_its_end_leaves_nothing(
         await putting
 
     assert _files(root) == []
+
+
+async def test_an_object_of_a_failed_put_goes_also_when_its_draft_can_not(
+    objects: Objects, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails after the object got its name, and keeps the draft: the object is not left."""
+    unlink, sync = os.unlink, os.fsync
+
+    def refusing(name: str, *, dir_fd: int) -> None:
+        if name != Path(KEY).name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(name, dir_fd=dir_fd)
+
+    def failing(file: int) -> None:
+        if (root / KEY).exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(file)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(ObjectTrouble, match="Input/output error"):
+        await objects.put(KEY, chunks(b"saved"))
+
+    assert await objects.keys("backups") == []
 
 
 async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
@@ -449,3 +476,48 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
     async with asyncio.timeout(10):
         while _files(root):  # noqa: ASYNC110 - what is waited for is seen, not announced
             await asyncio.sleep(0.01)
+
+
+async def test_a_disk_that_hangs_holds_one_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a step hangs, calls are refused at once and hold nothing; when it returned, all is as before."""
+    objects = Objects.open(ObjectSettings(timeout=0.2), default=root)
+    before = threading.active_count()
+    await objects.put(KEY, chunks(b"saved"))
+    awake = threading.Event()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tree, "head", lambda *_: awake.wait())
+        for _ in range(60):
+            with pytest.raises(ObjectTrouble, match=r"did not answer for 0\.2 s"):
+                await objects.head(KEY)
+    held = threading.active_count() - before
+    awake.set()
+
+    async with asyncio.timeout(10):
+        while threading.active_count() > before:  # noqa: ASYNC110 - what is waited for is seen, not announced
+            await asyncio.sleep(0.01)
+    assert held == 1
+    assert await whole(objects.get(KEY)) == b"saved"
+
+
+def test_a_disk_that_hangs_does_not_keep_the_process(root: Path) -> None:
+    """A process that has nothing more to do ends, whatever its disk does not answer."""
+    ended = subprocess.run([sys.executable, "-c", HANGING, str(root)], timeout=30, check=False)
+
+    assert ended.returncode == 0
+
+
+HANGING = """
+import asyncio, sys, threading
+from pathlib import Path
+from memstored.domain.settings import ObjectSettings
+from memstored.objects.storage import Objects, ObjectTrouble
+from memstored.objects.tree import Tree
+
+Tree.head = lambda *_: threading.Event().wait()
+objects = Objects.open(ObjectSettings(timeout=0.2), default=Path(sys.argv[1]))
+try:
+    asyncio.run(objects.head("backups/p/x.rdb"))
+except ObjectTrouble:
+    sys.exit(0)
+"""
