@@ -7,7 +7,7 @@ import redis
 from guarded_set import BUILT, PASSWORD, VERSION, GuardedSet, guarded_user
 from live_backup import LiveBackup
 from live_set import LiveSet
-from service_process import NEWEST, ServiceProcess, stopped
+from service_process import NEWEST, ServiceProcess, stopped, wait_for
 
 from memstored.redis.renaming import KEPT, REMOVED
 from writers import Writers
@@ -101,7 +101,8 @@ def test_a_replica_is_added_and_another_deleted(old_service: ServiceProcess) -> 
     made.await_whole(2)
 
     assert holds_all(made, added["endpoint"])
-    assert not list((old_service.data_dir / "runtime" / "nodes").glob("*/*.rdb"))
+    nodes = old_service.data_dir / "runtime" / "nodes"
+    wait_for(lambda: not list(nodes.glob("*/*.rdb")), what="no file of the data on a disk")
 
 
 def test_recovery_is_switched_off_and_on(old_service: ServiceProcess) -> None:
