@@ -135,7 +135,8 @@ def test_a_backup_comes_back(old_service: ServiceProcess, version: str) -> None:
 
     backup.await_status("Available")
     assert all(holds_all(back, row["endpoint"]) for row in back.rows())
-    assert not list((old_service.data_dir / "runtime" / "nodes").glob("*/*.rdb"))
+    nodes = old_service.data_dir / "runtime" / "nodes"
+    wait_for(lambda: not list(nodes.glob("*/*.rdb")), what="no file of the data on a disk")
 
 
 def test_a_service_that_starts_anew_finds_its_nodes(old_service: ServiceProcess) -> None:
