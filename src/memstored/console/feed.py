@@ -27,7 +27,7 @@ CALM = 2.0
 """Seconds between two looks at most: lag and figures change without being written."""
 MOST_OF_ONE = 4
 """Streams of a session: a browser has six connections to a service, and pages need some of them."""
-MOST_OF_USER = 16
+MOST_OF_USER = 32
 """Streams of a user, who may have any number of sessions."""
 MOST_OF_PROJECT = 50
 """Streams of a project, which may have any number of users and leaves the others theirs."""

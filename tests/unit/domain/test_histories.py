@@ -24,7 +24,7 @@ from memstored.domain.requests.recovery import set_recovery
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.sequence import next_moves
 from memstored.domain.settings import Quotas
-from memstored.domain.words import ApplyStatus, AuthorityId, SetState
+from memstored.domain.words import ApplyStatus, AuthorityId, NodeId, SetState
 from memstored.runtime.simulated import CONTROLLER
 from memstored.runtime.simulated_node import Condition, Reply, SimulatedNode
 
@@ -211,9 +211,14 @@ class Histories(RuleBasedStateMachine):
     @rule(index=PICK, fate=st.sampled_from(("crash", "wake", "hang")))
     def strike_while_recording(self, index: int, fate: str) -> None:
         """While its next decision is recorded, a server dies, hangs, or goes on after it hung."""
-        node = self.pick(index)
+        node, fleet = self.pick(index), self.world.fleet
+
+        def strike(node_id: NodeId) -> None:
+            if node_id in fleet.nodes:
+                getattr(fleet, fate)(node_id)
+
         if node:
-            self.world.between = partial(getattr(self.world.fleet, fate), node.id)
+            self.world.between = partial(strike, node.id)
 
     @rule(count=st.integers(1, 40))
     def turns(self, count: int) -> None:
