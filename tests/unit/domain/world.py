@@ -339,8 +339,8 @@ class World:
         """Look, decide, record, act; at most `acts` acts. Returns how many acts were due."""
         self.now += STEP_SECONDS
         self.fleet.step()
-        seen = self.look()
-        decision = decide(self.set, seen, self.rules)
+        asked, seen = self.set, self.look()
+        decision = decide(asked, seen, self.rules)
         self.looks_in, opened = decision.look_in, self.set.opened
         before = self.commits
         if decision.defer:
@@ -356,7 +356,7 @@ class World:
             self.events.extend(decision.events)
             self.commits += 1
             self._check_at_rest()
-            self._check_comes_to_rest(seen)
+            self._check_comes_to_rest(asked, seen)
             self._be_struck()
         self._go_on_with_late_acts()
         self.taken.clear()
@@ -368,13 +368,13 @@ class World:
             self.restart()
         return len(due)
 
-    def _check_comes_to_rest(self, seen: SetFacts) -> None:
+    def _check_comes_to_rest(self, asked: InstanceSet, seen: SetFacts) -> None:
         """What is decided anew on the same facts is soon recorded: else the loop would never pause, and what
         ends a node, which is begun only when there was nothing to record, would never be.
         """
         present = self.set
         for _ in range(STEPS_TO_REST):
-            decision = decide(present, seen, self.rules)
+            decision = decide(present, _as_young(present, asked, seen), self.rules)
             if decision.defer or decision.after == present:
                 return
             present = replace(decision.after, revision=present.revision + 1)
@@ -845,3 +845,23 @@ class World:
             given = {a for a, to in wanted.items() if to == node.id}
             if given - node.bound and self.fleet.answers(node.id):
                 self.fleet.bind(node, (*node.bound, *given))
+
+
+def _as_young(present: InstanceSet, asked: InstanceSet, seen: SetFacts) -> SetFacts:
+    """What was seen when `asked` was recorded; what has been recorded since then is new."""
+
+    def promotion(one: InstanceSet) -> object:
+        return one.lineage and one.lineage.promotion
+
+    def standing(one: InstanceSet) -> object:
+        return one.status, one.reason and one.reason.code
+
+    def operation(one: InstanceSet) -> object:
+        return one.operation and one.operation.id
+
+    return replace(
+        seen,
+        promotion_for=seen.promotion_for if promotion(present) == promotion(asked) else 0.0,
+        standing_for=seen.standing_for if standing(present) == standing(asked) else 0.0,
+        operation_for=seen.operation_for if operation(present) == operation(asked) else 0.0,
+    )
