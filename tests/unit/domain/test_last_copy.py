@@ -478,7 +478,7 @@ EMPTIED: dict[str, object] = {"offset": 1, "agrees": False}
 
 
 def test_s4_a_primary_without_data_is_not_put_back_where_nobody_has_it() -> None:
-    """That would let tenants in as if nothing had been lost; its owner is told instead, and nothing is ended."""
+    """That would let tenants in as if nothing had been lost: its owner is told, and nothing is ended."""
     world = World.running(replicas=1, recovery_enabled=False)
 
     decision = decide(world.set, as_seen(world, node1=displaced(world, **EMPTIED)), world.rules)
