@@ -28,7 +28,9 @@ def run(service: ServiceProcess, *words: str, typed: str = "", **variables: str)
 
 
 @pytest.mark.skipif(not capabilities_of(NEWEST).acl, reason="no Redis with users here")
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    "tls", [pytest.param(False, id="plain"), pytest.param(True, id="tls", marks=pytest.mark.tls)]
+)
 def test_redis_cli_is_told_where_and_how(service: ServiceProcess, tls: bool) -> None:  # noqa: FBT001 - a parameter
     """The user's password comes from where redis-cli takes it, the authority to trust from the service."""
     order = (
