@@ -10,9 +10,18 @@ import structlog
 
 from memstored.domain.clock import Clock
 
-__all__ = ["Patience"]
+__all__ = ["Patience", "doubled"]
 
 log = structlog.get_logger()
+
+
+MANY = 64
+"""So many doublings make any pause the longest; thousands, as after days of trouble, are no number."""
+
+
+def doubled(first: float, times: int, longest: float) -> float:
+    """A pause in seconds, doubled so many times, but no longer than the longest."""
+    return min(first * 2.0 ** min(times, MANY), longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Patience:
             log.warning("backups_held_up", trouble=str(trouble), kind=kind)
         known = self._troubles.get(key)
         failures = known.failures + 1 if known else 1
-        pause = min(self._first * 2.0 ** (failures - 1), self._longest)
+        pause = doubled(self._first, failures - 1, self._longest)
         self._troubles[key] = _Trouble(kind, failures, self._clock.monotonic() + pause)
         return failures
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from memstored.control.means import Means
+from memstored.control.patience import doubled
 from memstored.domain.backup import Backup
 from memstored.domain.course import failed, given_up, reopened, scheduled
 from memstored.domain.donor import unready
@@ -69,7 +70,7 @@ class Rota:
 
     def _pause(self, failures: int) -> float:
         """Seconds from the beginning of the last try to the next one."""
-        return min(self._means.rhythm.retry * 2.0 ** (failures - 1), self._means.rhythm.longest_retry)
+        return doubled(self._means.rhythm.retry, failures - 1, self._means.rhythm.longest_retry)
 
     async def _tried(self, instance_set: InstanceSet, day: str) -> list[Backup]:
         """The automatic backups of that day, the oldest first."""

@@ -13,6 +13,7 @@ import structlog
 
 from memstored.control.act import Actor, lane
 from memstored.control.pace import LONGEST_WAIT, Pace
+from memstored.control.patience import doubled
 from memstored.control.watch import Watch
 from memstored.domain.actions import Action, Destroy, Launch, Load, Renew
 from memstored.domain.facts import Life, SetFacts
@@ -250,7 +251,7 @@ class Worker:
         """Let a lane rest after an act that failed."""
         failures = self._failures.get(where, 0) + 1
         self._failures[where] = failures
-        await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
+        await asyncio.sleep(doubled(FIRST_PAUSE, failures - 1, LONGEST_PAUSE))
 
     def _turn_of(self, action: Action) -> AbstractAsyncContextManager[None]:
         """What costs the machine much is done for a few sets at the same time."""

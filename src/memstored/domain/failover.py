@@ -15,7 +15,6 @@ from memstored.domain.turn import AT_ONCE, LATER, Turn
 from memstored.domain.words import EventName, NodeState, OperationKind, Outcome, SetState
 
 __all__ = [
-    "all_lost",
     "any_hope",
     "begin_promotion",
     "braked",
@@ -25,6 +24,7 @@ __all__ = [
     "mark_lost",
     "may_inherit",
     "primary_hangs",
+    "primary_is_displaced",
     "primary_is_lost",
     "promotion_wanted",
     "succeed",
@@ -54,6 +54,18 @@ def primary_hangs(turn: Turn) -> bool:
     """Whether the lineage's primary lives but has been silent for too long."""
     primary = turn.set.primary
     return primary is not None and not primary.lost and turn.seen(primary).life is Life.SILENT
+
+
+def primary_is_displaced(turn: Turn, primary: Node) -> bool:
+    """Whether a primary that answers was made a replica and has not the set's data: none, or another's.
+
+    As long as the full sync of somebody else's is only under way it has its own.
+    """
+    seen = turn.seen(primary).replication
+    if not turn.up(primary) or seen is None or seen.is_master:
+        return False
+    keeps_data = seen.syncing and not seen.loading and seen.replid == turn.lineage.replid
+    return not keeps_data and not may_inherit(turn, replace(primary, whole=True))
 
 
 def watch_silent_primary(turn: Turn, primary: Node) -> None:
@@ -233,11 +245,10 @@ def _succeed_unproven(turn: Turn) -> None:
         words = "had not proven that its copy is complete, but no other is left: it holds the most data"
         _promote(turn, succession, words)
     elif not _some_may_answer(turn, succession):
-        all_lost(turn)
+        _all_lost(turn)
 
 
-def all_lost(turn: Turn) -> None:
-    """No node has the data, and none may come to it: the set is at its end, and its owner is told."""
+def _all_lost(turn: Turn) -> None:
     turn.amend(status=SetState.FAILED)
     turn.tell(
         EventName.FAILOVER,

@@ -25,6 +25,7 @@ from memstored.domain.failover import (
     keep_after_all,
     mark_lost,
     may_inherit,
+    primary_hangs,
     primary_is_lost,
     promotion_wanted,
 )
@@ -266,8 +267,13 @@ def _withdraw(turn: Turn, node: Node) -> None:
     if _last_copy(turn, node):
         keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
         return
+    needed = not node.lost and _may_be_needed(turn, node)
+    if needed and primary_hangs(turn) and not promotion_wanted(turn):
+        # Nobody knows whether it ever answers again, and its owner may want to promote this one.
+        keep_after_all(turn, node, "The primary does not answer, and nobody else has the data, so it stays.")
+        return
     ends = turn.facts.endpoints
-    if not node.lost and (node.id in (ends.primary_at, ends.reader_at) or _may_be_needed(turn, node)):
+    if needed or (not node.lost and node.id in (ends.primary_at, ends.reader_at)):
         return
     if turn.seen(node).remains or turn.seen(node).launching:
         turn.do(Destroy(node.id))

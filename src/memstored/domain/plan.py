@@ -5,8 +5,6 @@ at everything that is, so a crash between any two steps only means that the next
 For a healthy set it decides nothing.
 """
 
-from dataclasses import replace
-
 from memstored.domain.actions import Fence, Promote, Release, Reserve, Unpause
 from memstored.domain.advancing import drop_ended
 from memstored.domain.applying import await_primary, halt_apply
@@ -15,10 +13,9 @@ from memstored.domain.certificates import record_certificates, renew_certificate
 from memstored.domain.configuring import bring_values, introduce_members
 from memstored.domain.facts import Life, SetFacts
 from memstored.domain.failover import (
-    all_lost,
-    any_hope,
     begin_promotion,
     may_inherit,
+    primary_is_displaced,
     primary_is_lost,
     promotion_wanted,
     succeed,
@@ -41,7 +38,6 @@ from memstored.domain.promotion import begin_switchover, carry_promotion
 from memstored.domain.replacing import renew_members
 from memstored.domain.room import make_room
 from memstored.domain.settings import FailoverSettings
-from memstored.domain.succession import Unfit, unfitness
 from memstored.domain.turn import LATER, SOON, Decision, Turn
 from memstored.domain.words import EventName, SetState
 
@@ -207,19 +203,17 @@ def _unpause_members(turn: Turn) -> None:
 def _restore_primary(turn: Turn, primary: Node) -> None:
     """Everyone is a replica: the recorded primary was stopped by somebody who then ended (H6).
 
-    It becomes primary again if it still has the set's data. One that was made to take in other data, or none,
-    is ended where a replica has it (S4); where none has, nothing is left.
+    It becomes primary again while it has the set's data, at once: a full sync that is under way takes that
+    away when it has come. One that was made to take in other data, or none, is ended once a replica that has
+    the set's data answers (S4); until then it is left as it is, and the set says so.
     """
-    unfit = unfitness(turn.lineage, replace(primary, whole=True), turn.seen(primary))
-    if unfit is None:
+    if not primary_is_displaced(turn, primary):
         back = Promotion(heir=primary.id, source=primary.id, sent=True, started_at=turn.facts.wall)
         begin_promotion(turn, back)
-    elif unfit is Unfit.LOADING:
-        turn.look(LATER)
     elif any(may_inherit(turn, n) for n in turn.replicas()):
         turn.do(Fence(primary.id))
-    elif not any_hope(turn):
-        all_lost(turn)
+    else:
+        turn.look(LATER)
 
 
 def _complete(turn: Turn) -> bool:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from memstored.domain.applying import apply_under_way, awaited
 from memstored.domain.carrying import carrier_suspected
 from memstored.domain.facts import Life, LoadFacts, LoadFault, NodeFacts
-from memstored.domain.failover import braked, busy_for, primary_hangs, primary_is_lost, promotion_wanted
+from memstored.domain.failover import (
+    braked,
+    busy_for,
+    primary_hangs,
+    primary_is_displaced,
+    primary_is_lost,
+    promotion_wanted,
+)
 from memstored.domain.loading import awaited_source, first_node, loaded_bytes
 from memstored.domain.members import launch_pause, resting
 from memstored.domain.model import InstanceSet, Node, Operation, Reason, Source
@@ -277,10 +284,16 @@ def _primary_trouble(turn: Turn) -> Standing | None:
         return _recovering("promoting a replica")
     if primary_is_lost(turn):
         return _lost_primary(turn)
-    primary = turn.set.primary
     if primary_hangs(turn):
         return _silent_primary(turn)
-    if primary is not None and busy_for(turn, primary) > turn.rules.failure_detection:
+    primary = turn.set.primary
+    return _living_primary(turn, primary) if primary is not None else None
+
+
+def _living_primary(turn: Turn, primary: Node) -> Standing | None:
+    if turn.lineage.promotion is None and primary_is_displaced(turn, primary):
+        return _displaced_primary(primary)
+    if busy_for(turn, primary) > turn.rules.failure_detection:
         return _busy_primary()
     return None
 
@@ -384,6 +397,16 @@ def _silent_primary(turn: Turn) -> Standing:
         "The primary lives but has not answered for too long; high availability is off.",
         "asking it again",
         "It may come back; or promote a replica.",
+    )
+
+
+def _displaced_primary(primary: Node) -> Standing:
+    return Standing(
+        SetState.WARNING,
+        "primary_displaced",
+        f"{primary.name}, the primary, was made a replica of another server and has not the set's data.",
+        "nothing, until a replica that has the data answers",
+        "Then it is ended, and the replica takes over; where there is none, restore a backup into a new set.",
     )
 
 

@@ -466,16 +466,62 @@ def test_s4_a_primary_that_was_made_a_replica_is_primary_again_only_with_the_dat
     assert [act for act in actions if isinstance(act, do.Fence | do.Promote)] == [done]
 
 
-def test_s4_a_primary_without_data_is_not_put_back_where_nobody_has_it() -> None:
-    """That would let tenants in as if nothing had been lost; its owner is told instead."""
-    world = World.running(replicas=1, recovery_enabled=False)
+def displaced(world: World, **became: object) -> dict[str, object]:
+    """What is seen of the primary after somebody made it follow another server."""
     before = world.look().of(node_id(SET, 1)).replication
     assert before is not None
-    emptied = replace(before, is_master=False, following=("127.9.9.9", 6379), offset=1, agrees=False)
+    other = {"is_master": False, "following": ("127.9.9.9", 6379), "link_up": False}
+    return {"replication": replace(before, **{**other, **became})}
 
-    decision = decide(world.set, as_seen(world, node1={"replication": emptied}), world.rules)
 
-    assert ends(decision) == []
-    assert decision.after.status is SetState.FAILED
+EMPTIED: dict[str, object] = {"offset": 1, "agrees": False}
+
+
+def test_s4_a_primary_without_data_is_not_put_back_where_nobody_has_it() -> None:
+    """That would let tenants in as if nothing had been lost: its owner is told, and nothing is ended."""
+    world = World.running(replicas=1, recovery_enabled=False)
+
+    decision = decide(world.set, as_seen(world, node1=displaced(world, **EMPTIED)), world.rules)
+
+    assert decision.actions == ()
+    assert decision.after.status is SetState.WARNING
     assert decision.after.reason is not None
-    assert decision.after.reason.code == "all_copies_lost"
+    assert decision.after.reason.code == "primary_displaced"
+
+
+@pytest.mark.parametrize("life", [Life.SILENT, Life.UNKNOWN, Life.BUSY, Life.LOADING])
+def test_s6_nothing_is_given_up_while_replicas_of_a_displaced_primary_do_not_answer(life: Life) -> None:
+    """They may have all there is: as soon as one answers, the primary is ended and it takes over."""
+    world = World.running(replicas=3)
+    away = {"life": life, "life_since": 0.0}
+    seen = as_seen(world, node1=displaced(world, **EMPTIED), node2=away, node3=away)
+
+    waits = decide(world.set, seen, world.rules)
+    goes_on = decide(waits.after, as_seen(world, node1=displaced(world, **EMPTIED)), world.rules)
+
+    assert (waits.after.status, ends(waits)) == (SetState.WARNING, [])
+    assert waits.look_in is not None
+    assert ends(goes_on) == [do.Fence(node_id(SET, 1))]
+
+
+def test_s4_a_primary_that_has_yet_to_take_in_other_data_is_kept_from_it() -> None:
+    """While a full sync is under way it has its own data still; to wait would be to lose that."""
+    world = World.running(replicas=1, recovery_enabled=False)
+    seen = as_seen(world, node1=displaced(world, syncing=True))
+
+    assert do.Promote(node_id(SET, 1)) in decide(world.set, seen, world.rules).actions
+
+
+def test_s6_a_removal_ends_where_the_primary_does_not_answer_and_nobody_is_to_replace_it() -> None:
+    """High availability is off: the node stays, so that its owner may promote it."""
+    world = World.running(replicas=2, recovery_enabled=False)
+    leaving(world, 2)
+    hangs = {"life": Life.SILENT, "life_since": 0.0}
+
+    decision = decide(world.set, as_seen(world, node1=hangs), world.rules)
+
+    kept = decision.after.node(node_id(SET, 2))
+    assert kept is not None
+    assert (kept.removing, decision.after.replicas, ends(decision)) == (False, 2, [])
+    assert decision.after.operation is not None
+    assert decision.after.operation.state is OperationState.FAILED
