@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import httptools
 import uvicorn
 from starlette.types import ASGIApp
 
-from memstored.api.wire import HttpProtocol
+from memstored.api.wire import HttpProtocol, HttpServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,15 @@ class Answers:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[int]:
-    """The port at which uvicorn serves an application by our protocol."""
+async def listening(app: ASGIApp, secured: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port at which uvicorn serves an application by our protocol, and over TLS if `secured`."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, http=HttpProtocol, lifespan="off", log_config=None, access_log=False, server_header=False
     )
-    server = uvicorn.Server(config)
+    config.load()
+    config.ssl = secured
+    server = HttpServer(config)
     serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - `serve` takes over the signals
     yield listener.getsockname()[1]
     server.should_exit = True

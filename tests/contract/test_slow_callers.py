@@ -1,6 +1,7 @@
 """API.md 1: who connects and sends no whole request is not waited for, and only so many may connect."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -51,6 +52,14 @@ async def test_who_does_not_go_on_after_an_answer_is_refused(port: int) -> None:
     answers = await exchange(port, GOOD, b"GET ")
 
     assert [answer.status for answer in answers] == [200, 408]
+
+
+async def test_who_never_shakes_hands_is_hung_up_on() -> None:
+    """With TLS no request can come before that: it is waited for no longer than for a request."""
+    async with listening(_slow_stream, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as port:
+        answers = await exchange(port)
+
+    assert answers == []
 
 
 async def test_a_slow_body_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

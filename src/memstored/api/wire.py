@@ -7,22 +7,27 @@ any more. `cli.serve` has it use this protocol instead.
 
 import asyncio
 import resource
+import socket
+from functools import partial
 from http import HTTPStatus
 
 import structlog
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from memstored.api.answers import Answer
 from memstored.api.errors import error_body
 from memstored.telemetry.requests import new_request_id
 
-__all__ = ["HEAD_LIMIT", "MOST_CONNECTIONS", "PACE", "PATIENCE", "HttpProtocol"]
+__all__ = ["HEAD_LIMIT", "MOST_CONNECTIONS", "PACE", "PATIENCE", "HttpProtocol", "HttpServer"]
 
 HEAD_LIMIT = 64 * 1024
 """Bytes that the request line and all headers may have together (API.md 1)."""
 
 PATIENCE = 20.0
-"""Seconds that a request may take to come, from the connection on, or from its own first byte (API.md 1)."""
+"""Seconds that a request may take to come, from the connection on, or from its own first byte (API.md 1); and
+a TLS handshake before that.
+"""
 
 PACE = 4096
 """Bytes of a body for which a caller gets a second more: a slow one may send a mebibyte."""
@@ -194,6 +199,31 @@ class HttpProtocol(HttpToolsProtocol):
         headers = [*self.server_state.default_headers, *answer.raw_headers, *own]
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
+
+
+class HttpServer(uvicorn.Server):
+    """Listens for callers, and waits no longer for a TLS handshake than for a request.
+
+    Until that is over none of the bounds of `HttpProtocol` holds: the loop alone knows of the caller,
+    and gives it a minute, which uvicorn has no setting for.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer at these sockets."""
+        await super().startup([])
+        caller = partial(
+            HttpProtocol, self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        secured = self.config.ssl
+        for listener in sockets or ():
+            server = await asyncio.get_running_loop().create_server(
+                caller,
+                sock=listener,
+                backlog=self.config.backlog,
+                ssl=secured,
+                ssl_handshake_timeout=PATIENCE if secured is not None else None,
+            )
+            self.servers.append(server)
 
 
 def _most_connections() -> int:

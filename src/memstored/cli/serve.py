@@ -21,7 +21,7 @@ import uvloop
 from rich.console import Console
 
 from memstored.api.metrics import MetricsSite
-from memstored.api.wire import HttpProtocol
+from memstored.api.wire import HttpProtocol, HttpServer
 from memstored.cli.errors import Stop
 from memstored.cli.folder import DataFolder
 from memstored.cli.front import Certificate, Front
@@ -231,7 +231,7 @@ def _introduce(folder: DataFolder, house: House, url: str) -> None:
         folder.write(folder.credentials_file, {**known, "authUrl": auth_url})
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """A server that tells where it is once it answers."""
 
     def __init__(self, house: House, folder: DataFolder, doors: _Doors) -> None:

@@ -127,6 +127,7 @@ class _Load:
             fault=fault,
             error=words,
             tries=tries,
+            undelivered=begun.undelivered + (fault is LoadFault.DELIVERY),
             retry_at=self._place.clock.monotonic() + pause,
         )
 

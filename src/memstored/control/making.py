@@ -107,8 +107,10 @@ class Maker:
             except _Cut as refusal:
                 await self._turn_down(present, str(refusal))
                 return None
-            with suppress(Stale):
+            try:
                 return await self._record_begun(present, instance_set, donor, target)
+            except Stale:
+                self._ours.discard(present.id)
 
     async def _ready(self, backup: Backup) -> tuple[InstanceSet, Node]:
         """The set and the replica that gives the backup; raises `_Cut` with the reason if there is none."""
@@ -153,6 +155,7 @@ class Maker:
 
     async def _turn_down(self, backup: Backup, reason: str) -> None:
         """End it before it began; somebody who ended it before us was right too."""
+        self._ours.discard(backup.id)
         turn = failed(backup, reason, self._means.clock.wall())
         with suppress(Stale):
             await self._means.backups.update(backup, turn.after, turn.events)

@@ -51,16 +51,19 @@ class Uses:
             await self._duties[use.kind](present, use, meter)
 
     async def give_up(self, backup: Backup, use: BackupUse, reason: str) -> None:
-        """End a use whose work failed too often, and say so."""
+        """End a use whose work failed too often, and say so. A restore goes on: its set may still load."""
         told: tuple[EventDraft, ...] = ()
         match use.kind:
             case UseKind.COPY:
                 await self._fail_copy(use, reason)
             case UseKind.EXPORT:
                 told = export_failed(use.path or "", reason)
-            case _:
+            case UseKind.VERIFY:
                 with suppress(Stale):
                     await self._means.backups.update(backup, not_checked(backup, reason))
+            case UseKind.RESTORE:
+                # Only what its set became ends it, as soon as that can be read.
+                return
         await self._means.backups.end_use(use, told)
 
     # Copies

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from memstored.domain.backup import Backup
 from memstored.domain.model import BackupSchedule, EventDraft, InstanceSet
 from memstored.domain.object_keys import backup_key
-from memstored.domain.schedule import day_of, expiry, scheduled_name
+from memstored.domain.schedule import day_of, expiry, scheduled_name, scheduled_since
 from memstored.domain.words import (
     BackupId,
     BackupState,
@@ -228,14 +228,17 @@ def given_up(
 
 
 def reopened(instance_set: InstanceSet, now: float) -> InstanceSet:
-    """The set without a settled day that is further ahead than tomorrow: a clock that was ahead settled it.
+    """The set without what a clock that was ahead wrote, further ahead than tomorrow: a day that it settled,
+    and a time from which the schedule counts, which then is now. Until these came there would be no backup.
 
     Only for a `now` that is certain: by a clock that is behind every day is ahead.
     """
-    settled_day = instance_set.scheduled_day
-    if settled_day is None or settled_day <= day_of(now + _DAY):
-        return instance_set
-    return replace(instance_set, scheduled_day=day_of(now - _DAY))
+    after, settled_day = instance_set, instance_set.scheduled_day
+    if settled_day is not None and settled_day > day_of(now + _DAY):
+        after = replace(after, scheduled_day=day_of(now - _DAY))
+    if instance_set.backup_schedule is not None and scheduled_since(instance_set) > now + _DAY:
+        after = replace(after, schedule_since=now)
+    return after
 
 
 _GIVEN_UP = re.compile(r"(\d{4}-\d{2}-\d{2})(?: to (\d{4}-\d{2}-\d{2}))? \(KST\): (.*)", re.ASCII | re.DOTALL)

@@ -128,7 +128,8 @@ class LoadFacts:
     `done` of `total` bytes were given to the node in try `number`. `under_way` while that goes on.
     `verified`: the node took in the whole object, proved it, and follows nobody since. `fault` says why the
     last try failed, until another gets on, and `error` in which words; `tries` counts those that failed in a
-    row by that fault, `retry_at` is monotonic seconds before which no other is to begin.
+    row by that fault, `undelivered` those that ever failed by `DELIVERY`. `retry_at` is monotonic seconds
+    before which no other is to begin.
     """
 
     total: int
@@ -139,6 +140,7 @@ class LoadFacts:
     fault: LoadFault | None = None
     error: str = ""
     tries: int = 0
+    undelivered: int = 0
     retry_at: float = 0.0
 
 

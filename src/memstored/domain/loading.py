@@ -66,7 +66,7 @@ def _refusal(first: Node, seen: NodeFacts) -> str | None:
     undelivered = load is not None and load.fault is LoadFault.DELIVERY
     if load is not None and load.fault in (LoadFault.DATA, LoadFault.OBJECT):
         return load.error
-    if load is not None and undelivered and load.tries >= MOST_DELIVERIES:
+    if load is not None and undelivered and load.undelivered >= MOST_DELIVERIES:
         return load.error
     # That the connection ended may be seen before the node's own end, whose doing it was.
     tried = load is not None and (load.under_way or load.verified or undelivered)

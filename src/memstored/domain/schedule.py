@@ -23,6 +23,7 @@ __all__ = [
     "minute_of",
     "scheduled_name",
     "scheduled_of",
+    "scheduled_since",
     "slot_of",
     "time_of",
 ]
@@ -62,12 +63,17 @@ def agenda(instance_set: InstanceSet, now: float) -> Agenda:
 
 def _first_open(instance_set: InstanceSet, schedule: BackupSchedule) -> date:
     """The first day that is neither settled nor was over before the schedule was set."""
-    since = instance_set.created_at if instance_set.schedule_since is None else instance_set.schedule_since
+    since = scheduled_since(instance_set)
     chosen = _kst(since).date()
     first = chosen if slot_of(instance_set.id, schedule, str(chosen)) >= since else chosen + _DAY
     if instance_set.scheduled_day is None:
         return first
     return max(first, date.fromisoformat(instance_set.scheduled_day) + _DAY)
+
+
+def scheduled_since(instance_set: InstanceSet) -> float:
+    """When the schedule of a set begins to count: when its hour was chosen, else when the set was made."""
+    return instance_set.created_at if instance_set.schedule_since is None else instance_set.schedule_since
 
 
 def slot_of(set_id: SetId, schedule: BackupSchedule, day: str) -> float:

@@ -256,6 +256,33 @@ async def test_a_delivery_that_never_succeeds_ends_with_the_reason(ground: Groun
     assert str(NEVER_CAME) in stored.reason.message
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_a_delivery_that_never_succeeds_ends_also_where_storage_fails_in_between(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What object storage does says nothing for the node that does not come."""
+    source = await saved(ground)
+    ground.doors = DeafDoors(ground, 100, NEVER_CAME)
+    head, asked = ground.objects.head, 0
+
+    async def away_after_each_delivery(key: str) -> object:
+        nonlocal asked
+        asked += 1
+        if asked % 3 == 0:
+            raise ObjectTrouble("The bucket does not answer.")
+        return await head(key)
+
+    monkeypatch.setattr(ground.objects, "head", away_after_each_delivery)
+    async with ground.fleet() as fleet:
+        await ordered(ground, fleet, 1, source)
+
+        stored = await ground.until(failed)
+
+    assert ground.doors.opened == 2 * MOST_DELIVERIES
+    assert stored.reason is not None
+    assert str(NEVER_CAME) in stored.reason.message
+
+
 async def test_data_that_is_cut_off_is_given_to_two_nodes_only(ground: Ground) -> None:
     """No node has to say a word against it."""
     source = await saved(ground)

@@ -14,7 +14,7 @@ from memstored.domain.backup import Backup
 from memstored.domain.model import InstanceSet, Promotion
 from memstored.domain.words import BackupState, NodeState, SetState
 from memstored.objects.storage import ObjectTrouble
-from memstored.store.errors import BackupUnderWay, NameTaken, StoreBusy
+from memstored.store.errors import BackupUnderWay, NameTaken, Stale, StoreBusy
 
 
 async def test_a_backup_is_whole_and_known_when_it_is_available(kept: Ground) -> None:
@@ -348,6 +348,26 @@ async def test_a_fault_of_ours_ends_it_and_is_no_restart(kept: Ground) -> None:
         done = await failed(kept, made_of, wanted)
 
     assert done.reason == "A fault of the service broke it off; the service's log says which."
+
+
+@pytest.mark.parametrize("trouble", [Stale("somebody was faster"), StoreBusy("somebody has it")])
+async def test_nothing_is_remembered_of_one_that_was_turned_down_when_it_was_to_begin(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """Its set changed at that moment; a service may run for years."""
+    made_of = await kept.add_set()
+    wanted = await kept.ask(made_of)
+
+    async def refused(*_written: object) -> InstanceSet:
+        await kept.change_set(made_of.id, status=SetState.WARNING)
+        raise trouble
+
+    monkeypatch.setattr(kept.backups, "begin", refused)
+    async with kept.keeper() as keeper:
+        done = await failed(kept, made_of, wanted)
+
+    assert done.reason == "The set is Warning, not Running."
+    assert keeper._maker._ours == set()  # noqa: SLF001 - nothing else tells
 
 
 async def test_a_fault_of_ours_is_told_also_by_who_read_the_backup_before_it_began(

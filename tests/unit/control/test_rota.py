@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from keeper_ground import BROKEN, Ground, running_set, schedule
 from looking import eventually
 
@@ -261,6 +262,25 @@ async def test_a_clock_that_was_ahead_for_a_moment_does_not_end_the_backups_of_t
 
     async with kept.keeper():
         await kept.when(lambda: kept.closed(made_of, "2027-01-03"))
+
+
+@pytest.mark.parametrize("written", ["schedule_since", "created_at"])
+async def test_a_schedule_that_was_chosen_while_the_clock_was_ahead_counts_from_now(
+    kept: Ground, written: str
+) -> None:
+    """Else the set would have no backup until that time comes, and nobody would be told."""
+    made_of = running_set(backup_schedule=schedule(1, 7), **{written: kept.clock.now + 3650 * DAY})
+    kept.clock.now = slot_of(made_of.id, schedule(1), "2027-01-02") - HOUR
+    await kept.add_set(made_of)
+
+    async with kept.keeper():
+        await kept.rest()
+        early = await kept.named(made_of)
+        kept.clock.now += HOUR
+        await kept.when(lambda: kept.closed(made_of, "2027-01-02"))
+
+    assert early == []
+    assert await kept.told(made_of.id) == []
 
 
 async def test_a_clock_that_is_behind_for_a_while_opens_no_day_again(kept: Ground) -> None:

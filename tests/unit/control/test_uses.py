@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import pytest
 from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
+from looking import eventually
 
 from memstored.control.content import read_content
+from memstored.control.keeper import TRIES
 from memstored.control.means import Meter
 from memstored.domain.backup import Backup, BackupUse
-from memstored.domain.model import EventDraft
+from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.object_keys import backup_key, bucket_key
-from memstored.domain.words import BackupId, BackupState, BackupType, SetState, UseKind
+from memstored.domain.words import BackupId, BackupState, BackupType, SetId, SetState, UseKind
 from memstored.objects.storage import Objects, ObjectTrouble, Stored
 from memstored.store.database import StoreTrouble
 from memstored.store.errors import Stale
@@ -313,3 +315,31 @@ async def test_a_restore_is_over_when_the_set_serves_the_data_or_never_will(
 
     assert used.shown is BackupState.RESTORING
     assert unused.shown is BackupState.AVAILABLE
+
+
+@pytest.mark.parametrize("trouble", [OSError("no memory"), RuntimeError("a fault of ours")])
+async def test_a_restore_is_never_given_up_while_the_set_may_load_from_the_backup(
+    kept: Ground, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """However often its set can not be looked at: it might be the last copy that is deleted under it."""
+    source = await kept.saved()
+    restored = await kept.add_set(running_set("restored", opened=False, status=SetState.PROVISIONING))
+    await kept.use(source, UseKind.RESTORE, holder=restored.id)
+    load, tries = kept.sets.load, 0
+
+    async def refused(_set_id: SetId) -> InstanceSet | None:
+        nonlocal tries
+        tries += 1
+        raise trouble
+
+    monkeypatch.setattr(kept.sets, "load", refused)
+    async with kept.keeper():
+        await eventually(lambda: tries > TRIES)
+        used = await kept.backups.load(source.id)
+        monkeypatch.setattr(kept.sets, "load", load)
+        await kept.change_set(restored.id, opened=True)
+        unused = await idle(kept, source)
+
+    assert used is not None
+    assert used.shown is BackupState.RESTORING
+    assert (used.reason, unused.reason) == (None, None)

@@ -753,7 +753,13 @@ class World:
             self._release(node)
         load = self._load(node)
         self.memory[node].load = replace(
-            load, under_way=False, fault=fault, error=error, tries=load.tries + 1, retry_at=self.now + 1.0
+            load,
+            under_way=False,
+            fault=fault,
+            error=error,
+            tries=load.tries + 1,
+            undelivered=load.undelivered + (fault is LoadFault.DELIVERY),
+            retry_at=self.now + 1.0,
         )
 
     def _verify(self, node: NodeId) -> None:
