@@ -163,6 +163,7 @@ def undelivered(world: World, tries: int) -> None:
         fault=LoadFault.DELIVERY,
         error="the node did not come for its data",
         tries=tries,
+        undelivered=tries,
         retry_at=world.now + 60.0,
     )
 
