@@ -21,6 +21,7 @@ from memstored.domain.actions import (
 from memstored.domain.configuring import fits
 from memstored.domain.facts import Life, NodeFacts, ReplicationFacts
 from memstored.domain.failover import (
+    busy_for,
     give_up_growth,
     keep_after_all,
     mark_lost,
@@ -267,18 +268,25 @@ def _withdraw(turn: Turn, node: Node) -> None:
     if _last_copy(turn, node):
         keep_after_all(turn, node, "It has become the last node that holds the data, so it stays.")
         return
-    needed = not node.lost and _may_be_needed(turn, node)
-    if needed and primary_hangs(turn) and not promotion_wanted(turn):
-        # Nobody knows whether it ever answers again, and its owner may want to promote this one.
-        keep_after_all(turn, node, "The primary does not answer, and nobody else has the data, so it stays.")
+    if not node.lost and turn.set.opened and _nobody_will_replace(turn):
+        # Addresses move no more, and the owner, who may promote any of them, is not to wait for that.
+        keep_after_all(turn, node, "The primary does not answer and high availability is off, so it stays.")
         return
     ends = turn.facts.endpoints
-    if needed or (not node.lost and node.id in (ends.primary_at, ends.reader_at)):
+    if not node.lost and (node.id in (ends.primary_at, ends.reader_at) or _may_be_needed(turn, node)):
         return
     if turn.seen(node).remains or turn.seen(node).launching:
         turn.do(Destroy(node.id))
     else:
         turn.amend(nodes=tuple(n for n in turn.set.nodes if n.id != node.id))
+
+
+def _nobody_will_replace(turn: Turn) -> bool:
+    """Whether the primary lives but does not answer, and its owner alone may have another one."""
+    primary = turn.set.primary
+    if primary is None or promotion_wanted(turn):
+        return False
+    return primary_hangs(turn) or busy_for(turn, primary) > turn.rules.failure_detection
 
 
 def _last_copy(turn: Turn, node: Node) -> bool:

@@ -512,16 +512,22 @@ def test_s4_a_primary_that_has_yet_to_take_in_other_data_is_kept_from_it() -> No
     assert do.Promote(node_id(SET, 1)) in decide(world.set, seen, world.rules).actions
 
 
-def test_s6_a_removal_ends_where_the_primary_does_not_answer_and_nobody_is_to_replace_it() -> None:
-    """High availability is off: the node stays, so that its owner may promote it."""
-    world = World.running(replicas=2, recovery_enabled=False)
-    leaving(world, 2)
-    hangs = {"life": Life.SILENT, "life_since": 0.0}
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("life", [Life.SILENT, Life.BUSY])
+def test_s6_a_removal_ends_where_the_primary_does_not_answer_and_nobody_is_to_replace_it(
+    life: Life, number: int
+) -> None:
+    """High availability is off: every node stays, also the one that has the reader address, and its owner may
+    promote one at once.
+    """
+    world = World.running(replicas=3, recovery_enabled=False)
+    leaving(world, number)
+    seen = as_seen(world, node1={"life": life, "life_since": world.now - 30.0})
 
-    decision = decide(world.set, as_seen(world, node1=hangs), world.rules)
+    decision = decide(world.set, seen, world.rules)
 
-    kept = decision.after.node(node_id(SET, 2))
+    kept = decision.after.node(node_id(SET, number))
     assert kept is not None
-    assert (kept.removing, decision.after.replicas, ends(decision)) == (False, 2, [])
+    assert (kept.removing, decision.after.replicas, ends(decision)) == (False, 3, [])
     assert decision.after.operation is not None
     assert decision.after.operation.state is OperationState.FAILED
