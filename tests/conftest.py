@@ -60,6 +60,16 @@ SYSTEM = "/usr/local/sbin:/usr/sbin"
 """Where programs may lie that not everybody has on PATH."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test speaks for whoever runs it: their profiles and variables are neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("MEMSTORED_")]:
+            patch.delenv(name)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "configuration"))
+        yield
+
+
 @pytest.fixture
 def logs() -> Iterator[list[dict[str, Any]]]:
     """What is logged during the test, as records."""

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service_process import ServiceProcess, kill, wait_for
 
@@ -15,20 +16,20 @@ def restarted(service: ServiceProcess, node: str) -> Iterator[int]:
     """
     server = service.server_of(node)
     program = Path(f"/proc/{server}/exe").readlink()
-    folder = service.data_dir / "runtime" / "nodes" / node
-    # Its folder may be gone a moment after its death; whoever restarts it shall not fail for that.
-    kept, log = service.place / f"{node}.conf", service.place / f"{node}.log"
-    configured = (folder / "redis.conf").read_text().splitlines()
-    kept.write_text("\n".join(line for line in configured if not line.startswith(("dir ", "logfile "))))
-    kill(server)
-    again = subprocess.Popen(
-        ["redis-server", kept, "--dir", service.place, "--logfile", log],
-        executable=program,
-        start_new_session=True,
-    )
-    try:
-        wait_for(lambda: log.exists() and "Ready to accept" in log.read_text(), what="the empty server")
-        yield again.pid
-    finally:
-        again.kill()
-        again.wait()
+    configured = (service.data_dir / "runtime" / "nodes" / node / "redis.conf").read_text().splitlines()
+    # The node's folder may be gone a moment after its death; whoever restarts it shall not fail for that.
+    with TemporaryDirectory() as place:
+        kept, log = Path(place, "redis.conf"), Path(place, "log")
+        kept.write_text("\n".join(line for line in configured if not line.startswith(("dir ", "logfile "))))
+        kill(server)
+        again = subprocess.Popen(
+            ["redis-server", kept, "--dir", place, "--logfile", log],
+            executable=program,
+            start_new_session=True,
+        )
+        try:
+            wait_for(lambda: log.exists() and "Ready to accept" in log.read_text(), what="the empty server")
+            yield again.pid
+        finally:
+            again.kill()
+            again.wait()

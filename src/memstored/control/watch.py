@@ -349,11 +349,12 @@ class Watch:
 
         A probe is missed only when the next one is due, so its age counts; and one tick on top, since the
         node stood still before the probe came. A stall of ours adds no more than one interval, and enough is
-        left for the others to be compared with.
+        left for the others to be compared with. It is in whole ticks as what follows is: with a millisecond
+        less, a tick more would be waited for.
         """
         rules = self.place.rules
         age = self.place.clock.monotonic() - link.read_at - rules.probe_interval
-        already = min(max(age - seconds, 0.0), rules.probe_interval) + seconds
+        already = min(max(round(age / seconds) - 1, 0) * seconds, rules.probe_interval) + seconds
         return seconds + min(already, rules.failure_detection - SILENT)
 
     def forgive(self) -> None:

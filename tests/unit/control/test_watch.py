@@ -60,11 +60,14 @@ class Ground:
             self.set = self.set.with_node(replace(node, launched=True, address=placement.address))
         self.watch.look(self.set)
 
-    def pass_seconds(self, seconds: float) -> None:
-        """Let time pass with four ticks and a probe a second, as the ticker does."""
+    def pass_seconds(self, seconds: float, *, probed_after: float = 0.0) -> None:
+        """Let time pass with four ticks and a probe a second, as the ticker does; a probe goes out so many
+        seconds after its tick.
+        """
         for _ in range(int(4 * seconds)):
-            self.clock.advance(TICK)
+            self.clock.advance(TICK - probed_after)
             self.watch.tick(TICK)
+            self.clock.advance(probed_after)
             self.ticks += 1
             if self.ticks % 4 == 0:
                 self.watch.probe()
@@ -149,6 +152,20 @@ async def test_a_node_is_silent_after_failure_detection_and_not_before() -> None
     ground.pass_seconds(DETECTION + 0.5)
     before = ground.life(FIRST)
     ground.pass_seconds(0.25)
+
+    assert (before, ground.life(FIRST)) == (Life.UP, Life.SILENT)
+
+
+async def test_the_time_that_asking_takes_costs_no_tick() -> None:
+    """Silence that lacks a millisecond of `failure_detection` is found now, not a quarter second later."""
+    ground = Ground()
+    await ground.launch()
+    ground.pass_seconds(1, probed_after=0.002)
+    ground.runtime.fleet.hang(FIRST)
+
+    ground.pass_seconds(DETECTION + 0.5, probed_after=0.002)
+    before = ground.life(FIRST)
+    ground.pass_seconds(0.25, probed_after=0.002)
 
     assert (before, ground.life(FIRST)) == (Life.UP, Life.SILENT)
 

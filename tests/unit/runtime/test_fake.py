@@ -190,11 +190,12 @@ async def test_a_link_tells_at_once_that_its_node_ended() -> None:
 
 
 async def test_probes_of_a_silent_node_are_counted() -> None:
-    """A hung node and a cut-off one are silent alike; one answer ends the count."""
+    """Each that comes while an answer is owed, by a hung node or a cut-off one; one answer ends the count."""
     runtime = FakeRuntime()
     link = await linked(runtime, A)
 
     runtime.fleet.hang(A)
+    link.probe()
     link.probe()
     runtime.fleet.wake(A)
     runtime.fleet.partition(CONTROLLER, A)

@@ -44,6 +44,7 @@ class FakeLink:
         self._changed = changed
         self._closed = False
         self._paused_until = 0.0
+        self._asked = False
         self.connected = False
         self.unanswered = 0
         self.busy = self.loading = False
@@ -73,14 +74,15 @@ class FakeLink:
         return self._identity == replication
 
     def probe(self) -> None:
-        """Let the fleet do a turn and look; a silent node is counted, a refusal is not silence."""
+        """Let the fleet do a turn and look; an answer that is still owed is counted, a refusal is not."""
         if self._closed:
             return
         self._runtime.turn()
         if not self._alive():
             self._disconnected()
         elif not self._runtime.fleet.answers(self._target.node):
-            self.unanswered += 1
+            self.unanswered += self._asked
+            self._asked = True
         elif self._take(self._runtime.fleet.node(self._target.node)):
             self._look()
 
@@ -243,7 +245,7 @@ class FakeLink:
         before = self._reading()
         if not self.connected:
             self.certificate = node.certificate
-        self.connected, self.unanswered = True, 0
+        self.connected, self.unanswered, self._asked = True, 0, False
         self.busy, self.loading = node.condition is Condition.BUSY, node.loading
         if not self.busy:
             self._learn(node)
