@@ -1,7 +1,6 @@
 """A real S3 server: versitygw over a folder, a process of its own at an address of its own."""
 
 import os
-import random
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-from servers import eventually, free_address
+from servers import eventually, free_address, free_port
 
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.signing import Keys
@@ -22,7 +21,6 @@ BUCKET = "saved"
 PREFIX = "here/memstored"
 REGION = "kr-central-2"
 KEYS = Keys(access="AKIDEXAMPLEEXAMPLE", secret="wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY")
-_chance = random.SystemRandom()
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class Gateway:
     def start(cls, folder: Path) -> Self:
         """Start one with one empty bucket; returns when it takes requests."""
         (folder / BUCKET).mkdir(parents=True)
-        host = f"{free_address()}:{_chance.randint(2000, 30000)}"
+        host = f"{free_address()}:{free_port()}"
         # Its notes in a folder of their own: not every file system has room for them beside a file.
         notes = folder.parent / "notes"
         notes.mkdir()

@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sysconfig
 import time
@@ -83,6 +84,14 @@ def free_address() -> str:
     return f"127.{_chance.randint(100, 199)}.{_chance.randint(0, 255)}.{_chance.randint(1, 254)}"
 
 
+def free_port() -> int:
+    """A port that nobody listens on, at any address: who has it at all of them has it at a free one, too."""
+    while True:
+        port = _chance.randint(2000, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("", port)):
+            return port
+
+
 def eventually(look: Callable[[], T], *, deadline: float = 10.0, what: str = "what was waited for") -> T:
     """Look again and again until something true is seen, and return it; fails after `deadline` seconds."""
     end = time.monotonic() + deadline
@@ -127,7 +136,7 @@ class Server:
         Returns when the server takes connections; fails with its log when it ended instead.
         """
         host = host or free_address()
-        port = port or _chance.randint(2000, 30000)
+        port = port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
         ports = (("port", "0"), ("tls-port", str(port))) if tls else (("port", str(port)),)
         place = (("bind", host), *ports, ("dir", str(folder)), ("logfile", "redis.log"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ground import Begin, Ground, a_range, purge
+from servers import free_port
 
 from memstored.runtime.engines import offered, take_inventory
 from memstored.runtime.process import ProcessRuntime
@@ -26,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def ground(tmp_path: Path, program: Engine) -> Iterator[Ground]:
     """A data folder with one subnet; nothing of it runs after the test."""
-    ground = Ground(tmp_path / "runtime", program, a_range())
+    ground = Ground(tmp_path / "runtime", program, a_range(), free_port())
     yield ground
     asyncio.run(purge(ground))
 

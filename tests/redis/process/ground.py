@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +19,8 @@ from memstored.runtime.protocol import Engine, LaunchOrder, Placement
 
 SUBNET = "net"
 DIRECTIVES = (("save", '""'), ("protected-mode", "no"))
+# Not the seeded one: that gives workers the same numbers.
+_chance = random.SystemRandom()
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Ground:
     root: Path
     engine: Engine
     cidr: str
-    port: int = field(default_factory=lambda: random.randint(2000, 30000))
+    port: int
 
     def runtime(self, **changes: object) -> ProcessRuntime:
         """A runtime on this ground, as a newly started service makes it."""
@@ -68,7 +70,7 @@ class Ground:
 
 def a_range() -> str:
     """Some 254 addresses that no other test is likely to use."""
-    return f"127.{random.randint(30, 99)}.{random.randint(0, 255)}.0/24"
+    return f"127.{_chance.randint(30, 99)}.{_chance.randint(0, 255)}.0/24"
 
 
 async def purge(ground: Ground) -> None:

@@ -562,7 +562,7 @@ async def test_purge_ends_the_proxies(tmp_path: Path, program: Engine) -> None:
     await endpoints.start()
     subnet, port = default_catalogue().subnets[0].id, 7421
     await endpoints.reserve(SET, subnet, port, version=OLD, with_reader=False)
-    node = await runtime.launch(replace(Ground(tmp_path, program, "").order(), subnet_id=subnet, port=port))
+    node = await runtime.launch(replace(Ground(tmp_path, program, "", port).order(), subnet_id=subnet))
     await endpoints.point(SET, port, {}, primary=node.node, reader=None)
     (group,) = running_in([folder.runtime / "proxies" / SET]).values()
     group.close()

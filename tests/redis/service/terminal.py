@@ -22,6 +22,8 @@ def typed(place: Path, *words: str, interrupted_at: str | None = None) -> tuple[
     screen, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    # A run of tests in the background does not hear Ctrl-C, and what it starts would not either.
+    words = ("env", "--default-signal=INT", *words)
     process = subprocess.Popen(
         words, stdin=its, stdout=its, stderr=its, cwd=place, env={**environment, "TERM": "xterm"}
     )
