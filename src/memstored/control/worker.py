@@ -155,12 +155,14 @@ class Worker:
             self._measures.failed_over(seen)
 
     async def _load(self) -> bool:
+        # Before, not after: somebody may write again once it was read, and says so before we have it.
+        self._outdated = False
         try:
             stored = await self._sets.load(self.set.id)
         except StoreTrouble as trouble:
+            self._outdated = True
             await self._hold(trouble)
             return False
-        self._outdated = False
         self.set = replace(self.set, status=SetState.TERMINATED) if stored is None else stored
         return True
 

@@ -78,7 +78,7 @@ class Terminal:
         self._shell.stdin.write(f"{commands}\necho '<'done'>'\n".encode())
         self._shell.stdin.flush()
         shown, deadline = b"", time.monotonic() + 60
-        while b"<done>" not in shown:
+        while b"<done>\r\n" not in shown:
             ready, _, _ = select.select([self._screen], [], [], deadline - time.monotonic())
             assert ready, f"{commands} does not end: {shown!r}"
             shown += os.read(self._screen, 65536)

@@ -10,11 +10,13 @@ from structlog.testing import capture_logs
 
 from memstored.control import worker
 from memstored.control.pace import Pace
+from memstored.control.worker import Worker
 from memstored.domain.model import EventDraft, InstanceSet
 from memstored.domain.naming import node_id
 from memstored.domain.requests.change import Call
 from memstored.domain.requests.removal import delete_node
 from memstored.domain.settings import FailoverSettings
+from memstored.domain.words import SetId
 from memstored.runtime.simulated_node import Reply
 from memstored.store.sets import SetRepository
 
@@ -91,6 +93,55 @@ async def test_a_removal_does_not_step_back_for_ever(
         await ground.until(lambda now: running(now) and len(now.nodes) == 2)
 
     assert there
+
+
+class LateSets(SetRepository):
+    """Keeps what it read to itself until it is let go; `waiting` counts who waits for it."""
+
+    let_go: asyncio.Event
+    waiting = 0
+
+    async def load(self, set_id: SetId) -> InstanceSet | None:
+        """As ever, but later."""
+        read = await super().load(set_id)
+        self.waiting += 1
+        await self.let_go.wait()
+        self.waiting -= 1
+        return read
+
+
+async def test_what_is_written_while_a_set_is_read_is_read_as_well(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two orders right after one another: the second is told of before the first was taken note of."""
+    sets = LateSets(ground.database, ground.clock, ground.cipher)
+    sets.let_go = asyncio.Event()
+    sets.let_go.set()
+    told: list[SetId] = []
+    reload = Worker.reload
+
+    def counted(self: Worker) -> None:
+        told.append(self.set.id)
+        reload(self)
+
+    monkeypatch.setattr(Worker, "reload", counted)
+    await ground.order(replicas=3)
+    async with ground.fleet(sets=sets) as control:
+        control.wake(SET)
+        stored = await ground.until(running)
+
+        sets.let_go.clear()
+        control.wake(SET)
+        await eventually(lambda: sets.waiting == 1)
+        before = len(told)
+        await removal(ground, stored, 3)
+        control.wake(SET)
+        await eventually(lambda: len(told) > before)
+        sets.let_go.set()
+
+        after = await ground.until(lambda now: running(now) and len(now.nodes) == 2)
+
+    assert after.replicas == 2
 
 
 class SlowSets(SetRepository):
