@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 import redis
@@ -19,6 +20,11 @@ HEAL_DEADLINE = 30.0
 """Seconds until a set is whole again, on a machine that many tests share; 5 on an idle one."""
 
 Row = dict[str, Any]
+
+
+def _left_behind(client: redis.Redis) -> bool:
+    """Whether a replica has no link to its primary; until it has read all of it, it has one."""
+    return bool(client.info("replication")["master_link_status"] == "down")
 
 
 def order(service: ServiceProcess, version: str, nodes: int, **changes: Any) -> Row:  # noqa: ANN401 - any JSON
@@ -134,6 +140,13 @@ class LiveSet:
             with self.at(row["endpoint"]) as client:
                 received[row["objectId"]] = int(client.info("replication")["slave_repl_offset"])
         return max(received, key=lambda node: received[node])
+
+    def freshest_survivor(self) -> str:
+        """The same after the primary's death, once every replica has read what it had sent."""
+        for row in self.replicas():
+            with self.at(row["endpoint"]) as client:
+                wait_for(partial(_left_behind, client), what=f"the end of what {row['instanceName']} reads")
+        return self.freshest_replica()
 
     def add_replica(self) -> None:
         """Ask for one more replica, where the primary is."""

@@ -117,7 +117,7 @@ def lose_primary(stage: Stage) -> None:
     stage.write()
     stage.lost = stage.made.kill_primary()
     stage.made.await_status("Warning")
-    stage.target = stage.made.freshest_replica()
+    stage.target = stage.made.freshest_survivor()
 
 
 def _kill_primary(stage: Stage) -> None:

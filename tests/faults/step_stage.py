@@ -63,7 +63,7 @@ class Stage:
             )
         self._switch(made, recovery=False)
         if made.primary()["status"] == "Failed":
-            made.promote(made.freshest_replica())
+            made.promote(made.freshest_survivor())
             made.await_operation("promote")
         for row in [row for row in made.rows() if row["status"] == "Failed"]:
             made.delete_node(row["objectId"])

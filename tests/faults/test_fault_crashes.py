@@ -161,7 +161,7 @@ def test_without_ha_the_owner_promotes_after_the_primary_died(service: ServicePr
     with Writers(made, copies=2) as writers:
         lost = made.kill_primary()
         warned = made.await_status("Warning")
-        target = made.freshest_replica()
+        target = made.freshest_survivor()
         made.promote(target)
         promoted = made.await_operation("promote")
         made.delete_node(lost["objectId"])

@@ -17,6 +17,8 @@ from step_trials import run
 from stepping_service import SteppingService
 from steps import Step
 
+from memstored.client.errors import ClientError
+
 WANTED = os.environ.get("CRASH_STEPS", "1")
 SETTINGS = "[quota]\nnodes_per_project = 200\n[failover]\nbrake_count = 100000\n"
 FEW = 1 if WANTED == "all" else int(WANTED)
@@ -89,7 +91,7 @@ def test_the_next_service_finishes_what_was_begun(scene: Scene, name: str) -> No
     for step in chosen(steps, name):
         try:
             reached += run(scene.stage, OPERATIONS[name], step).reached
-        except (AssertionError, pytest.fail.Exception) as fault:
+        except (AssertionError, pytest.fail.Exception, ClientError) as fault:
             failed.append(f"{step}: {fault}")
             scene.renew()
 

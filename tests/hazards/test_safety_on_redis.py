@@ -147,7 +147,7 @@ def test_s10_every_state_on_the_way_is_explained(alert_service: ServiceProcess, 
         made.patch("/recovery", enabled=False)
         lost = made.kill_primary()
         made.await_status("Warning")
-        target = made.freshest_replica()
+        target = made.freshest_survivor()
         made.promote(target)
         made.await_operation("promote")
         made.delete_node(lost["objectId"])
