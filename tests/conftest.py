@@ -50,6 +50,10 @@ pytest.register_assert_rewrite(
 settings.register_profile("memstored", deadline=None)
 settings.load_profile("memstored")
 
+# As the service logs: to draw a traceback with all its variables takes a busy machine seconds.
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
+
 
 TOOLS = Path(__file__).parents[1] / ".tools"
 OLD_REDIS, VALKEY = TOOLS / "redis-5.0.6" / "redis-server", TOOLS / "valkey" / "valkey-server"
