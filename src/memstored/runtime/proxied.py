@@ -58,8 +58,9 @@ class _Carrier:
 
     @property
     def running(self) -> bool:
-        """Whether there is one."""
-        return self._proxy.running is not None
+        """Whether there is one; not from its death on, when it owes no answer any more."""
+        haproxy = self._proxy.running
+        return haproxy is not None and not haproxy.gone.is_set()
 
     @property
     def unanswered(self) -> bool:

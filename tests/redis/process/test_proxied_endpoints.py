@@ -307,8 +307,14 @@ async def test_a_hung_proxy_owes_an_answer_until_it_is_fenced(scene: Scene) -> N
     await asyncio.sleep(0.2)
     assert (carrier.running, carrier.unanswered) == (True, True)
 
-    await scene.endpoints.fence(SET)
+    seen: set[tuple[bool, bool]] = set()
+    fencing = asyncio.create_task(scene.endpoints.fence(SET))
+    while not fencing.done():
+        seen.add((carrier.running, carrier.unanswered))
+        await asyncio.sleep(0)
 
+    # At no moment as one that runs and answers: that would be told as its recovery.
+    assert seen <= {(True, True), (False, False)}
     assert (carrier.running, carrier.unanswered, alive(hung)) == (False, False, False)
     assert scene.seen() == (None, None)
     with subscriber:
