@@ -79,19 +79,29 @@ def test_h16_flushing_blocks_unless_it_is_lazy(start: Start) -> None:
     server = start(PLAIN)
     with server.client() as client:
         assert client.config_get("lazyfree-lazy-user-flush") == {"lazyfree-lazy-user-flush": "no"}
-        eager = min(_flush_microseconds(client) for _ in range(3))
+        eager = min(_flush_seconds(client) for _ in range(3))
         client.config_set("lazyfree-lazy-user-flush", "yes")
-        lazy = min(_flush_microseconds(client) for _ in range(3))
+        lazy = min(_flush_seconds(client) for _ in range(3))
 
     assert eager > 10 * lazy
 
 
-def _flush_microseconds(client: redis.Redis) -> int:
-    """How long the server itself says that it took to flush 100,000 keys."""
+def _flush_seconds(client: redis.Redis) -> float:
+    """The processor time that the thread which answers spent on flushing 100,000 keys.
+
+    Not the time until the answer: that also holds the turns which others had on a busy machine, and
+    the thread that frees the keys is one of them.
+    """
     client.eval("for n = 1, 100000 do redis.call('SET', 'key:' .. n, n) end", 0)
-    client.config_resetstat()
+    before = _spent(client)
     client.flushall()
-    return int(client.info("commandstats")["cmdstat_flushall"]["usec"])
+    return _spent(client) - before
+
+
+def _spent(client: redis.Redis) -> float:
+    """The seconds of processor time that the main thread of this server took so far."""
+    told = client.info("cpu")
+    return float(told["used_cpu_user_main_thread"]) + float(told["used_cpu_sys_main_thread"])
 
 
 def test_h16_an_endless_script_is_silent_for_as_long_as_lua_time_limit(start: Start) -> None:
