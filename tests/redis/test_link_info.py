@@ -1,9 +1,10 @@
 """What a link learns of a node's figures, from every engine."""
 
-from nodes import CONTROL, Node, Opener, connected
-from servers import soon
+from nodes import CONTROL, Node, Opener, connected, pair
+from servers import Server, soon
 
 from memstored.domain.figures import FIGURES
+from memstored.redis.readings import lasting
 
 MEMSTORE_WORDS = FIGURES[:25]
 """Those that the contract names, but for the lag, which takes two nodes."""
@@ -53,3 +54,23 @@ async def test_figures_end_with_the_connection(node: Node, opened: Opener) -> No
     await soon(lambda: not link.connected, what="the end of the connection")
 
     assert link.info is None
+
+
+async def test_an_idle_replica_s_answer_is_the_same_but_for_the_seconds(node: Node, opened: Opener) -> None:
+    """What makes probes of a healthy set cheap: its answer changes each second, what lasts of it does not."""
+    _, _, replica, _ = await pair(node, opened)
+    seen = [said(replica)]
+
+    def passed() -> bool:
+        seen.append(said(replica))
+        former, now = seen[-2:]
+        return now != former and lasting(now) == lasting(former)
+
+    await soon(passed, what="a second without a word from the primary")
+
+
+def said(server: Server) -> bytes:
+    """The very answer to `INFO replication`."""
+    with server.client(CONTROL.user, CONTROL.secret) as client:
+        client.set_response_callback("INFO", lambda answer, **_options: answer)
+        return str(client.info("replication")).encode()

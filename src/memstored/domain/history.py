@@ -129,9 +129,10 @@ class Ring:
         """Add a point, if it is new. What a clock that was set back has shown is dropped."""
         if not self.takes(slot):
             return
-        if slot < self.newest:
-            self.newest, self.columns = -1, _empty()
-        for missed in range(max(self.newest + 1, slot - POINTS + 1), slot + 1):
+        if slot < self.newest or slot - self.newest >= POINTS:
+            # Nothing that is kept is of the hours that are shown now.
+            self.newest, self.columns = slot - 1, _empty()
+        for missed in range(self.newest + 1, slot + 1):
             for column in self.columns.values():
                 column[missed % POINTS] = _MISSING
         for name, value in point.items():

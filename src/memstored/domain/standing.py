@@ -294,7 +294,7 @@ def _living_primary(turn: Turn, primary: Node) -> Standing | None:
     if turn.lineage.promotion is None and primary_is_displaced(turn, primary):
         return _displaced_primary(primary)
     if busy_for(turn, primary) > turn.rules.failure_detection:
-        return _busy_primary()
+        return _busy_primary(turn)
     return None
 
 
@@ -410,13 +410,22 @@ def _displaced_primary(primary: Node) -> Standing:
     )
 
 
-def _busy_primary() -> Standing:
+def _busy_primary(turn: Turn) -> Standing:
+    if promotion_wanted(turn):
+        most = turn.rules.busy_detection
+        return Standing(
+            SetState.WARNING,
+            "primary_busy",
+            "The primary lives but a command or script has kept it from serving for too long.",
+            "ending the script, where it has written nothing",
+            f"The set is Running when it answers; after {most:g} s a replica takes over.",
+        )
     return Standing(
         SetState.WARNING,
         "primary_busy",
-        "The primary lives but a command or script has kept it from serving for too long.",
+        "A command or script has kept the primary from serving for too long; high availability is off.",
         "ending the script, where it has written nothing",
-        "The set is Running when the primary answers; if it never does, a replica takes over (HA on).",
+        "The set is Running when it answers; if it never does, promote a replica.",
     )
 
 

@@ -1,7 +1,7 @@
 """One connection to a node, TCP or TLS: commands go out as they come, answers come back in their order.
 
-Made cheap for the one command that is sent all day: when the bytes of a poll's answer are those of the
-last one, nothing is parsed. `redis.line` makes connections; `redis.link` asks.
+Made cheap for the one command that is sent all day: when what lasts of a poll's answer is what it was the
+last time, nothing is parsed. `redis.line` makes connections; `redis.link` asks.
 """
 
 import asyncio
@@ -46,16 +46,24 @@ class Listener(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Exchange:
-    """Commands sent at once and what becomes of their answers; `same` only for polls.
+    """Commands sent at once and what becomes of their answers; `poll` only for polls.
 
     `begun`: bytes of its answer may have come already.
     """
 
     count: int
     then: Callable[[list[Reply] | None], None]
-    same: Callable[[], None] | None = None
+    poll: "_Poll | None" = None
     replies: list[Reply] = field(default_factory=list)
     begun: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Poll:
+    """What is done when `lasting` of an answer is what it was the last time."""
+
+    same: Callable[[], None]
+    lasting: Callable[[bytes], bytes]
 
 
 class Connection(asyncio.Protocol):
@@ -80,10 +88,17 @@ class Connection(asyncio.Protocol):
         self._send(payload, _Exchange(count, then))
 
     def poll(
-        self, payload: bytes, then: Callable[[list[Reply] | None], None], same: Callable[[], None]
+        self,
+        payload: bytes,
+        then: Callable[[list[Reply] | None], None],
+        same: Callable[[], None],
+        lasting: Callable[[bytes], bytes],
     ) -> None:
-        """Send one packed command, always the same; `same` is called when its answer did not change."""
-        self._send(payload, _Exchange(1, then, same))
+        """Send one packed command, always the same; `same` is called when its answer did not change.
+
+        `lasting` takes from the bytes of an answer what changes without meaning anything.
+        """
+        self._send(payload, _Exchange(1, then, _Poll(same, lasting)))
 
     def abort(self) -> None:
         """End the connection and hear nothing more; what was sent may still be carried out (H9)."""
@@ -102,11 +117,12 @@ class Connection(asyncio.Protocol):
             return
         self._listener.heard()
         poll = self._lone_poll()
-        if poll is not None and poll.same is not None and data == self._last_poll:
+        lasts = poll.lasting(data) if poll is not None else b""
+        if poll is not None and lasts == self._last_poll:
             self._exchanges.popleft()
             poll.same()
             return
-        self._last_poll = data if poll is not None else b""
+        self._last_poll = lasts
         self._parse(data)
         if self._exchanges:
             self._exchanges[0].begun = True
@@ -124,12 +140,12 @@ class Connection(asyncio.Protocol):
         if not self._aborted and not transport.is_closing():
             transport.write(payload)
 
-    def _lone_poll(self) -> _Exchange | None:
+    def _lone_poll(self) -> _Poll | None:
         """The poll whose answer, and nothing else, begins with the next byte."""
         if len(self._exchanges) != 1:
             return None
         exchange = self._exchanges[0]
-        return None if exchange.begun or exchange.same is None else exchange
+        return None if exchange.begun else exchange.poll
 
     def _parse(self, data: bytes) -> None:
         try:

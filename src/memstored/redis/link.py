@@ -33,6 +33,7 @@ from memstored.redis.readings import (
     REPLICATION,
     Readings,
     holdings_of,
+    lasting,
     settings_asked,
 )
 from memstored.redis.takeover import Takeover
@@ -446,7 +447,7 @@ class RedisLink:
             connection.ask(self._packed(commands), len(commands), partial(self._probed, commands, asked_at))
         else:
             answered = partial(self._probed, (INFO_REPLICATION,), asked_at)
-            connection.poll(_PROBE, answered, partial(self._probed_the_same, asked_at))
+            connection.poll(_PROBE, answered, partial(self._probed_the_same, asked_at), lasting)
 
     def _unsettled(self) -> bool:
         """Whether the node may be loading: only then a probe asks for `loading` as well."""

@@ -64,6 +64,15 @@ def test_what_is_older_than_the_ring_is_gone() -> None:
     assert _read(ring, 0, 2) == [None, 1]
 
 
+def test_after_hours_that_nobody_saw_nothing_of_before_is_left() -> None:
+    """As long as the ring, or far longer."""
+    for missed in (POINTS, 100 * POINTS):
+        ring = _ring(*range(POINTS))
+        ring.put(NOW + POINTS - 1 + missed, {Column.CLIENTS: 7})
+
+        assert _read(ring, missed, POINTS) == [None] * (POINTS - 1) + [7]
+
+
 def test_a_second_point_of_a_minute_is_none() -> None:
     """Nor is one of the minute before, as at the edge of two."""
     ring = _ring(1, 2)

@@ -311,6 +311,26 @@ def test_h16_a_script_that_wrote_is_given_long_then_its_server_is_replaced() -> 
     assert world.write("again") is Reply.OK
 
 
+def test_h16_without_ha_its_owner_is_told_to_promote_and_may() -> None:
+    """Nobody is replaced unasked; who promotes a replica then is the end of the script (S3)."""
+    world = World.running(recovery_enabled=False)
+    world.rules = FailoverSettings(failure_detection=1.0, busy_detection=4.0)
+    world.fleet.keep_busy(node_id(SET, 1), wrote=True)
+    world.turns(int(2 * world.rules.busy_detection / STEP_SECONDS))
+    waits, acts = world.set.reason, list(world.acts)
+
+    promote(world, 2)
+    world.turns(200)
+
+    assert waits is not None
+    assert (waits.code, waits.next.endswith("promote a replica.")) == ("primary_busy", True)
+    assert not any(isinstance(act, do.Fence) for act in acts)
+    assert world.set.primary is not None
+    assert world.set.primary.number == 2
+    assert world.write("again") is Reply.OK
+    assert world.lost_writes == []
+
+
 def test_s4_a_replica_emptied_by_a_failed_copy_never_takes_over() -> None:
     """It still shows the old replication id; its offset tells (H2)."""
     world = World.running(replicas=2)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import hiredis
 import pytest
 
@@ -60,7 +62,8 @@ class Scene:
 
     def poll(self) -> None:
         """Send the probe."""
-        self.connection.poll(PROBE, self.answers.append, lambda: self.answers.append("same"))
+        same = partial(self.answers.append, "same")
+        self.connection.poll(PROBE, self.answers.append, same, lambda answer: answer.replace(b"?", b""))
 
     def hear(self, *pieces: bytes) -> None:
         """Let the server's bytes arrive piece by piece."""
@@ -110,6 +113,15 @@ def test_an_equal_answer_to_a_poll_is_not_parsed_again(scene: Scene) -> None:
         scene.hear(data)
 
     assert scene.answers == [[b"a"], "same", [b"b"], "same"]
+
+
+def test_what_does_not_last_is_no_difference(scene: Scene) -> None:
+    """Answers that differ only in what the asker said to leave out are the same."""
+    for data in (b"$2\r\na?\r\n", b"$2\r\n?a\r\n", b"$2\r\n?b\r\n"):
+        scene.poll()
+        scene.hear(data)
+
+    assert scene.answers == [[b"a?"], "same", [b"?b"]]
 
 
 def test_another_question_in_between_makes_the_next_poll_fresh(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 import hiredis
 
+from memstored.domain.facts import ReplicationFacts
 from memstored.domain.ports import Holdings
 from memstored.redis.connection import Command, Reply
 from memstored.redis.readings import (
@@ -9,7 +10,9 @@ from memstored.redis.readings import (
     SERVER,
     USERS,
     Readings,
+    fields_of,
     holdings_of,
+    lasting,
 )
 
 INFO_PERSISTENCE = REPLICATION[0]
@@ -51,6 +54,19 @@ def test_a_failed_full_sync_is_seen_by_offsets_that_differ() -> None:
     assert facts is not None
     assert (facts.offset, facts.agrees, facts.syncing, facts.link_up) == (1, False, True, False)
     assert facts.following == ("127.20.0.7", 6379)
+
+
+def test_seconds_that_pass_by_themselves_are_no_difference_and_no_fact() -> None:
+    """All else is: a byte more of the stream, a link that went down."""
+    row = b"slave0:ip=127.20.0.8,port=6379,state=online,offset=142,lag=%d\r\n"
+    before = REPLICA + b"master_last_io_seconds_ago:1\r\n" + row % 0
+    after = REPLICA + b"master_last_io_seconds_ago:10\r\n" + row % 1
+    further = before.replace(b"offset=142", b"offset=156")
+
+    assert before != after
+    assert lasting(before) == lasting(after)
+    assert ReplicationFacts.from_info(fields_of(before)) == ReplicationFacts.from_info(fields_of(after))
+    assert lasting(before) not in {lasting(further), lasting(before.replace(b":down", b":up"))}
 
 
 def test_loading_becomes_part_of_the_replication_facts() -> None:
