@@ -8,6 +8,7 @@ from live_set import LiveSet
 from playwright.sync_api import Browser, Page, expect
 from service_process import NEWEST, ServiceProcess, kill
 from signing import sign_in
+from watching import PROMPT
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -60,12 +61,14 @@ def test_a_failover_shows_within_a_second(service: ServiceProcess, signed_in: Pa
     # up to a second apart.
     told = state.evaluate_handle(NEXT_STATE)
 
+    server = service.server_of(live.primary()["objectId"])
+
     began = time.monotonic()
-    kill(service.server_of(live.primary()["objectId"]))
+    kill(server)
     noticed = told.evaluate("next => next.promise")
 
     assert noticed != "Running"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PROMPT
     live.await_whole(2)
 
 

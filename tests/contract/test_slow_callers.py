@@ -66,7 +66,7 @@ async def test_a_slow_body_is_waited_for(port: int, monkeypatch: pytest.MonkeyPa
     """What comes bit by bit has the more time, the more of it has come."""
     monkeypatch.setattr(wire, "PACE", 10)
 
-    [answer] = await exchange(port, POST % 60, *[b" " * 20] * 3, apart=SLOW)
+    [answer] = await exchange(port, POST % 60 + b" " * 20, *[b" " * 20] * 2, apart=SLOW)
 
     assert (answer.status, len(answer.body) > 0) == (400, True)
 

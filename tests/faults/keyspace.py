@@ -20,24 +20,25 @@ LIBRARY = (
     "callback=function(keys) return redis.call('GET', keys[1]) end, flags={'no-writes'}}"
 )
 GROUP = "readers"
-ROUNDING = 100
-"""Milliseconds between what two servers say of one moment, where they only tell how long it is until then."""
+ROUNDING = 2
+"""Milliseconds: what two servers say is cut off to whole ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a key holds, with its type, and when it expires: milliseconds since 1970, None for never."""
+    """What a key holds, with its type, and between which moments it expires: milliseconds since 1970, None
+    for never. A server only tells how long it is until then, at a moment between two at which we asked it.
+    """
 
     value: tuple[object, object]
-    expires: int | None
+    expires: tuple[int, int] | None
 
     def like(self, other: "Held") -> bool:
         """Whether both are the same."""
-        if self.value != other.value or None in (self.expires, other.expires):
+        if self.expires is None or other.expires is None:
             return self == other
-        assert self.expires is not None
-        assert other.expires is not None
-        return abs(self.expires - other.expires) <= ROUNDING
+        latest_first = max(self.expires[0], other.expires[0])
+        return self.value == other.value and latest_first <= min(self.expires[1], other.expires[1]) + ROUNDING
 
 
 def key(number: int) -> str:
@@ -95,17 +96,18 @@ def held(client: redis.Redis, batch: range) -> dict[str, Held]:
     """What the keys of a batch hold."""
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command("SELECT", database_of(batch))
+    pipeline.time()
     for number in batch:
         for command in _asked(number):
             pipeline.execute_command(*command)
         pipeline.pttl(key(number))
     pipeline.time()
     pipeline.execute_command("SELECT", 0)
-    *answers, (seconds, micros), _ = pipeline.execute()[1:]
-    now = seconds * 1000 + micros // 1000
+    _, began, *answers, ended, _ = pipeline.execute()
+    first, last = (seconds * 1000 + micros // 1000 for seconds, micros in (began, ended))
     rows = zip(batch, answers[0::3], answers[1::3], answers[2::3], strict=True)
     return {
-        key(number): Held((_unordered(value), more), now + left if left >= 0 else None)
+        key(number): Held((_unordered(value), more), (first + left, last + left) if left >= 0 else None)
         for number, value, more, left in rows
     }
 

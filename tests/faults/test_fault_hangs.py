@@ -76,9 +76,9 @@ def test_without_ha_a_hanging_primary_is_waited_for(alert_service: ServiceProces
     assert (made.servers(), made.primary()["objectId"]) == (servers, primary)
 
 
-def test_a_short_hang_is_nobodys_death(alert_service: ServiceProcess, version: str) -> None:
-    """Half of `failure_detection` is no silence: the writers wait, and nothing else happens."""
-    made = LiveSet.running(alert_service, version, 2)
+def test_a_short_hang_is_nobodys_death(service: ServiceProcess, version: str) -> None:
+    """Less than `failure_detection` is no silence: the writers wait, and nothing else happens."""
+    made = LiveSet.running(service, version, 2)
     servers = made.servers()
 
     with Writers(made) as writers:

@@ -15,7 +15,6 @@ from live_set import LiveSet
 from service_process import ServiceProcess, living
 
 from memstored.client import ApiFault
-from memstored.domain.engine import capabilities_of
 from writers import Writers, unknown
 
 pytestmark = pytest.mark.timeout(180)
@@ -41,7 +40,7 @@ def test_a_set_goes_through_everything(old_service: ServiceProcess, combination:
         set_security_groups(made)
         link_group(made, group)
         writers.await_more()
-        promote(made, tries=1 if capabilities_of(combination.version).write_pause else TRIES)
+        promote(made, tries=TRIES)
         writers.await_more()
         lose_primary(made)
         writers.await_more()

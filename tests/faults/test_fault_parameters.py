@@ -66,10 +66,12 @@ def test_h30_what_is_refused_leaves_nothing_behind(old_service: ServiceProcess, 
     before = values_of(full, "maxmemory")
 
     with full.at(full.address()) as client:
-        # Little enough for the request, also with the room that Redis keeps behind values of this size.
-        fill(client, range(20))
+        # Little enough for the request, also with the room that Redis keeps behind values of this size, and
+        # nothing of it is on its way to the replica any more.
+        fill(client, range(28))
+        assert client.wait(1, 0) == 1
         group.change(tcp_backlog="1024", timeout="300", maxmemory=str(LEAST_MEMORY))
-        fill(client, range(20, 60))
+        fill(client, range(28, 60))
     group.await_status(first, "In-Sync")
     group.await_status(full, "Error-Sync")
     group.await_status(last, "Suspended")

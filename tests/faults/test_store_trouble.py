@@ -25,9 +25,11 @@ SMALL = "24m"
 """The size of the disk that gets full."""
 WATCHED = 2.0
 """Seconds for which nobody may be promoted; a failover takes a twentieth of one."""
-ANSWER = 7.0
-"""Seconds within which every call is answered: five are for the other process, the rest to spare."""
 CALLERS = 4
+PATIENCE = 5.0
+"""Seconds that a call waits for another process to let go of the store."""
+ANSWER = 0.8 * CALLERS * PATIENCE
+"""Seconds within which every call is answered: less than it takes when they wait one after the other."""
 LIMIT = 200 * 1024
 """Bytes; the log of the service stays below, the store's has passed it."""
 

@@ -28,6 +28,7 @@ class Writers:
         self._set = written
         self._host = host or written.address()
         self._copies = copies
+        self.refused = 0
         self._ended = threading.Event()
         self._acknowledged: list[list[tuple[float, str]]] = [[] for _ in range(writers)]
         self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(writers)]
@@ -64,6 +65,7 @@ class Writers:
                 if self._confirmed(client, key):
                     self._acknowledged[number].append((time.monotonic(), key))
             except redis.RedisError:
+                self.refused += 1
                 client.connection_pool.disconnect()
             time.sleep(PACE)
         client.close()

@@ -128,7 +128,7 @@ async def test_h28_a_failed_load_is_tried_again_at_once(start: Start) -> None:
     async with master.standing():
         with server.client() as client:
             client.replicaof(master.host, master.port)
-            await soon(lambda: master.asked >= 5, what="five attempts")
+            await soon(lambda: master.asked >= 5, deadline=60, what="five attempts")
 
     assert "Can't handle RDB format version 9999" in server.log()
 

@@ -44,7 +44,8 @@ def control_client(host: str, port: int, control: Identity, password: str) -> re
 
 
 def _client(host: str, port: int, password: str | None, **more: Any) -> redis.Redis:  # noqa: ANN401 - options of a pool
-    options = {"protocol": 2, "decode_responses": True, "retry": Retry(NoBackoff(), 0), **more}
+    plain = {"protocol": 2, "decode_responses": True, "retry": Retry(NoBackoff(), 0), "socket_timeout": None}
+    options = {**plain, **more}
     pool = redis.ConnectionPool(host=host, port=port, password=password, **options)
     return redis.Redis.from_pool(pool)
 

@@ -157,7 +157,7 @@ class Server:
         eventually(self._answers, what=f"{self.engine.version} listening again")
 
     def client(self, user: str | None = None, password: str | None = None) -> redis.Redis:
-        """A plain client at the server's own address, which tries nothing twice.
+        """A plain client at the server's own address, which tries nothing twice and waits for any answer.
 
         Asked for as the control user it may do everything. Where the engine has no users everybody says the
         password of the moment, and the control user knows what the commands are called.
@@ -187,6 +187,7 @@ class Server:
             password=password,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,
         )
 
     def pause(self) -> None:

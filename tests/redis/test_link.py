@@ -358,12 +358,11 @@ async def test_data_outlives_a_full_sync_that_broke_off(node: Node, opened: Open
     offset = await above.stamp()
     await soon(lambda: reached(below, offset), what="the copy of the key")
 
-    async with broken_master() as (host, port):
+    async with broken_master() as (host, port, break_off):
         await below.follow(host, port)
-        # Each lasts for a moment only; 5.0.6 begins one a second.
-        await soon(
-            lambda: "with MASTER" in replica.log() and _syncing(below), deadline=60.0, what="a sync under way"
-        )
+        await soon(lambda: _syncing(below), what="a sync under way")
+        break_off.set()
+        await soon(lambda: "with MASTER" in replica.log() and not _syncing(below), what="its end")
     await below.detach()
 
     assert replica.client().get("key") == "value"

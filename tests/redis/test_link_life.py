@@ -201,11 +201,11 @@ async def test_a_loading_node_says_so_until_it_has_loaded(node: Node, opened: Op
     server = node()
     control = server.client(CONTROL.user, CONTROL.secret)
     control.config_set("rdbcompression", "no")
-    control.mset({f"key{i}": "x" * 1000 for i in range(10_000)})
+    control.mset({f"key{i}": "x" * 100_000 for i in range(100)})
     control.save()
     server.end()
     with (server.folder / "redis.conf").open("a") as file:
-        file.write("key-load-delay 50\n")
+        file.write("key-load-delay 10000\n")
 
     start = asyncio.create_task(asyncio.to_thread(server.restart))
     link = await connected(opened(server))

@@ -149,9 +149,17 @@ async def test_keys_are_those_of_the_snapshot_under_writes(backed: Pair, tmp_pat
     primary, *_, replica, _below = backed
     over = threading.Event()
     writer = asyncio.create_task(asyncio.to_thread(_write_until, over, primary))
+    copies: list[tuple[Outflow, bytes]] = []
+
+    def grown() -> bool:
+        """Whether keys have come since the last copy."""
+        kept = copies[-1][0].keys if copies else 20_000
+        return bool(info(replica, "keyspace").get("db0", {}).get("keys", 0) > kept)
+
     try:
-        await soon(lambda: info(replica, "keyspace").get("db0", {}).get("keys", 0) > 20_000, what="keys")
-        copies = [await rdb_of(replica) for _ in range(3)]
+        for _ in range(3):
+            await soon(grown, what="more keys")
+            copies.append(await rdb_of(replica))
     finally:
         over.set()
         await writer
@@ -194,7 +202,8 @@ async def test_it_counts_for_nobody_as_a_replica(backed: Pair) -> None:
         during = below.replication
         with primary.client() as client:
             client.set("key", "value")
-            confirmed = client.execute_command("WAIT", 2, 300)
+            client.wait(1, 0)
+            confirmed = client.execute_command("WAIT", 2, 100)
 
     assert during is not None
     assert [(row.port, row.state == "online") for row in during.replicas] == [(0, False)]
@@ -259,15 +268,15 @@ async def test_a_node_that_stands_still_is_trouble(backed: Pair) -> None:
     large(primary)
     await in_step(above, below)
 
-    async with out_of(replica, deadline=0.3) as flow:
+    async with out_of(replica, deadline=2.0) as flow:
         await anext(aiter(flow.chunks))
         replica.pause()
         began = time.monotonic()
-        with pytest.raises(LinkTrouble, match=r"silent for 0\.3 s"):
+        with pytest.raises(LinkTrouble, match=r"silent for 2\.0 s"):
             async for _ in flow.chunks:
                 pass
 
-    assert 0.3 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 2.0
 
 
 async def test_a_replica_without_its_primary_refuses(backed: Pair) -> None:

@@ -158,9 +158,11 @@ async def test_many_launches_at_once(ground: Ground, runtime: ProcessRuntime) ->
 
 async def test_a_launch_leaves_alone_what_ever_was_up(ground: Ground, begin: Begin) -> None:
     """A repeated launch does not end a server that refuses us now: it may hold the data (S6, H15)."""
-    runtime = await begin(patience=0.3)
+    first = await begin()
     order = ground.order()
-    placement = await runtime.launch(order)
+    placement = await first.launch(order)
+    await first.close()
+    runtime = await begin(patience=0.3)
     with ground.client(placement) as client:
         client.config_set("bind", ground.cidr.replace("0/24", "255"))
 
@@ -376,8 +378,10 @@ async def test_a_fence_that_can_not_be_proven_says_so(
     ground: Ground, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node whose end can not be proven in time stays listed, and nothing of it is removed (S3)."""
+    first = await begin()
+    placement = await first.launch(ground.order())
+    await first.close()
     runtime = await begin(patience=0.3)
-    placement = await runtime.launch(ground.order())
     with monkeypatch.context() as patched:
         patched.setattr(ProcessGroup, "vanished", lambda _group: False)
         patched.setattr(ProcessGroup, "sweep", lambda _group: False)

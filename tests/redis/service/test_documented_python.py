@@ -64,7 +64,6 @@ def test_the_examples_are_typed(program: str, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
         cwd=tmp_path,
     )

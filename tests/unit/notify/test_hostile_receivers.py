@@ -306,7 +306,7 @@ async def test_a_handshake_without_end_is_left_for_the_next_address(
     papers: Papers, inner: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who takes the connection and says nothing holds up what another address may take."""
-    monkeypatch.setattr(transport, "CONNECT", 0.2)
+    monkeypatch.setattr(transport, "CONNECT", 1.0)
     port = inner.getsockname()[1]
     both = Destinations.of(allow=["127.0.0.1/32", "127.0.0.2/32"], inner=(), http=False)
     names = Names([HERE, ip_address("127.0.0.2")])

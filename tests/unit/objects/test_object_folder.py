@@ -480,9 +480,10 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
 
 async def test_a_disk_that_hangs_holds_one_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a step hangs, calls are refused at once and hold nothing; when it returned, all is as before."""
+    patient = Objects.open(ObjectSettings(), default=root)
+    await patient.put(KEY, chunks(b"saved"))
     objects = Objects.open(ObjectSettings(timeout=0.2), default=root)
     before = set(threading.enumerate())
-    await objects.put(KEY, chunks(b"saved"))
     awake = threading.Event()
 
     with monkeypatch.context() as patch:
@@ -497,7 +498,8 @@ async def test_a_disk_that_hangs_holds_one_thread(root: Path, monkeypatch: pytes
         while held & set(threading.enumerate()):  # noqa: ASYNC110 - what is waited for is seen, not announced
             await asyncio.sleep(0.01)
     assert len(held) == 1
-    assert await whole(objects.get(KEY)) == b"saved"
+    assert (await objects.head(KEY)).size == len(b"saved")
+    assert await whole(patient.get(KEY)) == b"saved"
 
 
 def test_a_disk_that_hangs_does_not_keep_the_process(root: Path) -> None:

@@ -33,7 +33,7 @@ def unheard(_count: int) -> None:
 @pytest.fixture(autouse=True)
 def _no_long_wait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A node that went away is given up sooner than in life."""
-    monkeypatch.setattr(module, "_RETURN", 0.2)
+    monkeypatch.setattr(module, "_RETURN", 1.0)
     return
 
 
@@ -197,7 +197,7 @@ async def test_who_knocks_later_does_not_put_the_node_out(monkeypatch: pytest.Mo
 
 async def test_who_logs_in_and_asks_for_nothing_is_given_up() -> None:
     """A node that does not go on within the deadline is none."""
-    async with door_for(deadline=0.1) as door, Caller.at(door) as node:
+    async with door_for(deadline=1.0) as door, Caller.at(door) as node:
         await node.log_in(door)
 
         assert await node.rest() == b""
@@ -250,12 +250,12 @@ async def test_a_node_that_ends_is_told_from_one_that_did_not_accept() -> None:
 @pytest.mark.parametrize("reads", [False, True])
 async def test_a_node_that_stands_still_is_given_up(*, reads: bool) -> None:
     """A silence of the deadline's length ends it, before the end of the data or after (H28)."""
-    async with door_for(deadline=0.3) as door, Caller.at(door) as node:
+    async with door_for(deadline=1.0) as door, Caller.at(door) as node:
         feeding = asyncio.create_task(door.feed(parts(DATA), unheard))
         await node.ask(door)
         if reads:
             await node.load(len(DATA))
-        with pytest.raises(DoorTrouble, match=r"silent for 0\.3 s after \d+ of"):
+        with pytest.raises(DoorTrouble, match=r"silent for 1\.0 s after \d+ of"):
             await feeding
 
 
