@@ -66,7 +66,8 @@ async def test_h02_a_failed_full_sync_is_told_by_the_offset_alone(node: Node, op
     before = below.replication
     assert before is not None
 
-    async with broken_master() as (host, port):
+    async with broken_master() as (host, port, break_off):
+        break_off.set()
         await below.follow(host, port)
         await soon(lambda: reached(below, 0) and not below.replication.agrees, what="the failed sync")
     await below.detach()
@@ -82,7 +83,8 @@ async def test_h02_once_promoted_an_emptied_node_looks_whole(node: Node, opened:
     _primary, _above, replica, below = await linked_pair(node, opened)
     before = below.replication
     assert before is not None
-    async with broken_master() as (host, port):
+    async with broken_master() as (host, port, break_off):
+        break_off.set()
         await below.follow(host, port)
         await soon(lambda: reached(below, 0) and not below.replication.agrees, what="the failed sync")
 
