@@ -149,17 +149,31 @@ class LoadingDoor:
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as guests:
-            while True:
-                connection, _ = await loop.sock_accept(self._listener)
-                guest = guests.create_task(self._attend(_Guest(connection, self._deadline)))
-                self._strangers[guest] = None
-                guest.add_done_callback(partial(self._leave, connection))
-                if len(self._strangers) > _STRANGERS:
-                    # Who knows the secret is the node, or nobody: it gets no second chance.
-                    oldest = next(stranger for stranger in self._strangers if stranger is not self._known)
-                    self._turn_away(oldest)
-                    oldest.cancel()
+        knocked = asyncio.Event()
+        loop.add_reader(self._listener, knocked.set)
+        try:
+            async with asyncio.TaskGroup() as guests:
+                while True:
+                    await knocked.wait()
+                    knocked.clear()
+                    self._take(guests)
+        finally:
+            loop.remove_reader(self._listener)
+
+    def _take(self, guests: asyncio.TaskGroup) -> None:
+        """Attend to who knocked. `sock_accept` would lose a connection that is made as the door closes."""
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        guest = guests.create_task(self._attend(_Guest(connection, self._deadline)))
+        self._strangers[guest] = None
+        guest.add_done_callback(partial(self._leave, connection))
+        if len(self._strangers) > _STRANGERS:
+            # Who knows the secret is the node, or nobody: it gets no second chance.
+            oldest = next(stranger for stranger in self._strangers if stranger is not self._known)
+            self._turn_away(oldest)
+            oldest.cancel()
 
     def _leave(self, connection: socket.socket, guest: "asyncio.Task[None]") -> None:
         connection.close()

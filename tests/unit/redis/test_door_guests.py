@@ -1,7 +1,10 @@
 import asyncio
+import gc
 import random
+import socket
+import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from caller import Caller
@@ -325,3 +328,22 @@ async def test_a_closed_door_leaves_no_connection() -> None:
         assert (await stranger.rest(), await node.rest()) == (b"", b"")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(HOST, door.port)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_knocks_as_the_door_closes_is_sent_away(turns: int) -> None:
+    """Wherever the loop is with a new connection when the door closes, it is not left to the collector."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        async with AsyncExitStack() as opened:
+            door = await opened.enter_async_context(door_for())
+            await asyncio.sleep(0)
+            with socket.create_connection((HOST, door.port), LONG) as guest:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await opened.aclose()
+                with suppress(ConnectionResetError):
+                    assert guest.recv(1) == b""
+        gc.collect()
+
+    assert [str(each.message) for each in said] == []
