@@ -45,6 +45,13 @@ ORDER = (
 )
 """What people do with sets, whom they are known as, and what they do who run the service."""
 
+_YOUNG = 20_000
+"""Objects made and kept until the service looks for garbage.
+
+Asking each node of a hundred sets once makes some thousand, none of them garbage; what is in cycles, as a
+failure with its traceback, may wait for a while.
+"""
+
 
 class _InOrder(TyperGroup):
     """Commands and groups of them, as people look for them."""
@@ -132,6 +139,7 @@ def serve(
         from memstored.telemetry.logs import configure  # noqa: PLC0415
 
     gc.freeze()
+    gc.set_threshold(_YOUNG)
     gc.enable()
     configure(log_format)
     front = read_front(tls_cert=tls_cert, tls_key=tls_key, public_url=public_url, proxies=trusted_proxy or ())

@@ -34,16 +34,6 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaSeen:
-    """A replica as its primary sees it: the stream offset it last acknowledged, in bytes."""
-
-    host: str
-    port: int
-    state: str
-    offset: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationFacts:
     """A node's own account of its replication, from `INFO replication` and `loading` of `INFO`.
 
@@ -63,7 +53,6 @@ class ReplicationFacts:
     syncing: bool = False
     loading: bool = False
     agrees: bool = True
-    replicas: tuple[ReplicaSeen, ...] = ()
 
     @property
     def nowhere(self) -> bool:
@@ -88,21 +77,7 @@ class ReplicationFacts:
             syncing=info.get("master_sync_in_progress", "0") == "1",
             loading=info.get("loading", "0") == "1",
             agrees=offset == own,
-            replicas=tuple(_replicas(info)),
         )
-
-
-def _replicas(info: Mapping[str, str]) -> list[ReplicaSeen]:
-    count = int(info.get("connected_slaves", "0"))
-    rows = (info.get(f"slave{i}") for i in range(count))
-    return [_replica(row) for row in rows if row is not None]
-
-
-def _replica(row: str) -> ReplicaSeen:
-    parts = dict(part.split("=", 1) for part in row.split(","))
-    return ReplicaSeen(
-        host=parts["ip"], port=int(parts["port"]), state=parts["state"], offset=int(parts["offset"])
-    )
 
 
 class LoadFault(Enum):

@@ -56,15 +56,16 @@ HOLDINGS = (("INFO", "keyspace"), ("INFO", "stats"), ("INFO", "memory"))
 
 # Each begins with plain words, so looking for it costs a microsecond.
 _SINCE_HEARD = re.compile(rb"master_last_io_seconds_ago:\d+")
-_SINCE_ACKNOWLEDGED = re.compile(rb",lag=\d+")
+_ACKNOWLEDGED = re.compile(rb"\nslave\d+:[^\n]*")
 
 
 def lasting(answer: bytes) -> bytes:
-    """The bytes of an answer to `INFO replication` without the seconds that pass by themselves.
+    """The bytes of an answer to `INFO replication` of which a fact may be made.
 
-    A healthy node's answer is otherwise the same for as long as nothing is written. No fact is made of them.
+    Seconds pass by themselves, and what replicas acknowledged to this node they say of themselves. The rest
+    of a healthy node's answer is the same for as long as nothing is written.
     """
-    return _SINCE_ACKNOWLEDGED.sub(b"", _SINCE_HEARD.sub(b"", answer))
+    return _ACKNOWLEDGED.sub(b"", _SINCE_HEARD.sub(b"", answer))
 
 
 @cache

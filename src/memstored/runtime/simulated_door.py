@@ -64,8 +64,6 @@ class SimulatedDoor:
         self.feed = Feed(
             source=self.id,
             replid=self.replid,
-            host=visitor.host,
-            port=visitor.port,
             phase=Phase.TRANSFER,
             snapshot=Snapshot(self.replid, FIRST_OFFSET, self.writes),
             complaint=self.complaint,

@@ -197,7 +197,6 @@ class SimulatedNode:
             syncing=self.syncing,
             loading=self.loading,
             agrees=shown == self.offset,
-            replicas=tuple(feed.seen for feed in self.downstream if not feed.ended),
         )
 
     def follow(self, host: str, port: int) -> None:
@@ -324,7 +323,7 @@ class SimulatedNode:
             raise LinkTrouble("WRONGPASS invalid username-password pair or user is disabled.")
         if not self.is_master and not self.link_up:
             raise LinkTrouble("NOMASTERLINK Can't SYNC while not connected with my master")
-        feed = self._continued(replica) if self._covers(replica) else self._full(replica)
+        feed = self._continued(replica) if self._covers(replica) else self._full()
         self.downstream.append(feed)
         return feed
 
@@ -405,20 +404,20 @@ class SimulatedNode:
         return replica.resumable and held and (same or before)
 
     def _continued(self, replica: "SimulatedNode") -> Feed:
-        feed = self._feed(replica, Phase.STREAMING)
+        feed = self._feed(Phase.STREAMING)
         feed.socket.extend(entry for entry in self.backlog if entry.end > replica.offset)
         return feed
 
-    def _full(self, replica: "SimulatedNode") -> Feed:
+    def _full(self) -> Feed:
         if self.backlog_start is None:  # H4: the first replica changes its master's replid
             self.replid, self.replid2, self.second_offset = self.mint(), NO_REPLID, -1
             self._begin_backlog()
-        feed = self._feed(replica, Phase.TRANSFER)
+        feed = self._feed(Phase.TRANSFER)
         feed.snapshot = Snapshot(self.replid, self.offset, tuple(self.writes))
         return feed
 
-    def _feed(self, replica: "SimulatedNode", phase: Phase) -> Feed:
-        return Feed(source=self.id, replid=self.replid, host=replica.host, port=replica.port, phase=phase)
+    def _feed(self, phase: Phase) -> Feed:
+        return Feed(source=self.id, replid=self.replid, phase=phase)
 
     def _empty(self) -> None:
         self._end_downstream()

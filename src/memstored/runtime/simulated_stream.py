@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from memstored.domain.facts import ReplicaSeen
 from memstored.domain.words import NodeId
 
 __all__ = ["Entry", "Feed", "Phase", "Snapshot"]
@@ -51,8 +50,6 @@ class Feed:
 
     source: NodeId
     replid: str
-    host: str
-    port: int
     phase: Phase
     snapshot: Snapshot | None = None
     buffer: list[Entry] = field(default_factory=list)
@@ -65,12 +62,6 @@ class Feed:
     def up(self) -> bool:
         """Whether the replica shows `master_link_status:up`."""
         return self.phase in (Phase.ATTACHED, Phase.STREAMING)
-
-    @property
-    def seen(self) -> ReplicaSeen:
-        """The replica as its master lists it."""
-        state = Phase.STREAMING.value if self.up else self.phase.value
-        return ReplicaSeen(host=self.host, port=self.port, state=state, offset=self.acked)
 
     def send(self, entry: Entry) -> None:
         """Take an entry from the master: to the socket when the stream flows, else to its memory."""
