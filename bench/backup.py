@@ -59,11 +59,11 @@ def measure(plan: Plan) -> dict[str, object]:
         )
         made.await_running()
         fill(made, plan.mebibytes)
-        idle = _writing(made, plan.idle)
         rest = memory(service, "VmRSS")
         control = _control(service, made)
-        rounds = [_round(service, made, control, number) for number in range(plan.few)]
-        busy = [wait for r in rounds for wait in r["writes"]]
+        pause = plan.idle / 4
+        rounds = [_round(service, made, control, number, pause) for number in range(plan.few)]
+        idle, busy, beside = (_all(rounds, name) for name in ("idle", "writes", "beside"))
         return {
             "object_mib": round(rounds[0]["bytes"] / MIB, 1),
             "backup_mib_per_s": _median(rounds, "ours"),
@@ -74,6 +74,7 @@ def measure(plan: Plan) -> dict[str, object]:
             "service_memory_over_idle_mib": round(max(r["peak"] for r in rounds) - rest, 1),
             "write_while_idle": Summary.of(idle).json(),
             "write_during_backups": Summary.of(busy).json(),
+            "write_during_redis_cli": Summary.of(beside).json(),
             "write_p99_during_over_idle": round(percentile(busy, 99) / percentile(idle, 99), 2),
             "rounds": [{name: r[name] for name in ("bytes", "ours", "theirs", "peak")} for r in rounds],
         }
@@ -83,8 +84,15 @@ def _median(rounds: list[dict[str, Any]], name: str) -> float:
     return round(statistics.median(r[name] for r in rounds), 1)
 
 
-def _round(service: ThrowawayService, made: BenchSet, control: Identity, number: int) -> dict[str, Any]:
-    """One backup and one copy by redis-cli; bytes and MiB a second."""
+def _all(rounds: list[dict[str, Any]], name: str) -> list[float]:
+    return [wait for r in rounds for wait in r[name]]
+
+
+def _round(
+    service: ThrowawayService, made: BenchSet, control: Identity, number: int, pause: float
+) -> dict[str, Any]:
+    """A pause of so many seconds, one backup and one copy by redis-cli; bytes and MiB a second."""
+    idle = _writing(made, pause)
     forget_peak(service)
     with _writer(made) as writes:
         began = time.monotonic()
@@ -93,7 +101,7 @@ def _round(service: ThrowawayService, made: BenchSet, control: Identity, number:
     peak = memory(service, "VmHWM")
     service.client.delete(f"/v1/backups/{row['id']}")
     # They meet with the same writer.
-    with _writer(made):
+    with _writer(made) as beside:
         theirs = _copied(service, made, control)
     size = row["size"]
     return {
@@ -101,7 +109,9 @@ def _round(service: ThrowawayService, made: BenchSet, control: Identity, number:
         "ours": size / MIB / ours,
         "theirs": size / MIB / theirs,
         "peak": peak,
+        "idle": idle,
         "writes": writes,
+        "beside": beside,
     }
 
 

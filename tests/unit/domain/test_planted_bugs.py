@@ -386,6 +386,7 @@ def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
         "PYTEST_ADDOPTS": "",
         "CI": "",
         "HISTORIES": "25",
+        "HISTORIES_AS_FOUND": "1",
     }
 
     run = subprocess.run(
