@@ -16,9 +16,6 @@ FIRST_OFFSET = 1000
 class _Visitor(Protocol):
     """The node that comes, as the door sees it."""
 
-    host: str
-    port: int
-
     @property
     def login(self) -> Identity | None: ...
 
