@@ -346,4 +346,5 @@ async def test_who_knocks_as_the_door_closes_is_sent_away(turns: int) -> None:
                     assert guest.recv(1) == b""
         gc.collect()
 
-    assert [str(each.message) for each in said] == []
+    # Others may have left something that is collected now.
+    assert [each for each in said if f"laddr=('{HOST}', {door.port})" in str(each.message)] == []
