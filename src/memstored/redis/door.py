@@ -78,6 +78,8 @@ class LoadingDoor:
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._listening = asyncio.create_task(self._listen())
+        # Not by `__aexit__`: who waits there may be cancelled.
+        self._listening.add_done_callback(lambda _: self._listener.close())
         return self
 
     async def __aexit__(
@@ -86,7 +88,6 @@ class LoadingDoor:
         """End all connections."""
         self._listening.cancel()
         await asyncio.wait([self._listening])
-        self._listener.close()
 
     async def feed(self, chunks: AsyncIterable[bytes], progress: Callable[[int], None]) -> None:
         """Hand the data over; return when the node has loaded all of it and follows. See `Door.feed`.

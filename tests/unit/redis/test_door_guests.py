@@ -348,3 +348,23 @@ async def test_who_knocks_as_the_door_closes_is_sent_away(turns: int) -> None:
 
     # Others may have left something that is collected now.
     assert [each for each in said if f"laddr=('{HOST}', {door.port})" in str(each.message)] == []
+
+
+async def test_a_door_that_is_given_up_as_it_closes_is_closed() -> None:
+    """The node for which it was opened may be lost in the very turn in which it has everything."""
+    opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def load() -> None:
+        async with door_for() as door:
+            opened.set_result(door.port)
+
+    loading = asyncio.create_task(load())
+    port = await opened
+    assert not loading.done(), "it closes already"
+    loading.cancel()
+    await asyncio.wait([loading])
+    await asyncio.sleep(0)
+
+    assert loading.cancelled()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(HOST, port)
