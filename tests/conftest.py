@@ -5,13 +5,16 @@ named at the end; with `CI=true` it is a failure.
 """
 
 import asyncio
+import gc
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
+import redis
 import structlog
 from hypothesis import settings
 
@@ -72,6 +75,44 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "configuration"))
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: the collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """What a test left to the collector shows here, and not in a test of another file."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="session")
+def pools() -> Iterator[WeakSet[redis.ConnectionPool]]:
+    """The connections of all clients of redis-py that are there."""
+    known: WeakSet[redis.ConnectionPool] = WeakSet()
+    begin = redis.ConnectionPool.__init__
+
+    def begin_known(pool: redis.ConnectionPool, *args: object, **options: object) -> None:
+        begin(pool, *args, **options)
+        known.add(pool)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis.ConnectionPool, "__init__", begin_known)
+        yield known
+
+
+@pytest.fixture(autouse=True)
+def no_client_left(pools: WeakSet[redis.ConnectionPool]) -> Iterator[None]:
+    """Clients end with their test. Those that an exception knows are left to the collector, which may begin
+    with their sockets, as if nobody would have closed them.
+    """
+    yield
+    for pool in list(pools):
+        pool.disconnect()
 
 
 @pytest.fixture
