@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from servers import Server, eventually
+from servers import Engine, Server, eventually
+
+from memstored.domain.engine import Family, family_of
 
 Start = Callable[..., Server]
 PLAIN = (("save", '""'), ("protected-mode", "no"), ("repl-diskless-sync-delay", "0"))
 """An open server that keeps nothing on the disk; everything else is the engine's default."""
+BEFORE_7 = (Family.V5_0, Family.V6_2)
 
 
 def replication(server: Server) -> dict[str, Any]:
@@ -59,6 +62,15 @@ def pair(start: Start) -> tuple[Server, Server]:
     primary, replica = start(PLAIN), start(PLAIN)
     follow(replica, primary)
     return primary, replica
+
+
+def hoarder(start: Start, engine: Engine) -> Server:
+    """A server that keeps keys whose time is over until somebody asks for them, however long a test takes."""
+    debugged = () if family_of(engine.version) in BEFORE_7 else (("enable-debug-command", "local"),)
+    server = start(PLAIN + debugged)
+    with server.client() as client:
+        client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    return server
 
 
 def nowhere(server: Server) -> None:

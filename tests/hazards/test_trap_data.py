@@ -6,13 +6,13 @@ import os
 
 import pytest
 import redis
-from bare import PLAIN, Start, fill, follow, no_one, nowhere, pair, replication
+from bare import PLAIN, Start, fill, follow, hoarder, no_one, nowhere, replication
 from crafted import poisoned, strings
 from loading import load, parts, taking_in, unheard
 from logins import CONTROL, joining
 from nodes import Node, Opener, attached, fresh, keys
 from scripted_master import ScriptedMaster
-from servers import Server, eventually, soon
+from servers import Engine, Server, eventually, soon
 
 from memstored.domain.engine import capabilities_of
 
@@ -133,12 +133,13 @@ async def test_h28_a_failed_load_is_tried_again_at_once(start: Start) -> None:
     assert "Can't handle RDB format version 9999" in server.log()
 
 
-def test_h29_keys_whose_time_is_over_vanish_with_promotion(start: Start) -> None:
+def test_h29_keys_whose_time_is_over_vanish_with_promotion(start: Start, engine: Engine) -> None:
     """A replica counts keys whose time is over; promoted, it drops them one after the other."""
-    primary, replica = pair(start)
+    primary, replica = hoarder(start, engine), start(PLAIN)
+    follow(replica, primary)
     fill(primary, "stays", 10)
     with replica.client() as below:
-        fill(primary, "passes", 50, px=3000)
+        fill(primary, "passes", 50, px=100)
         eventually(lambda: below.dbsize() == 60, what="all keys at the replica")
         nowhere(replica)
         eventually(lambda: below.exists("passes:0") == 0, what="the end of their time")

@@ -3,12 +3,14 @@
 import pytest
 import redis
 from bare import (
+    BEFORE_7,
     PLAIN,
     Start,
     all_sent,
     await_link,
     fill,
     follow,
+    hoarder,
     in_step,
     kill_leader,
     missing,
@@ -23,20 +25,14 @@ from nodes import Node, Opener, attached, reached
 from nodes import pair as linked_pair
 from servers import Engine, Server, eventually, soon
 
-from memstored.domain.engine import Family, capabilities_of, family_of
-
-BEFORE_7 = (Family.V5_0, Family.V6_2)
+from memstored.domain.engine import capabilities_of, family_of
 
 
 def test_h01_a_promoted_node_drifts_and_a_detached_one_stands_still(start: Start, engine: Engine) -> None:
     """After `NO ONE` offset and id move by themselves and the way back is a full copy; nowhere, neither."""
-    debugged = () if family_of(engine.version) in BEFORE_7 else (("enable-debug-command", "local"),)
-    primary, promoted, detached = start(PLAIN + debugged), start(PLAIN), start(PLAIN)
+    primary, promoted, detached = hoarder(start, engine), start(PLAIN), start(PLAIN)
     follow(promoted, primary)
     follow(detached, primary)
-    with primary.client() as client:
-        # What has passed stays there until somebody promoted expires it, however long this test takes.
-        client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
     fill(primary, "passing", 500, px=400)
     eventually(lambda: in_step(primary, promoted) and in_step(primary, detached), what="both in step")
     nowhere(detached)
