@@ -43,6 +43,8 @@ LOOK = 0.01
 """Seconds between two looks for the object, which appears when it is whole."""
 ASK = 5.0
 """Seconds between two questions to the service meanwhile: each takes it some milliseconds."""
+ROUNDS = 3
+"""For each repeat of other slow things: what is slowest among few writes is chance."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
 SPAWN = multiprocessing.get_context("spawn")
@@ -62,7 +64,7 @@ def measure(plan: Plan) -> dict[str, object]:
         rest = memory(service, "VmRSS")
         control = _control(service, made)
         pause = plan.idle / 4
-        rounds = [_round(service, made, control, number, pause) for number in range(plan.few)]
+        rounds = [_round(service, made, control, number, pause) for number in range(ROUNDS * plan.few)]
         idle, busy, beside = (_all(rounds, name) for name in ("idle", "writes", "beside"))
         return {
             "object_mib": round(rounds[0]["bytes"] / MIB, 1),
