@@ -44,7 +44,7 @@ LOOK = 0.01
 ASK = 5.0
 """Seconds between two questions to the service meanwhile: each takes it some milliseconds."""
 ROUNDS = 3
-"""For each repeat of other slow things: what is slowest among few writes is chance."""
+"""Times `Plan.few`: among few writes it is chance how long the slowest take."""
 PAUSE = 0.001
 """Seconds between two writes of the one who measures waits."""
 SPAWN = multiprocessing.get_context("spawn")

@@ -17,9 +17,10 @@ NICENESS = 15
 """The nice value of these threads. The servers' children that copy, whom they read from, are at 10.
 
 At 10, a write at a primary took twice as long beside a backup as without (at the 99th percentile, on two
-cores under Linux 6.18), at 15 and at 19 some 1.7 times. Of a machine that is busy throughout a thread gets
-twice as much at 15 as at 19. Other scheduling policies (sched(7)) do not help: batch, for the threads and the
-children, changed nothing, idle made it 2.2 times.
+cores under Linux 6.18), at 15 and at 19 some 1.7 times, in one comparison; runs differ by as much. Of a
+machine that is busy throughout a thread gets twice as much at 15 as at 19. Other scheduling policies
+(sched(7)) do not help: batch, for the threads and the children, changed nothing, idle, for the children, made
+it worse.
 """
 
 TURN = 128 * 1024
