@@ -22,6 +22,7 @@ from redis import Redis
 from figures import Summary, percentile
 from memstored.cli.throwaway import ThrowawayService, throwaway_service
 from memstored.control.clock import SystemClock
+from memstored.domain.object_keys import backup_key
 from memstored.domain.ports import Identity
 from memstored.domain.words import SetId
 from memstored.redis.acl import acting_rules
@@ -120,13 +121,15 @@ def _round(
 def made_of(service: ThrowawayService, made: BenchSet, name: str) -> Mapping[str, Any]:
     """Make a backup and wait for its end, which the service is not asked for before it can have come."""
     backup_id = service.client.post("/v1/backups", {"clusterId": made.id, "name": name})["objectId"]
+    row: Mapping[str, Any] = service.client.get(f"/v1/backups/{backup_id}")
+    # Its whole name: to search the folders a hundred times a second is felt by the writer.
+    file = service.folder.objects / backup_key(row["projectId"], backup_id)
     deadline, ask = time.monotonic() + LIMIT, time.monotonic() + ASK
-    row: Mapping[str, Any] = {"status": "Pending"}
     while row["status"] in ("Pending", "Creating"):
         now = time.monotonic()
         if now > deadline:
             raise Stuck(f"the backup is {row}")
-        if now > ask or any(service.folder.objects.glob(f"backups/*/{backup_id}.rdb")):
+        if now > ask or file.exists():
             row = service.client.get(f"/v1/backups/{backup_id}")
             ask = now + ASK
         time.sleep(LOOK)

@@ -1,6 +1,5 @@
 """Backups put into the states that the keeper would bring them to, and files in buckets."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -66,11 +65,7 @@ async def post_backup(api: Api, body: object, path: str = "", *, token: str | No
 
 async def put_file(api: Api, key: str, content: bytes) -> None:
     """Put an object where it lies in object storage."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    await api.objects.put(key, chunks())
+    await api.objects.put(key, iter((content,)))
 
 
 def take_storage_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

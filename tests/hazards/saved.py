@@ -1,7 +1,6 @@
 """Saved data for restores: made by a plain server, put into object storage, and compared key by key."""
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +86,8 @@ def saved_file(server: Server) -> bytes:
 
 async def kept(objects: Objects, data: bytes, **known: object) -> Source:
     """Put the data into object storage, and return what a request for a set knows of it."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield data
-
     key = "backups/p/saved.rdb"
-    stored = await objects.put(key, chunks())
+    stored = await objects.put(key, iter((data,)))
     return Source(key=key, name="nightly", size=stored.size, **{"checksum": stored.checksum} | known)
 
 

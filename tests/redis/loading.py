@@ -1,9 +1,10 @@
 """Putting data into a fresh node through a loading door."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from logins import CONTROL, CONTROLLERS, PASSWORD, READER, REPLICATION
+from logins import CONTROL, CONTROLLERS, PASSWORD, REPLICATION
 from servers import Server
 
 from memstored.domain.ports import Identity, Target
@@ -60,5 +61,5 @@ async def rdb_of(server: Server) -> bytes:
         password=PASSWORD,
     )
     server.take()
-    async with outflow(target, CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
-        return b"".join([chunk async for chunk in flow.chunks])
+    async with outflow(target, CONTROLLERS, deadline=DEADLINE) as flow:
+        return await asyncio.to_thread(b"".join, flow.parts)

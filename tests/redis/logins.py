@@ -1,7 +1,5 @@
 """Who everybody is on the nodes of these tests."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from memstored.domain.controllers import Controller, Controllers
 from memstored.domain.engine import capabilities_of
 from memstored.domain.ports import FENCE, TENANTS, Identity
@@ -10,8 +8,6 @@ CONTROL = Identity(user="memstored-control", secret="control secret of the tests
 REPLICATION = Identity(user="memstored-replication", secret="replication secret of the tests")
 CONTROLLERS = Controllers(own=Controller(number=1_790_000_000, nonce="5f0c21ab"), since=1_790_000_000)
 """The controller that opens links."""
-READER = ThreadPoolExecutor(max_workers=2)
-"""Who reads the data of a node."""
 PASSWORD = "password of the tenants"
 """What an engine without users asks of everyone once tenants are let in."""
 

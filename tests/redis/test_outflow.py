@@ -5,12 +5,12 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from datasets import fill
-from logins import CONTROLLERS, PASSWORD, READER
+from logins import CONTROLLERS, PASSWORD
 from nodes import CONTROL, Node, Opener, pair, reached
 from servers import Server, check_rdb, soon
 
@@ -40,14 +40,19 @@ def target_of(server: Server, control: Identity = CONTROL) -> Target:
 async def out_of(server: Server, *, deadline: float = 10.0) -> AsyncIterator[Outflow]:
     """A copy under way."""
     server.take()
-    async with outflow(target_of(server), CONTROLLERS, deadline=deadline, reader=READER) as flow:
+    async with outflow(target_of(server), CONTROLLERS, deadline=deadline) as flow:
         yield flow
+
+
+async def some(flow: Outflow) -> int:
+    """Bytes of the first part that has any."""
+    return await asyncio.to_thread(next, filter(None, map(len, flow.parts)))
 
 
 async def rdb_of(server: Server) -> tuple[Outflow, bytes]:
     """A whole copy."""
     async with out_of(server) as flow:
-        return flow, b"".join([chunk async for chunk in flow.chunks])
+        return flow, await asyncio.to_thread(b"".join, flow.parts)
 
 
 def keys_in(rdb: bytes, folder: Path) -> int:
@@ -181,7 +186,7 @@ async def test_a_second_copy_is_made_after_the_first(backed: Pair, tmp_path: Pat
         with primary.client() as client:
             client.set("after", "1")
         await in_step(above, below)
-        length = sum([len(chunk) async for chunk in first.chunks])
+        length = len(await asyncio.to_thread(b"".join, first.parts))
     flow, rdb = await second
 
     assert (first.keys, flow.keys) == (40, 41)
@@ -220,8 +225,7 @@ async def test_leaving_early_ends_the_work_on_it(backed: Pair) -> None:
     await in_step(above, below)
 
     async with out_of(replica) as flow:
-        async with aclosing(flow.chunks) as chunks:
-            await anext(chunks)
+        await some(flow)
         assert saving(replica)
 
     await soon(lambda: not saving(replica), what="the child's end")
@@ -238,11 +242,11 @@ async def test_h26_a_slow_reader_is_not_cut_and_nothing_piles_up(backed: Pair) -
     with replica.client(CONTROL.user, CONTROL.secret) as client:
         client.config_set("client-output-buffer-limit", "replica 1mb 0 0")
         async with out_of(replica) as flow:
-            first = len(await anext(aiter(flow.chunks)))
+            first = await some(flow)
             large(primary, 5)
             await in_step(above, below)
             waiting = [row["omem"] for row in client.client_list(_type="replica")]
-            rest = sum([len(chunk) async for chunk in flow.chunks])
+            rest = len(await asyncio.to_thread(b"".join, flow.parts))
 
     assert flow.keys == 40
     assert first + rest > 40_000_000
@@ -256,11 +260,10 @@ async def test_a_node_that_dies_is_trouble_with_what_had_come(backed: Pair) -> N
     await in_step(above, below)
 
     async with out_of(replica) as flow:
-        await anext(aiter(flow.chunks))
+        await some(flow)
         replica.end()
         with pytest.raises(LinkTrouble, match=r"after \d+ bytes of its data"):
-            async for _ in flow.chunks:
-                pass
+            await asyncio.to_thread(b"".join, flow.parts)
 
 
 @pytest.mark.able("rdb_only")
@@ -271,12 +274,11 @@ async def test_a_node_that_stands_still_is_trouble(backed: Pair) -> None:
     await in_step(above, below)
 
     async with out_of(replica, deadline=2.0) as flow:
-        await anext(aiter(flow.chunks))
+        await some(flow)
         replica.pause()
         began = time.monotonic()
         with pytest.raises(LinkTrouble, match=r"silent for 2\.0 s"):
-            async for _ in flow.chunks:
-                pass
+            await asyncio.to_thread(b"".join, flow.parts)
 
     assert time.monotonic() - began >= 2.0
 
@@ -296,5 +298,5 @@ async def test_a_stranger_gets_nothing(node: Node) -> None:
     stranger = Identity(user=CONTROL.user, secret="not the secret")
 
     with pytest.raises(LinkTrouble, match=r"AUTH: (WRONGPASS|ERR invalid password)"):
-        async with outflow(target_of(server, stranger), CONTROLLERS, deadline=10.0, reader=READER):
+        async with outflow(target_of(server, stranger), CONTROLLERS, deadline=10.0):
             pass

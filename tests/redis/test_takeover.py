@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 import redis
-from logins import CONTROL, CONTROLLERS, READER, REPLICATION
+from logins import CONTROL, CONTROLLERS, REPLICATION
 from nodes import Node, Opener, attached, connected, pair, reached
 from servers import Server, soon
 
@@ -222,13 +222,13 @@ async def test_a_backup_under_way_ends_with_its_controller(
     server = node()
     await connected(opened(server))
     target = opened.links[0]._target  # noqa: SLF001 - the same one, for another reader
-    async with outflow(target, FIRST, deadline=5.0, reader=READER) as flow:
+    async with outflow(target, FIRST, deadline=5.0) as flow:
         assert flow.used_memory
 
     await connected(second(server))
 
     with pytest.raises(LinkTrouble, match="WRONGPASS"):
-        async with outflow(target, FIRST, deadline=5.0, reader=READER):
+        async with outflow(target, FIRST, deadline=5.0):
             pass
 
 

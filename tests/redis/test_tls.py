@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from crafted import strings
 from loading import DEADLINE, HOST, parts, unheard
-from logins import CONTROL, CONTROLLERS, READER, REPLICATION
+from logins import CONTROL, CONTROLLERS, REPLICATION
 from nodes import Opener, attached, connected, reached
 from redis import Redis
 from server_fixtures import Start
@@ -293,10 +293,10 @@ async def test_a_copy_comes_out_over_tls(secured: Secured) -> None:
     with Redis(**way, username="tenant", password="") as tenant:
         tenant.set("much", value)
 
-    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
-        data = b"".join([chunk async for chunk in flow.chunks])
+    async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE) as flow:
+        data = await asyncio.to_thread(b"".join, flow.parts)
     with pytest.raises(LinkTrouble, match="no TLS that can be trusted"):
-        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE, reader=READER):
+        async with outflow(secured.target(primary, FOREIGN), CONTROLLERS, deadline=DEADLINE):
             pass
 
     assert data.startswith(b"REDIS")
@@ -307,8 +307,8 @@ async def test_a_copy_comes_out_over_tls_together_with_its_end(secured: Secured)
     """A small one is whole, whether the node's word that it ends is read with it or after it."""
     primary, *_ = await pair(secured)
     for _ in range(20):
-        async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE, reader=READER) as flow:
-            data = b"".join([chunk async for chunk in flow.chunks])
+        async with outflow(secured.target(primary), CONTROLLERS, deadline=DEADLINE) as flow:
+            data = await asyncio.to_thread(b"".join, flow.parts)
         assert data.startswith(b"REDIS")
         assert flow.keys == 0
 

@@ -17,7 +17,6 @@ from memstored.domain.controllers import Controllers
 from memstored.domain.ports import Target
 from memstored.domain.settings import Settings
 from memstored.objects.buckets import Buckets
-from memstored.objects.priority import pool_behind_all
 from memstored.redis.outflow import Outflow, outflow
 
 __all__ = ["backup_keeper"]
@@ -40,13 +39,9 @@ def backup_keeper(
     @asynccontextmanager
     async def considerate(target: Target) -> AsyncIterator[Outflow]:
         """The stream of a replica's data, which the tenants of this machine hardly feel."""
-        reader = pool_behind_all()
-        try:
-            async with outflow(target, controllers, deadline=QUIET, reader=reader) as flow:
-                place.runtime.hold_back(target.node)
-                yield flow
-        finally:
-            reader.shutdown(wait=False)
+        async with outflow(target, controllers, deadline=QUIET) as flow:
+            place.runtime.hold_back(target.node)
+            yield flow
 
     def memory_of(flavor_id: str) -> int:
         """That of the largest, for a flavor that is not in the catalogue any more."""

@@ -13,9 +13,10 @@ __all__ = ["read_content"]
 async def read_content(objects: Objects, key: str, meter: Meter) -> Stored:
     """The size and checksum of the object as it lies there. Raises `NoSuchObject` and `ObjectTrouble`."""
     content, size = sha256(), 0
-    async with aclosing(objects.get(key)) as stored, aclosing(meter.counted(stored)) as chunks:
+    async with aclosing(objects.get(key)) as chunks:
         async for chunk in chunks:
             # hashlib lets go of the interpreter's lock for pieces of this size.
             await asyncio.to_thread(content.update, chunk)
             size += len(chunk)
+            meter.reach(size)
     return Stored(size=size, checksum=content.hexdigest())

@@ -6,7 +6,7 @@ its loop goes on as ever: it is never asked to wait, and what it does to the set
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -200,9 +200,8 @@ class Maker:
     async def _stream_once(self, work: _Begun, meter: Meter) -> Taken:
         async with self._outflow(work.target) as flow:
             meter.begin(flow.size)
-            async with aclosing(meter.counted(flow.chunks)) as chunks:
-                expected = flow.size or flow.used_memory
-                stored = await self._means.objects.put(work.backup.key, chunks, expected=expected)
+            parts, expected = meter.counted(flow.parts), flow.size or flow.used_memory
+            stored = await self._means.objects.put(work.backup.key, parts, expected=expected)
             return Taken(
                 size=stored.size, checksum=stored.checksum, keys=flow.keys, used_memory=flow.used_memory
             )

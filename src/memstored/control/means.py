@@ -1,6 +1,6 @@
 """What everything that keeps backups works with: the store, object storage, time, and how often it looks."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,8 +98,9 @@ class Meter:
         self._done = done
         self._moved_at = self._clock.monotonic()
 
-    async def counted(self, chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-        """The same chunks, counted as each was taken."""
-        async for chunk in chunks:
-            yield chunk
-            self.reach(self._done + len(chunk))
+    def counted(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """The same parts, for a thread that takes them, counted as each was; one without bytes does not."""
+        for part in parts:
+            yield part
+            if part:
+                self.reach(self._done + len(part))

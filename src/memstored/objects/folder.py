@@ -5,21 +5,24 @@ follows symbolic links (decision 16).
 """
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import ExitStack, aclosing
 from functools import partial
 from pathlib import Path
 
 from memstored.objects.errors import NoSuchObject
-from memstored.objects.protocol import Found, Through
+from memstored.objects.protocol import Found
 from memstored.objects.reserve import Reserve
 from memstored.objects.steps import Steps
+from memstored.objects.stream import Stream, Tally
 from memstored.objects.tree import Draft, Tree
 
 __all__ = ["Folder"]
 
 CHUNK = 1024 * 1024
 """Bytes that are read at once."""
+PART = 64 * 1024
+"""The same for what is written by the same thread."""
 
 
 class Folder:
@@ -38,19 +41,20 @@ class Folder:
     async def write(
         self,
         key: str,
-        pieces: AsyncIterator[bytes],
+        stream: Stream,
         expected: int = 0,  # noqa: ARG002 - what may still fit is not refused for a guess
     ) -> None:
         """As `Place.write`: a draft first, that gets its name when it is synced."""
-        await self._write(key, pieces, 0)
+        await self._write(key, stream, 0, ExitStack())
 
-    async def _write(self, key: str, pieces: AsyncIterator[bytes], least: int) -> None:
-        """`write`, of at least so many bytes."""
+    async def _write(self, key: str, stream: Stream, least: int, last: ExitStack) -> None:
+        """`write`, of at least so many bytes; what is to be done `last` is, by the same thread."""
         draft = Draft(self._tree, key, self._reserve)
-        async with self._steps(last=draft.discard) as thread:
+        last.callback(draft.discard)
+        async with self._steps(last=last.close) as thread:
             await thread.do(draft.open, least)
-            async for piece in pieces:
-                await thread.hand(draft.write, piece)
+            while not stream.ended:
+                await thread.do(draft.take, stream)
             await thread.do(draft.publish)
             draft.kept = True
 
@@ -79,13 +83,14 @@ class Folder:
             await thread.do(reading.open)
             return await thread.do(reading.last, count)
 
-    async def copy(self, source: str, target: str, through: Through) -> None:
+    async def copy(self, source: str, target: str, tally: Tally) -> None:
         """As `Place.copy`. Not a hard link: the owner of the copy may change it in place."""
         found = await self.head(source)
         if found is None:
             raise NoSuchObject(source)
-        async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
-            await self._write(target, pieces, found.size)
+        reading, last = _Reading(self._tree, source), ExitStack()
+        last.callback(reading.close)
+        await self._write(target, Stream(reading.parts(), tally), found.size, last)
 
     async def head(self, key: str) -> Found | None:
         """As `Place.head`."""
@@ -127,6 +132,11 @@ class _Reading:
     def next(self, count: int) -> bytes:
         assert self._file is not None, "it is open"
         return os.read(self._file, count)
+
+    def parts(self) -> Iterator[bytes]:
+        self.open()
+        while part := self.next(PART):
+            yield part
 
     def last(self, count: int) -> bytes:
         assert self._file is not None, "it is open"

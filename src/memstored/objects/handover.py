@@ -1,7 +1,7 @@
 """Pieces on their way from the task that has them to the one that uploads them, some parts at a time.
 
-obstore asks for pieces in tasks of its own. A source, though, is to be read by the task that opened it: only
-so its own deadlines and cancellation hold.
+obstore asks for pieces in tasks of its own. A source, though, is to be read for the task that puts: only so
+its cancellation holds.
 """
 
 import asyncio

@@ -2,13 +2,12 @@
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
-__all__ = ["NICENESS", "TURN", "ThreadBehindAll", "in_turns", "pool_behind_all"]
+__all__ = ["NICENESS", "ThreadBehindAll", "pool_behind_all"]
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
@@ -16,24 +15,16 @@ Outcome = TypeVar("Outcome")
 NICENESS = 15
 """The nice value of these threads. The servers' children that copy, whom they read from, are at 10.
 
-At 10, a write at a primary took twice as long beside a backup as without (at the 99th percentile, on two
-cores under Linux 6.18), at 15 and at 19 some 1.7 times, in one comparison; runs differ by as much. Of a
-machine that is busy throughout a thread gets twice as much at 15 as at 19. Other scheduling policies
-(sched(7)) do not help: batch, for the threads and the children, changed nothing, idle, for the children, made
-it worse.
+It says who comes first, not how soon: for that they take small steps (decision 26). Of a machine that is
+busy throughout a thread gets twice as much at 15 as at 19. Other scheduling policies (sched(7)) do not help:
+batch, for the threads and the children, changed nothing, idle, for the children, made it worse.
 """
-
-TURN = 128 * 1024
-"""Bytes that such a thread works on before it lets others go first."""
-_REST = 0.0001
-"""Seconds that it lets them."""
 
 
 def pool_behind_all() -> ThreadPoolExecutor:
     """One thread behind everybody else on this machine. To be shut down by who asked.
 
-    The service itself goes before the servers: work on a piece of a backup at that priority would hold up a
-    server's clients for milliseconds.
+    The service itself goes before the servers: such work at that priority would hold up a server's clients.
     """
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bulk", initializer=_step_back)
 
@@ -80,16 +71,3 @@ class ThreadBehindAll:
 def _step_back() -> None:
     # To Linux a thread is a process of its own here, so the rest of the service keeps its priority.
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-def in_turns(piece: bytes) -> Iterator[memoryview]:
-    """The piece in parts of `TURN` bytes, with a rest between two of them.
-
-    A scheduler lets whoever computes, or is within the system, go on for milliseconds, also when somebody
-    waits who comes first; who has just rested makes room at once.
-    """
-    whole = memoryview(piece)
-    for begin in range(0, len(whole), TURN):
-        if begin:
-            time.sleep(_REST)
-        yield whole[begin : begin + TURN]

@@ -4,14 +4,13 @@ Keys are checked before they come here. Everything raises `ObjectTrouble`; nothi
 place's timeout without progress, its own or that of another who writes the same object.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Found", "Place", "Through"]
+from memstored.objects.stream import Stream, Tally
 
-Through = Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes, None]]
-"""The same bytes, looked at on their way; raises when they are not to go further."""
+__all__ = ["Found", "Place"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +24,11 @@ class Found:
 class Place(Protocol):
     """Where objects lie."""
 
-    async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
-        """Write an object that is not there yet; it appears when the last piece is safe, or not at all.
+    async def write(self, key: str, stream: Stream, expected: int = 0) -> None:
+        """Write an object that is not there yet; it appears when the last part is safe, or not at all.
 
         `expected` is about how many bytes there will be, 0 when nobody knows. Raises `ObjectExists`, and what
-        `pieces` raises.
+        the stream raises.
         """
 
     def read(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -44,10 +43,10 @@ class Place(Protocol):
     async def ending(self, key: str, count: int) -> bytes:
         """The last `count` bytes, fewer when it has fewer. Raises `NoSuchObject`."""
 
-    async def copy(self, source: str, target: str, through: Through) -> None:
+    async def copy(self, source: str, target: str, tally: Tally) -> None:
         """Copy an object to where none is. Raises `NoSuchObject` and `ObjectExists`.
 
-        What this process reads and writes for it goes `through`, and what that raises leaves no target.
+        What this process reads and writes for it is in the `tally`, and what that raises leaves no target.
         """
 
     async def delete(self, key: str) -> None:

@@ -20,9 +20,11 @@ from obstore.store import S3Store
 from memstored.domain.object_keys import BACKUPS, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
 from memstored.objects.handover import BrokenOff, Handover
-from memstored.objects.protocol import Found, Through
+from memstored.objects.priority import pool_behind_all
+from memstored.objects.protocol import Found
 from memstored.objects.reasons import is_missing, reason
 from memstored.objects.signing import Keys
+from memstored.objects.stream import Stream, Tally
 from memstored.objects.uploads import Uploads
 
 __all__ = ["S3", "Address", "part_size"]
@@ -73,11 +75,12 @@ class S3:
         )
         self._writers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def write(self, key: str, pieces: AsyncIterator[bytes], expected: int = 0) -> None:
+    async def write(self, key: str, stream: Stream, expected: int = 0) -> None:
         """As `Place.write`: a multipart upload, that obstore aborts when its pieces break off."""
         async with self._only_writer(key):
             await self._require_free(key)
-            await self._write(key, pieces, expected)
+            async with aclosing(_pieces(stream)) as pieces:
+                await self._write(key, pieces, expected)
 
     async def _write(self, key: str, pieces: AsyncIterator[bytes], expected: int) -> None:
         part = part_size(expected)
@@ -138,7 +141,7 @@ class S3:
             return b""
         return bytes(await self._asked(key, obstore.get_range_async(self._store, key, start=start, end=end)))
 
-    async def copy(self, source: str, target: str, through: Through) -> None:
+    async def copy(self, source: str, target: str, tally: Tally) -> None:
         """As `Place.copy`: by the store itself, through us when it is large."""
         found = await self.head(source)
         if found is None:
@@ -148,7 +151,7 @@ class S3:
             if found.size <= COPY:
                 await self._copy_within(source, target)
                 return
-            async with aclosing(self.read(source)) as chunks, aclosing(through(chunks)) as pieces:
+            async with aclosing(self.read(source)) as chunks, aclosing(_tallied(chunks, tally)) as pieces:
                 await self._write(target, pieces, found.size)
 
     async def _copy_within(self, source: str, target: str) -> None:
@@ -290,6 +293,36 @@ def _require_possible(size: int, part: int) -> None:
         raise ObjectTrouble(
             f"The object has more than the {PARTS * part} bytes that its upload to S3 was begun for."
         )
+
+
+async def _pieces(stream: Stream) -> AsyncGenerator[bytes, None]:
+    """What a thread takes from the stream, as it comes."""
+    pool = pool_behind_all()
+    try:
+        while not stream.ended:
+            taking = asyncio.wrap_future(pool.submit(stream.piece))
+            try:
+                piece = await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                # What is read from may be closed by whoever gave us up, but not under the thread.
+                await asyncio.wait([taking])
+                raise
+            if piece:
+                yield piece
+    finally:
+        pool.shutdown(wait=False)
+
+
+async def _tallied(chunks: AsyncIterator[bytes], tally: Tally) -> AsyncGenerator[bytes, None]:
+    """The same chunks, each in the tally before."""
+    pool = pool_behind_all()
+    try:
+        async for chunk in chunks:
+            await asyncio.wrap_future(pool.submit(tally.add, chunk))
+            yield chunk
+    finally:
+        pool.shutdown(wait=False)
+    tally.end()
 
 
 async def _given(handover: Handover, piece: bytes, uploading: asyncio.Task[None]) -> None:

@@ -34,7 +34,6 @@ class Steps:
         self._timeout = timeout
         self._hung = hung
         self._last = last
-        self._handed: Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,37 +48,18 @@ class Steps:
         self, step: Callable[Arguments, Outcome], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Outcome:
         """Take a step and wait for it. Raises `ObjectTrouble` for every `OSError`."""
-        await self._settle()
-        self._require_answers()
-        return await self._outcome(self._thread.submit(step, *args, **kwargs))
-
-    async def hand(
-        self, step: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> None:
-        """Have a step taken while you prepare the next one; what it raises, the next call raises."""
-        await self._settle()
-        self._require_answers()
-        self._handed = self._thread.submit(step, *args, **kwargs)
-
-    async def _settle(self) -> None:
-        handed, self._handed = self._handed, None
-        if handed:
-            await self._outcome(handed)
-
-    async def _outcome(self, step: Future[Outcome]) -> Outcome:
+        if self._hung:
+            raise self._silent()
+        outcome = self._thread.submit(step, *args, **kwargs)
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.wrap_future(step)
+                return await asyncio.wrap_future(outcome)
         except TimeoutError:
-            self._hung.add(step)
-            step.add_done_callback(self._hung.discard)
+            self._hung.add(outcome)
+            outcome.add_done_callback(self._hung.discard)
             raise self._silent() from None
         except OSError as error:
             raise ObjectTrouble(_reason(error)) from None
-
-    def _require_answers(self) -> None:
-        if self._hung:
-            raise self._silent()
 
     def _silent(self) -> ObjectTrouble:
         return ObjectTrouble(

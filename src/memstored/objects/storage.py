@@ -5,13 +5,8 @@ upload ends by overwriting, so what somebody beside us puts there while its last
 places implement it: `objects.folder` and `objects.s3`.
 """
 
-import asyncio
-import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,8 +14,8 @@ from memstored.domain.object_keys import BadKey, backup_key, checked
 from memstored.domain.settings import ObjectSettings
 from memstored.objects.errors import NoSuchObject, ObjectAltered, ObjectExists, ObjectTrouble
 from memstored.objects.places import place_of
-from memstored.objects.priority import in_turns, pool_behind_all
 from memstored.objects.protocol import Found, Place
+from memstored.objects.stream import Stored, Stream, Tally
 
 __all__ = [
     "BadKey",
@@ -33,17 +28,6 @@ __all__ = [
     "Stored",
     "backup_key",
 ]
-
-PIECE = 1024 * 1024
-"""Bytes that are hashed and handed on at once: enough that the way through a thread costs little."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """An object that was written: its `size` in bytes and its `checksum`, SHA-256 in hex."""
-
-    size: int
-    checksum: str
 
 
 class Objects:
@@ -63,18 +47,22 @@ class Objects:
         """
         return cls(place_of(settings, default, environment))
 
-    async def put(self, key: str, chunks: AsyncIterable[bytes], *, expected: int = 0) -> Stored:
-        """Write a new object out of the chunks as they come, of any size; memory stays bounded.
+    async def put(self, key: str, parts: Iterator[bytes], *, expected: int = 0) -> Stored:
+        """Write a new object out of the parts as they come, of any size; memory stays bounded.
+
+        A thread takes them, which may wait in them for a moment, but not for long: a part without bytes says
+        that there is none for now. Let them be small (`objects.stream`). An `OSError` of theirs counts as
+        the storage's; everything else they raise is raised. No thread takes any when this has returned,
+        unless the disk itself hangs.
 
         `expected` is about how many bytes there will be, if that is known: S3 must know for more than 58 GiB.
-        The next chunks are taken when the storage took the former ones. The object appears when it is whole
-        and safe against a power loss; whatever is raised, by `chunks` or a cancellation too, nothing of it
+        The next parts are taken when the storage took the former ones. The object appears when it is whole
+        and safe against a power loss; whatever is raised, by `parts` or a cancellation too, nothing of it
         is left, as far as the storage answers (else `sweep` or `delete` do that). Raises `ObjectExists`.
         """
-        pieces = _Pieces(chunks)
-        async with aclosing(pieces.run()) as run:
-            await self._place.write(checked(key), run, expected)
-        return pieces.stored
+        tally = Tally(key)
+        await self._place.write(checked(key), Stream(parts, tally), expected)
+        return tally.stored
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes as a stream with bounded memory; close it when you stop early.
@@ -105,9 +93,7 @@ class Objects:
             found = await self.head(source)
             if found is not None and found.size != content.size:
                 raise ObjectAltered(source)
-        await self._place.copy(
-            checked(source), checked(target), partial(_proven, key=source, content=content)
-        )
+        await self._place.copy(checked(source), checked(target), Tally(source, content))
 
     async def delete(self, key: str) -> None:
         """Delete the object, if there is one, and what a failed `put` may have left of a backup."""
@@ -124,65 +110,3 @@ class Objects:
     async def sweep(self) -> None:
         """Remove what unfinished uploads of an earlier run left. Call it before the first `put`."""
         await self._place.sweep()
-
-
-class _Pieces:
-    """Chunks put together to pieces, hashed on their way in a thread, so that the event loop stays free."""
-
-    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
-        self._chunks = chunks
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    @property
-    def stored(self) -> Stored:
-        """What went through."""
-        return Stored(size=self._size, checksum=self._hash.hexdigest())
-
-    async def run(self) -> AsyncGenerator[bytes, None]:
-        pool = pool_behind_all()
-        try:
-            async with aclosing(_joined(self._chunks)) as pieces:
-                # While one piece is hashed, and the one before it stored, the next one comes.
-                hashed: Awaitable[None] | None = None
-                async for piece in pieces:
-                    if hashed:
-                        await hashed
-                    # hashlib lets go of the interpreter's lock for pieces of this size.
-                    hashed = asyncio.wrap_future(pool.submit(self._take_in, piece))
-                    self._size += len(piece)
-                    yield piece
-                if hashed:
-                    await hashed
-        finally:
-            pool.shutdown(wait=False)
-
-    def _take_in(self, piece: bytes) -> None:
-        for part in in_turns(piece):
-            self._hash.update(part)
-
-
-async def _proven(
-    chunks: AsyncIterable[bytes], *, key: str, content: Stored | None
-) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces; raises `ObjectAltered` at the end of those that are not that content."""
-    pieces = _Pieces(chunks)
-    async with aclosing(pieces.run()) as run:
-        async for piece in run:
-            yield piece
-    if content not in (None, pieces.stored):
-        raise ObjectAltered(key)
-
-
-async def _joined(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of at least `PIECE` bytes, but for the last."""
-    waiting: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        waiting.append(chunk)
-        size += len(chunk)
-        if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if size:
-        yield b"".join(waiting)

@@ -15,15 +15,16 @@ from pathlib import Path
 
 from memstored.domain.object_keys import UNFINISHED, is_key
 from memstored.objects.errors import NoSuchObject, ObjectExists, ObjectTrouble
-from memstored.objects.priority import in_turns
 from memstored.objects.protocol import Found
 from memstored.objects.reserve import Reserve
+from memstored.objects.stream import Stream
 
 __all__ = ["Draft", "Tree"]
 
-SYNC = 64 * 1024 * 1024
-"""Bytes after which what was written is brought to the disk: the system keeps little of it back, and no step
-takes so long that it looks like a disk that stalls."""
+SYNC = 256 * 1024 * 1024
+"""Bytes after which what was written is brought to the disk: no step takes so long that it looks like a disk
+that stalls. Not sooner, for servers' clients feel each time, however little there is to bring (decision 26).
+"""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe that somebody put there would hold us up at opening.
@@ -155,15 +156,15 @@ class Draft:
             self._reserve.require(folder, least)
             self._file = os.open(self._name, _DRAFT, 0o600, dir_fd=folder)
 
-    def write(self, piece: bytes) -> None:
-        """Add the piece."""
+    def take(self, stream: Stream) -> None:
+        """Add the next portion of the stream."""
         assert self._file is not None, "it is open"
-        self._reserve.require(self._file, len(piece))
-        for part in in_turns(piece):
-            rest = part
+        for part in stream.portion():
+            self._reserve.require(self._file, len(part))
+            rest = memoryview(part)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
-        self._unsynced += len(piece)
+            self._unsynced += len(part)
         if self._unsynced >= SYNC:
             os.fdatasync(self._file)
             self._unsynced = 0

@@ -9,20 +9,20 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
-__all__ = ["BULK", "PART", "Dialogue"]
+__all__ = ["PART", "TAKEN", "Dialogue"]
 
 Answer = TypeVar("Answer")
 
 PART: Final = 256 * 1024
 """Bytes read or written at once, and so the most that is held."""
-BULK: Final = 1024 * 1024
-"""The same for what a thread reads."""
+TAKEN: Final = 64 * 1024
+"""The same for what a thread takes: a server may have to wait for the processor for as long as that lasts."""
 _MOMENT: Final = 0.02
-"""Seconds that a thread waits for more of `BULK` bytes before it hands on what has come."""
+"""Seconds that a thread waits for bytes before it says that there are none."""
 _LINE: Final = 4096
 """Bytes that a line may have."""
 
@@ -44,7 +44,6 @@ class Dialogue:
         self._kept = b""
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._reader: Executor | None = None
 
     async def connect(self, host: str, port: int) -> None:
         """Connect; the host is an address."""
@@ -69,15 +68,26 @@ class Dialogue:
                 part = memoryview(self._outgoing.read())
             await self._in_time(self._loop.sock_sendall(self._socket, part))
 
-    def read_by(self, reader: Executor) -> None:
-        """From here on parts are read by a thread of `reader`, up to `BULK` bytes at once; nothing is sent.
+    def parts(self) -> Iterator[bytes]:
+        """What comes from here on, for a thread that takes it: up to `TAKEN` bytes at once, without an end.
 
-        The event loop would be woken by every few KiB, and before whoever else the machine works for.
+        A part without bytes says that nothing came for a moment. The event loop has no more to do with the
+        connection: it would be woken by every few KiB, and before whoever else the machine works for.
         """
-        self._reader = reader
         self._socket.setblocking(True)
         moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, moment)
+        kept, self._kept = self._kept, b""
+        yield kept
+        while True:
+            silent_since = self._loop.time()
+            while (part := self._taken()) is None:
+                if self._loop.time() - silent_since >= self._deadline:
+                    raise self._silence()
+                yield b""
+            if not part:
+                raise self._end()
+            yield part
 
     async def something(self) -> None:
         """Return when the next line is none of the empty ones, by which a node says that it is at it."""
@@ -103,11 +113,6 @@ class Dialogue:
         string, self._kept = self._kept[:size], self._kept[size + 2 :]
         return string
 
-    async def part(self) -> bytes:
-        """Some bytes: what was read with the lines before, then what comes."""
-        part, self._kept = self._kept, b""
-        return part or await self._receive()
-
     def foreign(self, line: bytes) -> Exception:
         """What is to be raised for something that no node says."""
         return self._trouble(f"this is not what a Redis says: {line[:100].decode(errors='replace')}")
@@ -115,41 +120,25 @@ class Dialogue:
     async def _receive(self) -> bytes:
         received = await self._in_time(self._next())
         if not received:
-            raise self._trouble("the node ended the connection")
+            raise self._end()
         return received
 
     async def _next(self) -> bytes:
-        if self._reader is not None:
-            return await self._gathered(self._reader)
         return await (self._decrypted() if self._tls is not None else self._raw())
 
-    async def _gathered(self, reader: Executor) -> bytes:
-        while True:
-            step = self._loop.run_in_executor(reader, self._gather)
+    def _taken(self) -> bytes | None:
+        """What came within a moment, None when it was nothing, no bytes at the end. Runs in a thread."""
+        with self._in_words():
+            if self._tls is not None and (ready := self._readable(self._tls)) is not None:
+                return ready
             try:
-                received = await asyncio.shield(step)
-            except asyncio.CancelledError:
-                # The socket may be closed by whoever gave us up, but not under the thread.
-                await asyncio.gather(step, return_exceptions=True)
-                raise
-            if received is not None:
+                received = self._socket.recv(TAKEN)
+            except BlockingIOError:
+                return None
+            if self._tls is None or not received:
                 return received
-
-    def _gather(self) -> bytes | None:
-        """What came within a moment, None when it was nothing, no bytes at the end. Runs in a thread.
-
-        The system fills the buffer: while it does, the thread needs neither the interpreter nor a processor.
-        """
-        if self._tls is not None and (ready := self._readable(self._tls)) is not None:
-            return ready
-        try:
-            received = self._socket.recv(BULK, socket.MSG_WAITALL)
-        except BlockingIOError:
-            return None
-        if self._tls is None or not received:
-            return received
-        self._incoming.write(received)
-        return self._readable(self._tls)
+            self._incoming.write(received)
+            return self._readable(self._tls)
 
     def _readable(self, tls: ssl.SSLObject) -> bytes | None:
         """What is decrypted by now, None when nothing is; no bytes when the other end said that it ends."""
@@ -206,12 +195,23 @@ class Dialogue:
         return bool(received)
 
     async def _in_time(self, work: Awaitable[Answer]) -> Answer:
-        try:
+        with self._in_words():
             async with asyncio.timeout(self._deadline):
                 return await work
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError:
-            raise self._trouble(f"the node was silent for {self._deadline} s") from None
+            raise self._silence() from None
         except ssl.SSLError as error:
             raise self._trouble(f"no TLS that can be trusted: {error.reason or error}") from None
         except OSError as error:
             raise self._trouble(os.strerror(error.errno) if error.errno else str(error)) from None
+
+    def _silence(self) -> Exception:
+        return self._trouble(f"the node was silent for {self._deadline} s")
+
+    def _end(self) -> Exception:
+        return self._trouble("the node ended the connection")

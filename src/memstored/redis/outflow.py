@@ -9,9 +9,8 @@ without a port, which is never `online`: nobody counts us, and nobody waits for 
 
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,27 +38,26 @@ class Outflow:
 
     `keys` counts the keys of all databases at the moment of the snapshot; None when the node was through
     with it, and had taken writes since, before it could be asked. `used_memory` is what the node uses, in
-    bytes. `size` is the RDB's in bytes where the node says it beforehand. `chunks` are exactly the RDB's
-    bytes, each at most 1 MiB; they raise `LinkTrouble` when the node ends, or is silent for too long,
-    before all have come.
+    bytes. `size` is the RDB's in bytes where the node says it beforehand. `parts` are exactly the RDB's
+    bytes, for a thread that takes them: each has some KiB, or none when nothing came for a moment; they raise
+    `LinkTrouble` when the node ends, or is silent for too long, before all have come.
     """
 
     keys: int | None
     used_memory: int
     size: int | None
-    chunks: AsyncIterator[bytes]
+    parts: Iterator[bytes]
 
 
 @asynccontextmanager
-async def outflow(
-    target: Target, controllers: Controllers, *, deadline: float, reader: Executor
-) -> AsyncIterator[Outflow]:
+async def outflow(target: Target, controllers: Controllers, *, deadline: float) -> AsyncIterator[Outflow]:
     """Have the node make a snapshot and send it; leaving the block ends the node's work on it.
 
     Logs in as the controller that acts, which must have the node. A silence of `deadline` seconds, before the
-    first chunk or between two, raises `LinkTrouble`; so does a refusal: a replica without its primary
+    first part or between two, raises `LinkTrouble`; so does a refusal: a replica without its primary
     (`NOMASTERLINK`), one that loads. A node that is at another snapshot makes ours after it. A reader that
-    stands still for 20 s is cut off by the node (`repl-timeout`). The data is read by a thread of `reader`.
+    stands still for 20 s is cut off by the node (`repl-timeout`).
+    No thread may take parts any more when the block is left.
     """
     logins = dialect_of(target, controllers).logins
     async with _talk(target, logins, deadline) as copy, _talk(target, logins, deadline) as account:
@@ -70,14 +68,12 @@ async def outflow(
         # A node refuses PSYNC while an answer waits for us, so we ask by another way, now that it has forked.
         info = fields_of(await account.ask(("INFO",)))
         size, mark = await copy.framing()
-        copy.read_by(reader)
-        async with aclosing(copy.marked(mark) if size is None else copy.counted(size)) as chunks:
-            yield Outflow(
-                keys=_keys(info, offset),
-                used_memory=int(info["used_memory"]),
-                size=size,
-                chunks=chunks,
-            )
+        yield Outflow(
+            keys=_keys(info, offset),
+            used_memory=int(info["used_memory"]),
+            size=size,
+            parts=copy.marked(mark) if size is None else copy.counted(size),
+        )
 
 
 def _keys(info: Mapping[str, str], offset: int) -> int | None:
@@ -152,25 +148,26 @@ class _Talk:
             raise self._dialogue.foreign(line)
         return (int(framing[1]), b"") if framing[1] else (None, framing[2])
 
-    def read_by(self, reader: Executor) -> None:
-        """What comes is read by a thread; nothing is asked any more."""
-        self._dialogue.read_by(reader)
-
-    async def counted(self, size: int) -> AsyncGenerator[bytes, None]:
+    def counted(self, size: int) -> Iterator[bytes]:
         """The next `size` bytes."""
-        while self._came < size:
-            part = (await self._dialogue.part())[: size - self._came]
+        for came in self._dialogue.parts():
+            part = came[: size - self._came]
             self._came += len(part)
             yield part
+            if self._came == size:
+                return
 
-    async def marked(self, mark: bytes) -> AsyncGenerator[bytes, None]:
+    def marked(self, mark: bytes) -> Iterator[bytes]:
         """The bytes up to the mark, behind which nothing comes.
 
         Each part is held back until the next one is here, so that only small ones need to be put together.
         """
         held = b""
-        while held[-_MARK:] != mark:
-            part = await self._dialogue.part()
+        for came in self._dialogue.parts():
+            if not came:
+                yield came
+                continue
+            part = came
             self._came += len(part)
             if len(part) < _MARK:
                 seen = held + part
@@ -178,6 +175,8 @@ class _Talk:
             if held:
                 yield held
             held = part
+            if held[-_MARK:] == mark:
+                break
         if rest := held[:-_MARK]:
             yield rest
 

@@ -5,8 +5,9 @@ The set's replicas are not simulated: what is seen of them is made up, and a tap
 
 import asyncio
 import hashlib
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,6 +57,8 @@ from memstored.store.sets import Identities, SetRepository
 PROJECT = "p" * 32
 REPLID = "a" * 40
 DATA = (b"REDIS0010", b"some data", b"\xff")
+MOMENT = 0.01
+"""Seconds that a stream waits before it says that nothing came."""
 
 QUICK = Rhythm(
     busy=0.01,
@@ -115,7 +118,7 @@ class Tap:
     data: tuple[bytes, ...] = DATA
     left: tuple[bytes, ...] = ()
     keys: int | None = 3
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
     breaks: Exception | None = None
     refusals: list[Exception] = field(default_factory=list)
     flowing: int = 0
@@ -144,18 +147,17 @@ class Tap:
         self.flowing += 1
         self.most = max(self.most, self.flowing)
         try:
-            yield Outflow(keys=self.keys, used_memory=1000, size=len(self.content), chunks=self._chunks())
+            yield Outflow(keys=self.keys, used_memory=1000, size=len(self.content), parts=self._parts())
         finally:
             self.flowing -= 1
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        for chunk in self.data:
-            yield chunk
-        await self.opened.wait()
+    def _parts(self) -> Iterator[bytes]:
+        yield from self.data
+        while not self.opened.wait(MOMENT):
+            yield b""
         if self.breaks is not None:
             raise self.breaks
-        for chunk in self.left:
-            yield chunk
+        yield from self.left
 
 
 class Seen:
@@ -329,7 +331,7 @@ class Ground:
         instance_set = running_set(name=f"set-{uuid4().hex[:8]}")
         backup = await self.ask(instance_set, name)
         content = self.tap.content
-        await self.objects.put(backup.key, chunks_of(content))
+        await self.objects.put(backup.key, iter((content,)))
         after = replace(
             backup,
             status=BackupState.AVAILABLE,
@@ -411,12 +413,6 @@ class Ground:
         if await self.objects.head(key) is None:
             return None
         return b"".join([chunk async for chunk in self.objects.get(key)])
-
-
-async def chunks_of(*chunks: bytes) -> AsyncIterator[bytes]:
-    """These, one by one."""
-    for chunk in chunks:
-        yield chunk
 
 
 def schedule(hour: int = 1, limit: int = 7) -> BackupSchedule:

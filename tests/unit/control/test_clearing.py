@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from keeper_ground import Ground, chunks_of, running_set
+from keeper_ground import Ground, running_set
 from looking import eventually
 from structlog.testing import capture_logs
 
@@ -152,7 +152,7 @@ async def left(kept: Ground, backup: Backup) -> bool:
 
 async def test_an_object_that_the_store_does_not_know_is_left_alone_and_said(kept: Ground) -> None:
     """The store may be an older copy, or empty: what lies there may be all that somebody has (S6)."""
-    await kept.objects.put(STRANGE, chunks_of(b"all that somebody has"))
+    await kept.objects.put(STRANGE, iter((b"all that somebody has",)))
 
     with capture_logs() as logs:
         async with at_work(kept) as looked:

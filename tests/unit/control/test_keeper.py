@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
-from keeper_ground import PROJECT, QUICK, Ground, SetClock, chunks_of, running_set
+from keeper_ground import PROJECT, QUICK, Ground, SetClock, running_set
 from looking import eventually
 
 from memstored.control.keeper import BackupKeeper
@@ -149,7 +149,7 @@ async def exporting(kept: Ground, monkeypatch: pytest.MonkeyPatch) -> StandingSt
     """Storage in which many exports of the oldest backup stand still."""
     storage = StandingStorage()
     monkeypatch.setattr(kept.objects, "copy", storage.copy)
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", iter((b"x",)))
     source = await kept.saved("source")
     for number in range(8):
         await kept.use(source, UseKind.EXPORT, path=f"mine/{number}")
@@ -163,7 +163,7 @@ async def test_one_projects_exports_hold_up_no_other_project(
     """However many stand still, and however old what they are exports of is."""
     storage = await exporting(kept, monkeypatch)
     other = await kept.saved("other", project_id="q" * 32)
-    await kept.objects.put(f"{bucket_key('q' * 32, 'theirs')}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket_key('q' * 32, 'theirs')}/there", iter((b"x",)))
     await kept.use(other, UseKind.EXPORT, path="theirs/out.rdb")
 
     async with kept.keeper():
@@ -189,7 +189,7 @@ async def test_verifications_hold_up_nothing_else(kept: Ground) -> None:
     for backup in verified:
         await kept.use(backup, UseKind.VERIFY)
     kept.clock.now += 1
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", iter((b"x",)))
     exported = await kept.saved("exported")
     await kept.use(exported, UseKind.EXPORT, path="mine/out.rdb")
 

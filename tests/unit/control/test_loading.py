@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,11 +32,7 @@ FIRST = node_id(SET, 1)
 
 async def saved(ground: Ground) -> Source:
     """An object in storage, and what the request to restore it knows of it."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield DATA
-
-    stored = await ground.objects.put(KEY, chunks())
+    stored = await ground.objects.put(KEY, iter((DATA,)))
     ground.doors.writes = SAVED
     return Source(key=KEY, name="nightly", size=stored.size, checksum=stored.checksum, keys=len(SAVED))
 

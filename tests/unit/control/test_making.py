@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from keeper_ground import BROKEN, DATA, QUICK, Ground, chunks_of, running_set
+from keeper_ground import BROKEN, DATA, QUICK, Ground, running_set
 from looking import eventually
 from structlog.testing import capture_logs
 
@@ -403,7 +403,7 @@ async def test_a_service_that_is_killed_after_the_upload_leaves_no_object(kept: 
     wanted = await kept.ask(made_of)
     making = replace(wanted, status=BackupState.CREATING)
     await kept.backups.begin(wanted, making, made_of, replace(made_of, backup=wanted.id))
-    await kept.objects.put(wanted.key, chunks_of(*DATA))
+    await kept.objects.put(wanted.key, iter(DATA))
 
     async with kept.keeper():
         await kept.settled(wanted, BackupState.ERROR)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from keeper_ground import DATA, PROJECT, Ground, chunks_of, running_set
+from keeper_ground import DATA, PROJECT, Ground, running_set
 from looking import eventually
 
 from memstored.control.content import read_content
@@ -97,8 +97,8 @@ async def test_what_is_not_what_was_stored_is_neither_copied_nor_exported(
     """One byte is enough: nothing of it appears, and both say so."""
     source = await kept.saved()
     await kept.objects.delete(source.key)
-    await kept.objects.put(source.key, chunks_of(content))
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.objects.put(source.key, iter((content,)))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", iter((b"x",)))
     copy = twin(source)
     await kept.use(source, UseKind.COPY, copy=copy, holder=copy.id)
     await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
@@ -152,7 +152,7 @@ async def test_a_copy_that_can_not_be_made_is_given_up_after_some_tries(
 async def test_an_export_is_a_plain_file_where_it_was_asked_for(kept: Ground) -> None:
     """In the project's bucket, and the backup is free again."""
     source = await kept.saved()
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", iter((b"x",)))
     await kept.use(source, UseKind.EXPORT, path="mine/folder/out.rdb")
 
     async with kept.keeper():
@@ -166,7 +166,7 @@ async def export_over(kept: Ground, content: bytes) -> tuple[bytes | None, list[
     """Export to where an object with that content is; returns what is there then, and what was told."""
     source = await kept.saved()
     target = f"{bucket_key(PROJECT, 'mine')}/out.rdb"
-    await kept.objects.put(target, chunks_of(content))
+    await kept.objects.put(target, iter((content,)))
     await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
     async with kept.keeper():
         await idle(kept, source)
@@ -213,7 +213,7 @@ async def test_a_use_that_ended_since_it_was_read_is_not_carried_out_again(
     """A turn that takes its time has read what ends before it is begun; the file may be gone by then."""
     source = await kept.saved()
     bucket = bucket_key(PROJECT, "mine")
-    await kept.objects.put(f"{bucket}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket}/there", iter((b"x",)))
     await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
     read_before = await kept.backups.unsettled(kept.clock.wall())
     async with kept.keeper():
@@ -240,7 +240,7 @@ async def test_an_export_whose_end_met_trouble_is_told_once(
 ) -> None:
     """Whether the store took its end, and only the answer was lost, or did not."""
     source = await kept.saved()
-    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", chunks_of(b"x"))
+    await kept.objects.put(f"{bucket_key(PROJECT, 'mine')}/there", iter((b"x",)))
     await kept.use(source, UseKind.EXPORT, path="mine/out.rdb")
     end_use, troubles = kept.backups.end_use, [StoreTrouble("The disk is away.")]
 

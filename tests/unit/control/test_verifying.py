@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from keeper_ground import DATA, Ground, chunks_of
+from keeper_ground import DATA, Ground
 from looking import eventually
 
 from memstored.control.guests import Guests
@@ -41,7 +41,7 @@ async def test_an_object_that_is_not_what_was_stored_is_never_loaded(kept: Groun
     """One byte is enough."""
     saved = await kept.saved()
     await kept.objects.delete(saved.key)
-    await kept.objects.put(saved.key, chunks_of(CONTENT[:-1] + b"\x00"))
+    await kept.objects.put(saved.key, iter((CONTENT[:-1] + b"\x00",)))
 
     done = await verified(kept, saved)
 
@@ -53,7 +53,7 @@ async def test_an_object_that_is_cut_short_is_damaged(kept: Ground) -> None:
     """Both sizes are told."""
     saved = await kept.saved()
     await kept.objects.delete(saved.key)
-    await kept.objects.put(saved.key, chunks_of(CONTENT[:5]))
+    await kept.objects.put(saved.key, iter((CONTENT[:5],)))
 
     done = await verified(kept, saved)
 

@@ -1,21 +1,57 @@
-"""Chunks to put into storage, and all of an object that was read."""
+"""Parts to put into storage, and all of an object that was read."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncIterable, Generator, Iterator
+
+import pytest
+
+from memstored.objects.storage import Objects
 
 
-async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
-    """These chunks, one after the other."""
-    for part in parts:
-        yield part
+class BrokeOff(Exception):
+    """What a source breaks off with."""
 
 
-async def broken(*parts: bytes) -> AsyncIterator[bytes]:
-    """These chunks, and then a source that breaks off."""
-    for part in parts:
-        yield part
-    raise ConnectionResetError("the source broke off")
+def chunks(*parts: bytes) -> Iterator[bytes]:
+    """These parts, one after the other."""
+    yield from parts
+
+
+def broken(*parts: bytes) -> Iterator[bytes]:
+    """These parts, and then a source that breaks off."""
+    yield from parts
+    raise BrokeOff
 
 
 async def whole(stream: AsyncIterable[bytes]) -> bytes:
     """All bytes of the stream."""
     return b"".join([chunk async for chunk in stream])
+
+
+def own_niceness() -> int:
+    """That of the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+async def cancelled_within_its_source(objects: Objects, key: str) -> None:
+    """Cancel a put while its thread is within the source, and fail unless it has left it then."""
+    within = threading.Event()
+
+    def waiting() -> Generator[bytes, None, None]:
+        while True:
+            within.set()
+            time.sleep(0.05)
+            yield b""
+
+    source = waiting()
+    putting = asyncio.create_task(objects.put(key, source))
+    await asyncio.to_thread(within.wait)
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+
+    # Whose code runs can not be closed: that raises ValueError.
+    source.close()

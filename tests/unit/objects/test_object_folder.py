@@ -8,14 +8,15 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from streams import broken, chunks, whole
+from streams import BrokeOff, broken, cancelled_within_its_source, chunks, own_niceness, whole
 
 from memstored.domain.settings import ObjectSettings
+from memstored.objects.priority import NICENESS
 from memstored.objects.reserve import Reserve
 from memstored.objects.storage import (
     NoSuchObject,
@@ -154,7 +155,7 @@ async def test_a_deleted_object_is_gone(objects: Objects, root: Path) -> None:
 
 async def test_a_source_that_breaks_off_leaves_nothing(objects: Objects, root: Path) -> None:
     """The source's own error is raised, and no part of the object stays."""
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(BrokeOff):
         await objects.put(KEY, broken(bytes(5_000_000)))
 
     assert _files(root) == []
@@ -162,20 +163,25 @@ async def test_a_source_that_breaks_off_leaves_nothing(objects: Objects, root: P
 
 async def test_a_cancelled_put_leaves_nothing(objects: Objects, root: Path) -> None:
     """A put that is cancelled at any moment leaves nothing, and ends as cancelled."""
-    begun = asyncio.Event()
+    begun = threading.Event()
 
-    async def endless() -> AsyncIterator[bytes]:
+    def endless() -> Iterator[bytes]:
         while True:
             yield bytes(1_000_000)
             begun.set()
 
     putting = asyncio.create_task(objects.put(KEY, endless()))
-    await begun.wait()
+    await asyncio.to_thread(begun.wait)
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting
 
     assert _files(root) == []
+
+
+async def test_nobody_takes_from_the_source_of_a_put_that_was_cancelled(objects: Objects) -> None:
+    """So whoever gave it may close what it reads from: its thread was waited for."""
+    await cancelled_within_its_source(objects, KEY)
 
 
 async def test_a_put_that_is_cancelled_at_its_end_leaves_nothing(
@@ -228,16 +234,69 @@ async def test_an_object_of_a_failed_put_goes_also_when_its_draft_can_not(
 async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
     """While it is written there is no object, under no name."""
     seen: list[object] = []
+    loop = asyncio.get_running_loop()
 
-    async def watched() -> AsyncIterator[bytes]:
+    def watched() -> Iterator[bytes]:
         yield bytes(5_000_000)
-        seen.append(await objects.head(KEY))
-        seen.append(await objects.keys("backups"))
+        looks = (objects.head(KEY), objects.keys("backups"))
+        seen.extend(asyncio.run_coroutine_threadsafe(look, loop).result() for look in looks)
 
     await objects.put(KEY, watched())
 
     assert seen == [None, []]
     assert await objects.keys("backups") == [KEY]
+
+
+async def test_a_large_object_is_brought_to_the_disk_on_the_way(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its end there is little left to bring, however large it is."""
+    sizes: list[int] = []
+    monkeypatch.setattr("memstored.objects.tree.SYNC", 4 * MIB)
+    monkeypatch.setattr(os, "fdatasync", lambda file: sizes.append(os.fstat(file).st_size))
+
+    await objects.put(KEY, chunks(*[bytes(64 * 1024)] * 160))
+
+    assert sizes == [4 * MIB, 8 * MIB]
+
+
+async def test_one_thread_behind_everybody_else_reads_and_writes(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy and a new object: nothing is handed from thread to thread, and no server waits for it."""
+    seen: list[tuple[str, int, int]] = []
+    await objects.put(KEY, chunks(bytes(3_000_000)))
+
+    def noted(name: str) -> None:
+        seen.append((name, threading.get_native_id(), own_niceness()))
+
+    def watched() -> Iterator[bytes]:
+        for _ in range(3):
+            noted("read")
+            yield bytes(64 * 1024)
+
+    read, write = os.read, os.write
+
+    def reading(file: int, count: int) -> bytes:
+        noted("read")
+        return read(file, count)
+
+    def writing(file: int, data: bytes) -> int:
+        noted("write")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "read", reading)
+    monkeypatch.setattr(os, "write", writing)
+    for putting in (
+        objects.put(backup_key("project", "more"), watched()),
+        objects.copy(KEY, "buckets/project/b/file"),
+    ):
+        seen.clear()
+        await putting
+
+        assert {name for name, *_ in seen} == {"read", "write"}
+        assert len({thread for _, thread, _ in seen}) == 1
+        assert {niceness for *_, niceness in seen} == {NICENESS}
 
 
 async def test_an_object_is_on_the_disk_before_it_has_its_name(
@@ -460,7 +519,7 @@ async def test_a_disk_that_hangs_is_given_up(root: Path, monkeypatch: pytest.Mon
 
     taken = 0
 
-    async def endless() -> AsyncIterator[bytes]:
+    def endless() -> Iterator[bytes]:
         nonlocal taken
         while True:
             taken += 1

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from memstored.domain.controllers import Controller, Controllers
@@ -14,8 +13,6 @@ from memstored.redis.certificates import Signer, new_authority
 from memstored.redis.tls import server_context
 
 CONTROLLERS = Controllers(own=Controller(number=7, nonce="5f0c21ab"), since=7)
-READER = ThreadPoolExecutor(max_workers=2)
-"""Who reads the data of a node."""
 OFFSET = 4711
 BEGUN = b"+FULLRESYNC " + b"a" * 40 + b" %d\r\n" % OFFSET
 HOST = "127.0.0.1"

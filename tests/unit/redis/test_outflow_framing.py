@@ -2,7 +2,7 @@ import asyncio
 import random
 
 import pytest
-from scripted_node import BEGUN, CONTROLLERS, OFFSET, READER, ScriptedNode
+from scripted_node import BEGUN, CONTROLLERS, OFFSET, ScriptedNode
 
 from memstored.domain.ports import LinkTrouble
 from memstored.redis import dialogue
@@ -20,8 +20,8 @@ WAYS = pytest.mark.parametrize("way", [{}, {"tls": True}], ids=["plain", "tls"])
 
 async def all_of(node: ScriptedNode, *, deadline: float = LONG) -> bytes:
     """What comes out of the node."""
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=deadline, reader=READER) as flow:
-        return b"".join([chunk async for chunk in flow.chunks])
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=deadline) as flow:
+        return await asyncio.to_thread(b"".join, flow.parts)
 
 
 @pytest.mark.parametrize("part", [1, 7, 39, 40, 41, 1039, 1040, 1041, 65536])
@@ -32,7 +32,7 @@ async def test_the_rdb_comes_whole_wherever_its_parts_end(
 ) -> None:
     """Both framings are taken off exactly, also when the mark is spread over two reads."""
     monkeypatch.setattr(dialogue, "PART", part)
-    monkeypatch.setattr(dialogue, "BULK", part)
+    monkeypatch.setattr(dialogue, "TAKEN", part)
 
     assert await all_of(ScriptedNode(copy=BEGUN + framed, **way)) == DATA
 
@@ -53,16 +53,16 @@ async def test_an_empty_line_is_a_sign_of_life() -> None:
 
 
 @WAYS
-async def test_no_chunk_is_larger_than_one_read(way: Way) -> None:
+async def test_no_part_is_larger_than_one_read(way: Way) -> None:
     """What is held at once is bounded, however much there is."""
     data = bytes(3_000_000)
     node = ScriptedNode(copy=BEGUN + b"$EOF:" + MARK + b"\r\n" + data + MARK, **way)
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
-        sizes = [len(chunk) async for chunk in flow.chunks]
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+        sizes = [len(part) for part in await asyncio.to_thread(list, flow.parts)]
 
     assert sum(sizes) == len(data)
-    assert max(sizes) <= 1024 * 1024
+    assert max(sizes) <= 256 * 1024
 
 
 async def test_it_asks_for_the_data_alone() -> None:
@@ -95,7 +95,7 @@ async def test_keys_are_those_of_the_snapshot_or_none(node: ScriptedNode, keys: 
     """The count is the one at the fork; when that can not be told, it is None, never another one."""
     node.copy = BEGUN + COUNTED
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
         assert (flow.keys, flow.used_memory, flow.size) == (keys, 1000, len(DATA))
 
 
@@ -103,7 +103,7 @@ async def test_the_size_of_a_marked_copy_is_not_known_beforehand() -> None:
     """A node that sends while it makes the snapshot can not say how long it will be."""
     node = ScriptedNode(copy=BEGUN + FRAMED)
 
-    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
+    async with node.standing(), outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
         assert flow.size is None
 
 
@@ -149,7 +149,7 @@ async def test_nobody_there_is_trouble() -> None:
         gone = node.target
 
     with pytest.raises(LinkTrouble, match="Connection refused"):
-        async with outflow(gone, CONTROLLERS, deadline=LONG, reader=READER):
+        async with outflow(gone, CONTROLLERS, deadline=LONG):
             pass
 
 
@@ -159,9 +159,10 @@ async def test_a_cancelled_reader_leaves_no_connection() -> None:
     async with node.standing():
 
         async def read() -> None:
-            async with outflow(node.target, CONTROLLERS, deadline=LONG, reader=READER) as flow:
-                async for _ in flow.chunks:
-                    reading.set()
+            async with outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
+                assert await asyncio.to_thread(next, flow.parts)
+                reading.set()
+                await asyncio.Event().wait()
 
         reading = asyncio.Event()
         reader = asyncio.create_task(read())
