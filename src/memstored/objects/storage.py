@@ -51,9 +51,9 @@ class Objects:
         """Write a new object out of the parts as they come, of any size; memory stays bounded.
 
         A thread takes them, which may wait in them for a moment, but not for long: a part without bytes says
-        that there is none for now. Let them be small (`objects.stream`). An `OSError` of theirs counts as
-        the storage's; everything else they raise is raised. No thread takes any when this has returned,
-        unless the disk itself hangs.
+        that there is none for now. Let them be small (`objects.stream`). What they raise is raised, but
+        must be no `OSError`, which is a disk's. No thread takes any when this has returned, unless the disk
+        itself hangs, or this was cancelled once more meanwhile.
 
         `expected` is about how many bytes there will be, if that is known: S3 must know for more than 58 GiB.
         The next parts are taken when the storage took the former ones. The object appears when it is whole

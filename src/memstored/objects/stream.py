@@ -58,22 +58,27 @@ class Stream:
     """Parts, as a thread takes them. Only one does at a time, and every one is in the `tally` first.
 
     A part without bytes says that there is none for now: whoever waits for the thread is told at once.
-    `ended` tells that the last part was taken.
+    `ended` tells that the last part was taken. Once something was raised, nothing can be taken any more: what
+    broke off must not look like the end.
     """
 
     def __init__(self, parts: Iterator[bytes], tally: Tally) -> None:
         self._parts = parts
         self._tally = tally
+        self._sound = True
         self.ended = False
 
     def portion(self) -> Iterator[bytes]:
         """The next parts, some dozens. Raises what the parts raise, and what the tally does at their end."""
         for _ in range(PORTION):
+            assert self._sound, "it broke off"
+            self._sound = False
             part = next(self._parts, None)
             if part is None:
                 self._tally.end()
                 self.ended = True
                 return
+            self._sound = True
             if not part:
                 return
             self._tally.add(part)

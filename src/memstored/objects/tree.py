@@ -9,7 +9,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,10 +22,15 @@ from memstored.objects.stream import Stream
 
 __all__ = ["Draft", "Tree"]
 
-SYNC = 256 * 1024 * 1024
-"""Bytes after which what was written is brought to the disk: no step takes so long that it looks like a disk
-that stalls. Not sooner, for servers' clients feel each time, however little there is to bring (decision 26).
-"""
+SYNC = 64 * 1024 * 1024
+"""Bytes after which what was written is first brought to the disk; then twice as many as before up to
+`SYNC_MOST`, for servers' clients feel each time however little there is to bring (decision 26), or half, down
+to `SYNC_LEAST`, when it took longer than `SYNC_LONG`. Meanwhile nothing is read, and the system keeps as much
+for the end: neither may look like a disk, or a reader, that stands still."""
+SYNC_MOST = 256 * 1024 * 1024
+SYNC_LEAST = 8 * 1024 * 1024
+SYNC_LONG = 2.0
+"""Seconds: a tenth of what a replica waits for us (`repl-timeout`)."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe that somebody put there would hold us up at opening.
@@ -138,13 +144,17 @@ class Draft:
     `kept` is set by whoever learned that it was published: else nobody knows of it, and `discard` removes it.
     """
 
-    def __init__(self, tree: Tree, key: str, reserve: Reserve) -> None:
+    def __init__(
+        self, tree: Tree, key: str, reserve: Reserve, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tree = tree
         self._key = key
         self._reserve = reserve
         self._name = secrets.token_hex(16)
         self._file: int | None = None
         self._unsynced = 0
+        self._most_unsynced = SYNC
+        self._now = now
         self._published = False
         self.kept = False
 
@@ -165,9 +175,18 @@ class Draft:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             self._unsynced += len(part)
-        if self._unsynced >= SYNC:
-            os.fdatasync(self._file)
-            self._unsynced = 0
+        if self._unsynced >= self._most_unsynced:
+            self._sync(self._file)
+
+    def _sync(self, file: int) -> None:
+        began = self._now()
+        os.fdatasync(file)
+        took = self._now() - began
+        self._unsynced = 0
+        if took > SYNC_LONG:
+            self._most_unsynced = max(SYNC_LEAST, self._most_unsynced // 2)
+        elif 2 * took <= SYNC_LONG:
+            self._most_unsynced = min(SYNC_MOST, 2 * self._most_unsynced)
 
     def publish(self) -> None:
         """Let the object appear, safe against a power loss. Raises `ObjectExists` when another came first."""

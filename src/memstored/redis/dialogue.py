@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -69,20 +70,22 @@ class Dialogue:
             await self._in_time(self._loop.sock_sendall(self._socket, part))
 
     def parts(self) -> Iterator[bytes]:
-        """What comes from here on, for a thread that takes it: up to `TAKEN` bytes at once, without an end.
+        """What comes from here on, for a thread that takes it, without an end.
 
-        A part without bytes says that nothing came for a moment. The event loop has no more to do with the
-        connection: it would be woken by every few KiB, and before whoever else the machine works for.
+        Up to `TAKEN` bytes at once, over TLS what these decrypt to; first what had come before. A part without
+        bytes says that nothing came for a moment. The event loop has no more to do with the connection: it
+        would be woken by every few KiB, and before whoever else the machine works for.
         """
-        self._socket.setblocking(True)
-        moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, moment)
+        with self._in_words():
+            self._socket.setblocking(True)
+            moment = struct.pack("@ll", 0, int(_MOMENT * 1_000_000))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, moment)
         kept, self._kept = self._kept, b""
         yield kept
         while True:
-            silent_since = self._loop.time()
+            silent_since = time.monotonic()
             while (part := self._taken()) is None:
-                if self._loop.time() - silent_since >= self._deadline:
+                if time.monotonic() - silent_since >= self._deadline:
                     raise self._silence()
                 yield b""
             if not part:

@@ -22,7 +22,10 @@ def chunks(*parts: bytes) -> Iterator[bytes]:
 
 def broken(*parts: bytes) -> Iterator[bytes]:
     """These parts, and then a source that breaks off."""
-    yield from parts
+    for part in parts:
+        yield part
+        # What came so far is handed on.
+        yield b""
     raise BrokeOff
 
 
@@ -48,7 +51,7 @@ async def cancelled_within_its_source(objects: Objects, key: str) -> None:
 
     source = waiting()
     putting = asyncio.create_task(objects.put(key, source))
-    await asyncio.to_thread(within.wait)
+    assert await asyncio.to_thread(within.wait, 10)
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting

@@ -26,7 +26,8 @@ from memstored.objects.storage import (
     Stored,
     backup_key,
 )
-from memstored.objects.tree import Tree
+from memstored.objects.stream import Stream, Tally
+from memstored.objects.tree import Draft, Tree
 
 KEY = backup_key("project", "backup")
 MIB, GIB = 1 << 20, 1 << 30
@@ -171,7 +172,7 @@ async def test_a_cancelled_put_leaves_nothing(objects: Objects, root: Path) -> N
             begun.set()
 
     putting = asyncio.create_task(objects.put(KEY, endless()))
-    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(begun.wait, 10)
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting
@@ -247,17 +248,39 @@ async def test_an_object_appears_only_when_whole(objects: Objects) -> None:
     assert await objects.keys("backups") == [KEY]
 
 
-async def test_a_large_object_is_brought_to_the_disk_on_the_way(
-    objects: Objects, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("takes", "after"),
+    [
+        ([0.1] * 9, [64, 192, 448, 704, 960]),
+        ([1.5] * 9, [64, 128, 192, 256, 320]),
+        ([3.0] * 9, [64, 96, 112, 120, 128]),
+        ([3.0, 3.0, 0.1, 0.1, 0.1], [64, 96, 112, 144, 208]),
+    ],
+    ids=["fast", "as it should be", "slow", "slow for a while"],
+)
+def test_a_large_object_is_brought_to_the_disk_on_the_way(
+    root: Path, monkeypatch: pytest.MonkeyPatch, takes: list[float], after: list[int]
 ) -> None:
-    """At its end there is little left to bring, however large it is."""
-    sizes: list[int] = []
-    monkeypatch.setattr("memstored.objects.tree.SYNC", 4 * MIB)
-    monkeypatch.setattr(os, "fdatasync", lambda file: sizes.append(os.fstat(file).st_size))
+    """Seldom, for that is felt; as often as it must be for no time to be long: the replica waits for us."""
+    times = iter([moment for took in takes for moment in (0.0, took)])
+    written, synced = 0, []
 
-    await objects.put(KEY, chunks(*[bytes(64 * 1024)] * 160))
+    def writing(_file: int, data: memoryview) -> int:
+        nonlocal written
+        written += len(data)
+        return len(data)
 
-    assert sizes == [4 * MIB, 8 * MIB]
+    monkeypatch.setattr(os, "write", writing)
+    monkeypatch.setattr(os, "fdatasync", lambda _file: synced.append(written // MIB))
+    draft = Draft(Tree(root, make=True), KEY, Reserve(0), now=lambda: next(times))
+    draft.open(0)
+    stream = Stream(iter([bytes(256 * 1024)] * 4000), Tally(KEY))
+
+    while len(synced) < len(after):
+        draft.take(stream)
+    draft.discard()
+
+    assert synced == after
 
 
 async def test_one_thread_behind_everybody_else_reads_and_writes(

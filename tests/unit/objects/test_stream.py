@@ -58,6 +58,8 @@ def test_what_the_parts_raise_is_raised() -> None:
 
     with pytest.raises(KeyError):
         stream.piece()
+    with pytest.raises(AssertionError):
+        stream.piece()
     assert not stream.ended
     assert tally.stored.size == 2
 

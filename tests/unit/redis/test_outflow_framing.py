@@ -1,10 +1,15 @@
 import asyncio
 import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from scripted_node import BEGUN, CONTROLLERS, OFFSET, ScriptedNode
 
 from memstored.domain.ports import LinkTrouble
+from memstored.domain.settings import ObjectSettings
+from memstored.objects.storage import Objects
 from memstored.redis import dialogue
 from memstored.redis.acl import acting
 from memstored.redis.outflow import outflow
@@ -153,20 +158,25 @@ async def test_nobody_there_is_trouble() -> None:
             pass
 
 
-async def test_a_cancelled_reader_leaves_no_connection() -> None:
+async def test_a_cancelled_reader_leaves_no_connection(tmp_path: Path) -> None:
     """Whoever stops waiting for data ends both connections, which is what this node waits for."""
     node = ScriptedNode(copy=BEGUN + COUNTED[:500], stays=True)
+    objects = Objects.open(ObjectSettings(), default=tmp_path)
+    reading = threading.Event()
+
+    def seen(parts: Iterator[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            yield part
+            reading.set()
+
     async with node.standing():
 
         async def read() -> None:
             async with outflow(node.target, CONTROLLERS, deadline=LONG) as flow:
-                assert await asyncio.to_thread(next, flow.parts)
-                reading.set()
-                await asyncio.Event().wait()
+                await objects.put("backups/p/1.rdb", seen(flow.parts))
 
-        reading = asyncio.Event()
         reader = asyncio.create_task(read())
-        await reading.wait()
+        assert await asyncio.to_thread(reading.wait, 10)
         reader.cancel()
         await asyncio.wait([reader])
 
