@@ -72,9 +72,9 @@ class Dialogue:
     def parts(self) -> Iterator[bytes]:
         """What comes from here on, for a thread that takes it, without an end.
 
-        Up to `TAKEN` bytes at once, over TLS what these decrypt to; first what had come before. A part without
-        bytes says that nothing came for a moment. The event loop has no more to do with the connection: it
-        would be woken by every few KiB, and before whoever else the machine works for.
+        Up to `TAKEN` bytes at once, over TLS what these decrypt to; first what had come before. A part
+        without bytes says that nothing came for a moment. The event loop has no more to do with the
+        connection: it would be woken by every few KiB, and before whoever else the machine works for.
         """
         with self._in_words():
             self._socket.setblocking(True)
