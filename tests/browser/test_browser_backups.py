@@ -6,6 +6,13 @@ from playwright.sync_api import Browser, Page, expect
 from service_process import NEWEST, ServiceProcess
 from signing import sign_in
 
+CHOOSE_THREE_AT_ONCE = """() => document.addEventListener("htmx:afterSwap", () => queueMicrotask(() => {
+  const nodes = document.getElementById("field-replicas");
+  nodes.selectedIndex = [...nodes.options].findIndex(option => option.text.trim() === "3");
+  nodes.dispatchEvent(new Event("change", {bubbles: true}));
+}), {once: true})"""
+"""Choose three nodes as soon as the form has changed, which no person could."""
+
 
 def test_a_form_is_judged_while_it_is_filled_in(service: ServiceProcess, signed_in: Page) -> None:
     """What is wrong and what goes with it is told at once; the password leaves only with the order."""
@@ -36,6 +43,15 @@ def test_a_form_is_judged_while_it_is_filled_in(service: ServiceProcess, signed_
 
     expect(page.get_by_text("The set was ordered.")).to_be_visible()
     assert told_password == [f"{service.url}/console/create-set"]
+
+
+def test_a_choice_counts_that_follows_another_at_once(signed_in: Page) -> None:
+    """Made in what has only just come for the one before: the form shows what goes with both."""
+    signed_in.goto("create-set")
+    signed_in.evaluate(CHOOSE_THREE_AT_ONCE)
+    signed_in.get_by_label("Version").select_option(NEWEST)
+
+    expect(signed_in.get_by_label("Subnet of replica 2")).to_be_visible()
 
 
 def test_a_form_can_be_filled_in_without_scripts(service: ServiceProcess, browser: Browser) -> None:
